@@ -1,0 +1,283 @@
+"""Every table of the lake: columns, types, key, partitions and checks.
+
+Writes are checked against these definitions; nothing else in the project spells out a table's columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyspark.sql import types as T
+
+EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
+RELATIONS = ("complement", "substitute", "variant", "repeat")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table.
+
+    `key` names the columns that identify a row, `partition` the ones its files are laid out by (and a job
+    overwrites by), `checks` maps a constraint's name to the SQL that every row must satisfy.
+    Key columns are NOT NULL, and so are the columns listed in `required`.
+    """
+
+    name: str
+    comment: str
+    columns: T.StructType
+    key: tuple[str, ...]
+    partition: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def layer(self) -> str:
+        """`bronze`, `silver` or `gold`."""
+        return self.name.split(".")[0]
+
+
+_SIMPLE = {
+    "string": T.StringType(),
+    "int": T.IntegerType(),
+    "long": T.LongType(),
+    "float": T.FloatType(),
+    "double": T.DoubleType(),
+    "boolean": T.BooleanType(),
+    "date": T.DateType(),
+    "timestamp": T.TimestampType(),
+    "strings": T.ArrayType(T.StringType(), containsNull=False),
+    "vector": T.ArrayType(T.FloatType(), containsNull=False),
+    "attributes": T.MapType(T.StringType(), T.StringType()),
+}
+
+
+def _table(
+    name: str,
+    comment: str,
+    columns: str,
+    key: str,
+    partition: str = "",
+    required: str = "",
+    checks: Iterable[tuple[str, str]] = (),
+) -> Table:
+    """A table from `"column type, column type"`; a column that may not be null is in `key` or `required`."""
+    not_null = {*key.split(), *required.split()}
+    fields = []
+    for column in columns.split(","):
+        column_name, type_name = column.split()
+        fields.append(T.StructField(column_name, _SIMPLE[type_name], column_name not in not_null))
+    return Table(
+        name,
+        comment,
+        T.StructType(fields),
+        tuple(key.split()),
+        tuple(partition.split()),
+        tuple(required.split()),
+        tuple(checks),
+    )
+
+
+_RAW_EVENT = (
+    "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
+    "quantity string, unit_price string, rating string, event_at string"
+)
+_RULE_MEASURES = (
+    "support double, confidence double, lift double, leverage double, conviction double, zhang double, "
+    "kulczynski double, imbalance double, jaccard double, cosine double, p_value double, q_value double, "
+    "improvement double, is_closed boolean, is_maximal boolean, is_redundant boolean"
+)
+_RANK = ("rank_from_one", "rank >= 1")
+
+_ALL = (
+    _table(
+        "bronze.events",
+        "Raw events as they arrived, one row a line, every value still text.",
+        f"source string, batch_id string, source_file string, row_id string, {_RAW_EVENT}",
+        key="row_id",
+        required="source batch_id",
+    ),
+    _table(
+        "bronze.products",
+        "Raw product facts as they arrived; the newest fact of a product wins in silver.",
+        "source string, batch_id string, source_file string, row_id string, product_id string, title string, "
+        "description string, category string, brand string, price string, stock string, attributes attributes, "
+        "seen_at string",
+        key="row_id",
+        required="source batch_id",
+    ),
+    _table(
+        "bronze.users",
+        "Raw customer facts as they arrived.",
+        "source string, batch_id string, source_file string, row_id string, user_id string, region string, "
+        "age_band string, seen_at string",
+        key="row_id",
+        required="source batch_id",
+    ),
+    _table(
+        "bronze.quarantine",
+        "Lines and files that could not be read at all, with the reason.",
+        "source string, batch_id string, source_file string, row_id string, reason string, raw string",
+        key="row_id",
+        required="source batch_id reason",
+    ),
+    _table(
+        "bronze.batches",
+        "One row per ingested batch: what was read and where it went.",
+        "source string, batch_id string, n_files long, n_read long, n_events long, n_quarantined long",
+        key="batch_id",
+        required="source",
+    ),
+    _table(
+        "silver.events",
+        "Clean, typed, de-duplicated events under pseudonymous customers; user_id is null for guests.",
+        "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
+        "quantity int, unit_price double, rating double, event_at timestamp, event_on date, source string, "
+        "batch_id string",
+        key="event_id",
+        required="product_id event_type event_at event_on",
+        checks=(
+            ("known_event_type", "event_type IN ('view', 'cart', 'purchase', 'rating', 'return')"),
+            ("order_of_purchase", "event_type <> 'purchase' OR order_id IS NOT NULL"),
+            ("positive_quantity", "quantity IS NULL OR quantity > 0"),
+            ("price_not_negative", "unit_price IS NULL OR unit_price >= 0"),
+        ),
+    ),
+    _table(
+        "silver.baskets",
+        "One row per order: its distinct products, sorted. Guests included.",
+        "order_id string, user_id string, ordered_at timestamp, product_ids strings",
+        key="order_id",
+        required="ordered_at product_ids",
+        checks=(("basket_not_empty", "size(product_ids) > 0"),),
+    ),
+    _table(
+        "silver.products",
+        "One row per product with normalised text and its latest known facts.",
+        "product_id string, title string, description string, category strings, brand string, price double, "
+        "stock long, attributes attributes, first_seen_at timestamp",
+        key="product_id",
+    ),
+    _table(
+        "silver.users",
+        "One row per pseudonymous customer.",
+        "user_id string, region string, age_band string, first_seen_at timestamp, is_wholesale boolean, "
+        "is_bot boolean",
+        key="user_id",
+        required="is_wholesale is_bot",
+    ),
+    _table(
+        "silver.quarantine",
+        "Rows set aside by preprocess, with the reason and the row as it came.",
+        "row_id string, source string, batch_id string, reason string, event_at timestamp, raw attributes",
+        key="row_id",
+        required="reason batch_id",
+    ),
+    _table(
+        "silver.ledger",
+        "Per batch: rows in = kept + quarantined + duplicates.",
+        "batch_id string, source string, n_in long, n_kept long, n_quarantined long, n_duplicates long",
+        key="batch_id",
+        checks=(("nothing_lost", "n_in = n_kept + n_quarantined + n_duplicates"),),
+    ),
+    _table(
+        "gold.itemsets",
+        "Frequent itemsets of the baskets before as_of.",
+        "as_of date, itemset strings, n_items int, n_baskets long, support double",
+        key="as_of itemset",
+        partition="as_of",
+        required="n_items n_baskets support",
+        checks=(("support_is_a_share", "support > 0 AND support <= 1"),),
+    ),
+    _table(
+        "gold.rules",
+        "Association rules antecedent => consequent with their measures.",
+        f"as_of date, antecedent strings, consequent strings, n_baskets long, n_users long, {_RULE_MEASURES}",
+        key="as_of antecedent consequent",
+        partition="as_of",
+        required="n_baskets support confidence lift",
+        checks=(("confidence_is_a_share", "confidence > 0 AND confidence <= 1"),),
+    ),
+    _table(
+        "gold.associations",
+        "Per model and product: its k nearest products, best first.",
+        "as_of date, model string, product_id string, rank int, associated_product_id string, score double",
+        key="as_of model product_id rank",
+        partition="as_of model",
+        required="associated_product_id score",
+        checks=(_RANK, ("not_itself", "product_id <> associated_product_id")),
+    ),
+    _table(
+        "gold.candidates",
+        "Per model and customer: the k products it would show, best first.",
+        "as_of date, model string, user_id string, rank int, product_id string, score double",
+        key="as_of model user_id rank",
+        partition="as_of model",
+        required="product_id score",
+        checks=(_RANK,),
+    ),
+    _table(
+        "gold.related_products",
+        "The result per product: ranked related products of each relation, with the evidence.",
+        "as_of date, product_id string, relation string, rank int, associated_product_id string, score double, "
+        "why string",
+        key="as_of product_id relation rank",
+        partition="as_of",
+        required="associated_product_id score why",
+        checks=(_RANK, ("not_itself", "product_id <> associated_product_id")),
+    ),
+    _table(
+        "gold.recommendations",
+        "The result per customer: ranked products, the models that voted for them, and the evidence.",
+        "as_of date, user_id string, rank int, product_id string, score double, models strings, why string",
+        key="as_of user_id rank",
+        partition="as_of",
+        required="product_id score models why",
+        checks=(_RANK,),
+    ),
+    _table(
+        "gold.evaluation",
+        "Metrics of each model's lists at as_of against what customers did in the horizon after it.",
+        "as_of date, model string, slice string, metric string, k int, value double, low double, high double, "
+        "n_users long",
+        key="as_of model slice metric k",
+        partition="as_of",
+        required="value n_users",
+    ),
+)
+
+TABLES = {table.name: table for table in _ALL}
+
+
+def table(name: str) -> Table:
+    """The definition of table `name`.
+
+    Raises:
+        KeyError: there is no such table; the message lists those there are.
+    """
+    if name not in TABLES:
+        raise KeyError(f"no table {name!r}; the tables are {', '.join(sorted(TABLES))}")
+    return TABLES[name]
+
+
+def columns_of(name: str) -> list[str]:
+    """Column names of table `name`, in order."""
+    return table(name).columns.names
+
+
+def differences(actual: T.StructType, expected: T.StructType) -> list[str]:
+    """Every way in which `actual` differs from `expected`, in plain words; empty when it fits.
+
+    Column order and nullability are not compared: order is restored on write, and nulls are refused by the
+    table's own NOT NULL constraints.
+    """
+    found = {field.name: field.dataType for field in actual}
+    wanted = {field.name: field.dataType for field in expected}
+    missing = [f"column {name} ({wanted[name].simpleString()}) is missing" for name in wanted if name not in found]
+    unknown = [f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in wanted]
+    retyped = [
+        f"column {name} is {found[name].simpleString()}, the table has {wanted[name].simpleString()}"
+        for name in wanted
+        if name in found and found[name].simpleString() != wanted[name].simpleString()
+    ]
+    return missing + unknown + retyped
