@@ -1,0 +1,134 @@
+"""The contract every model keeps: fit on silver tables, associate products, recommend to customers.
+
+A model's constructor takes keyword-only settings with defaults and stores them, nothing else; what it learns
+ends in `_`. Lists are ranked 1..k, equal scores in order of product_id, and a product is never its own neighbour.
+Customers and products a model knows nothing of get no rows, never an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from cartograph.core.topk import top_k
+
+
+@dataclass(frozen=True)
+class Silver:
+    """The silver tables a model may learn from, cut to the rows before `as_of`.
+
+    `events`, `baskets` and `products` have the columns of the tables of the same name; `users` is None when a
+    source tells nothing about customers.
+    """
+
+    events: DataFrame
+    baskets: DataFrame
+    products: DataFrame
+    users: DataFrame | None = None
+
+
+class NotFitted(RuntimeError):
+    """A model was asked for associations or recommendations before `fit`."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(f"{type(model).__name__} has not been fitted: call fit(data) first")
+
+
+class Model(Protocol):
+    """What every model offers. `name` is the one used in settings, tables and reports."""
+
+    name: str
+
+    def fit(self, data: Silver) -> Self:
+        """Learn from `data`; returns the model itself."""
+
+    def associate(self, k: int) -> DataFrame:
+        """At most `k` rows per product: product_id, associated_product_id, score (double), rank (int, from 1).
+
+        Raises:
+            NotFitted: `fit` has not been called.
+        """
+
+    def recommend(self, users: DataFrame, k: int) -> DataFrame:
+        """At most `k` rows per row of `users`: user_id, product_id, score (double), rank (int, from 1).
+
+        Args:
+            users: user_id and product_ids, the customer's history oldest first, as `core.histories` makes it.
+                Customers need not have been seen in `fit`.
+
+        Raises:
+            NotFitted: `fit` has not been called.
+        """
+
+
+def best_k(scored: DataFrame, group: str, item: str, k: int) -> DataFrame:
+    """The `k` rows of the highest `score` per `group`, as group, item, score (double), rank (int, from 1).
+
+    Equal scores rank in order of `item`.
+    """
+    best_first = Window.partitionBy(group).orderBy(F.desc("score"), F.asc(item))
+    return (
+        scored.withColumn("rank", F.row_number().over(best_first))
+        .where(F.col("rank") <= k)
+        .select(group, item, F.col("score").cast("double").alias("score"), "rank")
+    )
+
+
+def repeatable_sum(column: str) -> Column:
+    """Aggregate that adds the doubles of a group in order of size, whatever order the rows arrive in.
+
+    Spark's `sum` adds in order of arrival, so its last bits, and with them the ranks, differ from run to run.
+    Meant for groups of tens of rows: they are held in memory.
+    """
+    return F.aggregate(F.sort_array(F.collect_list(column)), F.lit(0.0), lambda total, value: total + value)
+
+
+def recommend_from_associations(
+    associations: DataFrame, users: DataFrame, k: int, recent: int = 20, mask_seen: bool = True
+) -> DataFrame:
+    """Recommendations of an item-to-item model: user_id, product_id, score, rank.
+
+    A product's score is the sum of its association scores over the customer's `recent` last distinct products
+    (Sarwar et al. 2001, Item-based collaborative filtering). With `mask_seen` nothing of the history is recommended.
+
+    Args:
+        associations: product_id, associated_product_id, score.
+        users: user_id, product_ids (oldest first).
+    """
+    newest_first = F.array_distinct(F.reverse("product_ids"))
+    steps = users.select("user_id", F.explode(F.slice(newest_first, 1, recent)).alias("product_id"))
+    scored = (
+        steps.join(associations.select("product_id", "associated_product_id", "score"), "product_id")
+        .groupBy("user_id", F.col("associated_product_id").alias("product_id"))
+        .agg(repeatable_sum("score").alias("score"))
+    )
+    if mask_seen:
+        scored = scored.join(seen_products(users), ["user_id", "product_id"], "left_anti")
+    return best_k(scored, "user_id", "product_id", k)
+
+
+def seen_products(users: DataFrame) -> DataFrame:
+    """One row per customer and distinct product of the history: user_id, product_id."""
+    return users.select("user_id", F.explode(F.array_distinct("product_ids")).alias("product_id"))
+
+
+def associate_from_vectors(vectors: DataFrame, k: int) -> DataFrame:
+    """Associations of a model that has product vectors, by cosine: product_id, associated_product_id, score, rank.
+
+    Args:
+        vectors: product_id, vector (array<float>). Products with a zero vector have no direction and are left out.
+    """
+    norm = F.sqrt(F.aggregate("vector", F.lit(0.0), lambda total, x: total + x.cast("double") * x))
+    units = (
+        vectors.withColumn("norm", norm)
+        .where("norm > 0")
+        .select("product_id", F.transform("vector", lambda x: (x / F.col("norm")).cast("float")).alias("vector"))
+    )
+    queries = units.select(F.col("product_id").alias("id"), "vector", F.array("product_id").alias("mask"))
+    neighbours = top_k(queries, units, k)
+    return neighbours.select(
+        F.col("id").alias("product_id"), F.col("product_id").alias("associated_product_id"), "score", "rank"
+    )

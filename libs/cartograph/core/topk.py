@@ -1,0 +1,235 @@
+"""The k best products for many vectors, exactly: every model scores everything against everything here.
+
+Scores are inner products, made block by block: a tile of queries times a tile of items is one float32 matrix
+product that stays in the processor's cache, and a compiled kernel takes from it what beats each query's k-th best.
+Nothing is kept of a tile but that, so memory is bounded by the block sizes, however many scores there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+from threadpoolctl import threadpool_limits
+
+QUERY_TILE = 256
+ITEM_TILE = 2048
+_CHUNK = 64
+
+
+def top_k(
+    queries: DataFrame, items: DataFrame, k: int, exclude: DataFrame | None = None, block_rows: int = 500_000
+) -> DataFrame:
+    """The `k` items of the largest inner product per query: id, product_id, score (double), rank (int, from 1).
+
+    Exact up to float32 rounding; equal scores rank in order of product_id. A query has fewer than `k` rows when
+    fewer items are left to it. An empty catalogue gives no rows.
+
+    Args:
+        queries: id (any type), vector (array<float>) and, if there are products not to show to this query,
+            mask (array of product_id).
+        items: product_id (any type that sorts), vector (array<float>) of the same length.
+        exclude: product_id of products to show to nobody (out of stock, for instance).
+        block_rows: items a task holds at a time, 4 * block_rows * length bytes; product_ids are held for all.
+
+    Raises:
+        ValueError: `k` is not positive; vectors are null or of different lengths (raised by the action).
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+    if exclude is not None:
+        items = items.join(exclude.select("product_id"), "product_id", "left_anti")
+    blocks, product_ids = _shipped(items.select("product_id", "vector"), block_rows)
+    n_threads = int(queries.sparkSession.conf.get("spark.task.cpus", "1") or 1)
+    schema = T.StructType(
+        [
+            queries.schema["id"],
+            items.schema["product_id"],
+            T.StructField("score", T.DoubleType()),
+            T.StructField("rank", T.IntegerType()),
+        ]
+    )
+    columns = [name for name in ("id", "vector", "mask") if name in queries.columns]
+    rank_batches = partial(_rank_batches, blocks=blocks, product_ids=product_ids, k=k, n_threads=n_threads)
+    return queries.select(*columns).mapInArrow(rank_batches, schema)
+
+
+def _shipped(items: DataFrame, block_rows: int) -> tuple[list[Broadcast[Any]], Broadcast[Any]]:
+    """The items as broadcast float32 matrices of about `block_rows` rows, and all their ids, in order of product_id."""
+    context = items.sparkSession.sparkContext
+    n_blocks = -(-items.count() // block_rows)
+    ids, blocks = [], []
+    for table in _in_order(items, n_blocks):
+        table = table.take(pc.sort_indices(table, sort_keys=[("product_id", "ascending")])).combine_chunks()
+        ids.append(table.column("product_id").combine_chunks())
+        blocks.append(context.broadcast(_matrix(table.column("vector").combine_chunks())))
+    return blocks, context.broadcast(pa.concat_arrays(ids) if ids else None)
+
+
+def _in_order(items: DataFrame, n_blocks: int) -> Iterator[pa.Table]:
+    """Tables of items whose product_ids do not overlap, smallest first; one is on the driver at a time."""
+    if n_blocks <= 1:
+        yield from [items.toArrow()] * n_blocks
+        return
+    ranges = items.repartitionByRange(n_blocks, "product_id").withColumn("block", F.spark_partition_id()).persist()
+    for block in range(n_blocks):
+        table = ranges.where(F.col("block") == block).drop("block").toArrow()
+        if table.num_rows:
+            yield table
+    ranges.unpersist()
+
+
+def _rank_batches(
+    batches: Iterable[pa.RecordBatch],
+    blocks: list[Broadcast[Any]],
+    product_ids: Broadcast[Any],
+    k: int,
+    n_threads: int,
+) -> Iterator[pa.RecordBatch]:
+    """Exploded ranked rows of each batch of queries: id, product_id, score, rank."""
+    with threadpool_limits(n_threads, user_api="blas"):
+        for batch in batches:
+            if blocks and batch.num_rows:
+                yield _rank_batch(batch, (block.value for block in blocks), product_ids.value, k)
+
+
+def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[np.ndarray], product_ids: pa.Array, k: int) -> pa.RecordBatch:
+    """Ranked rows of one batch of queries over all item blocks."""
+    queries = _matrix(batch.column("vector"))
+    masks = _masks(batch, product_ids)
+    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    positions = np.full((len(queries), k), -1, dtype=np.int64)
+    first = 0
+    for block in blocks:
+        if block.shape[1] != queries.shape[1]:
+            raise ValueError(f"query vectors have length {queries.shape[1]}, item vectors {block.shape[1]}")
+        _update(queries, block, first, *masks, scores, positions)
+        first += len(block)
+    order_best_first(scores, positions)
+    return _exploded(batch.column("id"), product_ids, scores, positions)
+
+
+def _matrix(vectors: pa.ListArray) -> np.ndarray:
+    """The vectors as rows of one float32 matrix, without a copy where Arrow allows."""
+    if vectors.null_count:
+        raise ValueError(f"{vectors.null_count} vectors are null")
+    lengths = pc.unique(pc.list_value_length(vectors)).to_pylist()
+    if len(lengths) != 1:
+        raise ValueError(f"vectors must have one length, found {sorted(lengths)}")
+    values = vectors.flatten().to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0])
+
+
+def _masks(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Item positions hidden from each query, as row starts and positions; -1 where the product is unknown."""
+    if "mask" not in batch.schema.names:
+        return np.zeros(batch.num_rows + 1, dtype=np.int64), np.empty(0, dtype=np.int64)
+    mask = batch.column("mask")
+    lengths = pc.fill_null(pc.list_value_length(mask), 0).to_numpy(zero_copy_only=False)
+    starts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    found = pc.fill_null(pc.index_in(mask.flatten(), value_set=product_ids), -1)
+    return starts, found.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _update(
+    queries: np.ndarray,
+    items: np.ndarray,
+    first: int,
+    mask_starts: np.ndarray,
+    masked: np.ndarray,
+    scores: np.ndarray,
+    positions: np.ndarray,
+) -> None:
+    """Brings the heaps `scores` and `positions` up to date with one block of items, the first at position `first`."""
+    tile = np.empty((QUERY_TILE, ITEM_TILE), dtype=np.float32)
+    for row in range(0, len(queries), QUERY_TILE):
+        some = slice(row, row + QUERY_TILE)
+        starts = mask_starts[row : row + QUERY_TILE + 1]
+        for column in range(0, len(items), ITEM_TILE):
+            some_items = items[column : column + ITEM_TILE]
+            out = tile[: len(queries[some]), : len(some_items)]
+            np.matmul(queries[some], some_items.T, out=out)
+            push_tile(out, first + column, starts, masked, scores[some], positions[some])
+
+
+@njit(cache=True, nogil=True)
+def push_tile(
+    tile: np.ndarray, first: int, mask_starts: np.ndarray, masked: np.ndarray, scores: np.ndarray, positions: np.ndarray
+) -> None:
+    """Pushes a tile of scores, whose columns are items from position `first`, into the heap of each of its rows.
+
+    Columns are read in chunks: counting what beats the k-th best vectorises, and nearly every chunk has none.
+    """
+    n_rows, n_columns = tile.shape
+    for row in range(n_rows):
+        values = tile[row]
+        for at in range(mask_starts[row], mask_starts[row + 1]):
+            column = masked[at] - first
+            if 0 <= column < n_columns:
+                values[column] = -np.inf
+        for start in range(0, n_columns, _CHUNK):
+            stop = min(start + _CHUNK, n_columns)
+            worst = scores[row, 0]
+            n_better = 0
+            for column in range(start, stop):
+                n_better += values[column] > worst
+            if n_better:
+                for column in range(start, stop):
+                    if values[column] > scores[row, 0]:
+                        replace_worst(scores[row], positions[row], values[column], first + column)
+
+
+@njit(cache=True, nogil=True)
+def replace_worst(scores: np.ndarray, positions: np.ndarray, score: float, position: int) -> None:
+    """Puts a better entry in place of a heap's root, its worst: the lowest score, and of equals the last position."""
+    k = len(scores)
+    hole = 0
+    while True:
+        child = 2 * hole + 1
+        if child >= k:
+            break
+        other = child + 1
+        if other < k and _is_worse(scores[other], positions[other], scores[child], positions[child]):
+            child = other
+        if not _is_worse(scores[child], positions[child], score, position):
+            break
+        scores[hole], positions[hole] = scores[child], positions[child]
+        hole = child
+    scores[hole], positions[hole] = score, position
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_worse(score: float, position: int, other_score: float, other_position: int) -> bool:
+    return score < other_score or (score == other_score and position > other_position)
+
+
+@njit(cache=True, nogil=True)
+def order_best_first(scores: np.ndarray, positions: np.ndarray) -> None:
+    """Sorts each row's heap in place: highest score first, equal scores by position, empty places last."""
+    n_rows, k = scores.shape
+    for row in range(n_rows):
+        for end in range(k - 1, 0, -1):
+            score, position = scores[row, 0], positions[row, 0]
+            replace_worst(scores[row, :end], positions[row, :end], scores[row, end], positions[row, end])
+            scores[row, end], positions[row, end] = score, position
+
+
+def _exploded(ids: pa.Array, product_ids: pa.Array, scores: np.ndarray, positions: np.ndarray) -> pa.RecordBatch:
+    """One row per filled place: id, product_id, score, rank."""
+    rows, ranks = np.nonzero(positions >= 0)
+    columns = [
+        ids.take(pa.array(rows)),
+        product_ids.take(pa.array(positions[rows, ranks])),
+        pa.array(scores[rows, ranks].astype(np.float64)),
+        pa.array((ranks + 1).astype(np.int32)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=["id", "product_id", "score", "rank"])
