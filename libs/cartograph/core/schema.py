@@ -80,7 +80,7 @@ def _table(
 
 _RAW_EVENT = (
     "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
-    "quantity string, unit_price string, rating string, event_at string"
+    "quantity string, unit_price string, rating string, event_at string, title string"
 )
 _RULE_MEASURES = (
     "support double, confidence double, lift double, leverage double, conviction double, zhang double, "
@@ -102,7 +102,7 @@ _ALL = (
         "Raw product facts as they arrived; the newest fact of a product wins in silver.",
         "source string, batch_id string, source_file string, row_id string, product_id string, title string, "
         "description string, category string, brand string, price string, stock string, attributes attributes, "
-        "seen_at string",
+        "seen_at string, n_seen string",
         key="row_id",
         required="source batch_id",
     ),
@@ -123,17 +123,19 @@ _ALL = (
     ),
     _table(
         "bronze.batches",
-        "One row per ingested batch: what was read and where it went.",
-        "source string, batch_id string, n_files long, n_read long, n_events long, n_quarantined long",
+        "One row per batch, the content of one file (or the new rows of a table): what was read and where it went.",
+        "source string, batch_id string, target string, source_file string, n_read long, n_kept long, "
+        "n_quarantined long",
         key="batch_id",
-        required="source",
+        required="source target",
     ),
     _table(
         "silver.events",
-        "Clean, typed, de-duplicated events under pseudonymous customers; user_id is null for guests.",
+        "Clean, typed, de-duplicated events under pseudonymous customers; user_id is null for guests. The order_id of "
+        "a return is its own document, returned_order_id the order that it takes back, where that is known.",
         "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
-        "quantity int, unit_price double, rating double, event_at timestamp, event_on date, source string, "
-        "batch_id string",
+        "quantity int, unit_price double, rating double, event_at timestamp, event_on date, "
+        "returned_order_id string, source string, batch_id string",
         key="event_id",
         required="product_id event_type event_at event_on",
         checks=(
@@ -168,10 +170,11 @@ _ALL = (
     ),
     _table(
         "silver.quarantine",
-        "Rows set aside by preprocess, with the reason and the row as it came.",
-        "row_id string, source string, batch_id string, reason string, event_at timestamp, raw attributes",
+        "Rows set aside by preprocess: the rule that did it, the reason in words, and the row as it came.",
+        "row_id string, source string, batch_id string, rule string, reason string, event_at timestamp, "
+        "raw attributes",
         key="row_id",
-        required="reason batch_id",
+        required="rule reason batch_id",
     ),
     _table(
         "silver.ledger",
