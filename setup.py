@@ -31,6 +31,7 @@ setup(
         "xgboost-cpu>=3.2,<4",
         "optuna>=5,<6",
         "mlflow>=3.17,<4",
+        "packaging",
         "pydantic>=2,<3",
         "PyYAML",
         "rich",

@@ -110,7 +110,7 @@ def fetch(jar: Jar, folder: Path, resolve: Resolve) -> str:
 
 
 def repack(source: Path, target: Path, prefixes: Sequence[str]) -> None:
-    """Write the entries under `prefixes` to `target`, so that equal entries give equal bytes: sorted, stored, undated."""
+    """Write the entries under `prefixes` to `target`: sorted, stored, undated, so equal entries give equal bytes."""
     with zipfile.ZipFile(source) as whole, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as part:
         for name in sorted(whole.namelist()):
             if name.startswith(tuple(prefixes)) and not name.endswith("/"):

@@ -7,7 +7,7 @@
 | `DEFAULT_ARTIFACT_REPOSITORY`, else a mirror of `central` or `*` of `~/.m2/settings.xml` | asked instead of Central |
 | `<servers>` of `~/.m2/settings.xml` | user and password for that mirror |
 
-Spark's properties are those of the project's `conf/spark-defaults.conf`, then of `SPARK_CONF_DIR` (or `SPARK_HOME/conf`).
+Spark's properties: `conf/spark-defaults.conf` of the project, then that of `SPARK_CONF_DIR` (or `SPARK_HOME/conf`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _spark_properties(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     properties: dict[str, str] = {}
     for path in (folder / "spark-defaults.conf" for folder in reversed(folders)):
         text = path.read_text() if path.exists() else ""
-        properties |= dict(re.findall(r"^[ \t]*([^#\s=]\S*?)[ \t]*[\s=][ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))
+        properties |= dict(re.findall(r"^[ \t]*([^#\s=]\S*?)[ \t]*[ \t=][ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))
     return properties
 
 
