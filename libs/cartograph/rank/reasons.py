@@ -1,0 +1,65 @@
+"""Sentences that say why a product is shown, made of counted evidence and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+FEWEST = 2  # one basket or customer alone is an accident, not a reason
+
+
+def of_pair() -> Column:
+    """'bought together in 212 baskets, 3.4 times more often than chance': from n_baskets, lift, n_users.
+
+    Null when the two were never bought by the same customer.
+    """
+    in_baskets = F.concat(F.lit("bought together in "), counted("n_baskets", "basket"), beyond_chance())
+    by_customers = F.concat(F.lit("bought in separate orders by "), counted("n_users", "customer"))
+    return (
+        F.when(F.col("n_baskets") >= FEWEST, in_baskets)
+        .when(F.col("n_users") >= FEWEST, by_customers)
+        .when(F.col("n_baskets") == 1, in_baskets)
+        .when(F.col("n_users") == 1, by_customers)
+    )
+
+
+def beyond_chance() -> Column:
+    """', 3.4 times more often than chance', from lift; empty when chance alone explains it."""
+    lift = F.col("lift")
+    times = F.when(lift >= 10, F.format_number(lift, 0)).otherwise(F.format_number(lift, 1))
+    said = F.concat(F.lit(", "), times, F.lit(" times more often than chance"))
+    return F.when(lift >= 1.1, said).otherwise(F.lit(""))
+
+
+def of_history(title: Column) -> Column:
+    """'you bought WHITE LANTERN on 3 May 2011': from event_type and event_at of the customer's own product."""
+    kind = F.col("event_type")
+    said = (
+        F.when(kind == "cart", F.concat(F.lit("put "), title, F.lit(" in your basket")))
+        .when(kind == "rating", F.concat(F.lit("rated "), title))
+        .when(kind == "view", F.concat(F.lit("looked at "), title))
+        .otherwise(F.concat(F.lit("bought "), title))
+    )
+    return F.concat(F.lit("you "), said, F.lit(" on "), F.date_format("event_at", "d MMMM yyyy"))
+
+
+def of_voters(user_models: Sequence[str]) -> Column:
+    """What remains when no pair explains the product: like-minded customers, or plain popularity, from models, n_buyers."""
+    likeness = F.lit("chosen by customers whose purchases resemble yours")
+    popularity = F.concat(F.lit("popular: bought by "), counted("n_buyers", "customer"))
+    by_likeness = F.arrays_overlap("models", F.array(*[F.lit(name) for name in user_models]).cast("array<string>"))
+    return F.when(by_likeness, likeness).when(F.col("n_buyers") > 0, popularity).otherwise("new in the shop")
+
+
+def counted(column: str, noun: str) -> Column:
+    """'1 basket', '1,212 baskets'."""
+    ending = F.when(F.col(column) == 1, f" {noun}").otherwise(f" {noun}s")
+    return F.concat(F.format_number(F.col(column), 0), ending)
+
+
+def sentence(*clauses: Column) -> Column:
+    """The clauses that are not null, joined by '; ', with a capital letter and a full stop."""
+    text = F.concat_ws("; ", *clauses)
+    return F.concat(F.upper(F.substring(text, 1, 1)), F.substring(text, 2, 10_000), F.lit("."))

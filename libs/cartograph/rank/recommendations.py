@@ -1,0 +1,90 @@
+"""The result per customer: one ranked list out of all models' candidates, each row with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from cartograph.core.model import Silver, best_k
+from cartograph.rank import reasons
+from cartograph.rank.evidence import PAIR, pair_evidence
+
+
+def recommendations(
+    fused: DataFrame,
+    associations: DataFrame,
+    histories: DataFrame,
+    data: Silver,
+    *,
+    k: int,
+    recent: int,
+    user_models: Sequence[str],
+) -> DataFrame:
+    """The `k` best candidates of each customer, with the models that voted and the reason.
+
+    The reason is the strongest association from one of the customer's `recent` last products to the one shown; without
+    any it is likeness of customers when one of `user_models` voted, else popularity.
+
+    Arguments: `fused_lists` of gold.candidates and of gold.associations; histories as of `core.histories`.
+    Columns: user_id, rank, product_id, score, models, why.
+    """
+    shown = best_k(fused, "user_id", "product_id", k).join(
+        fused.select("user_id", "product_id", "models"), ["user_id", "product_id"]
+    )
+    reasoned = shown.join(_pair_reasons(shown, associations, histories, data, recent), ["user_id", "product_id"], "left")
+    n_buyers = data.events.where("event_type = 'purchase'").groupBy("product_id").agg(
+        F.countDistinct("user_id").alias("n_buyers")
+    )  # fmt: skip
+    why = F.coalesce("pair_reason", reasons.sentence(reasons.of_voters(user_models)))
+    return reasoned.join(n_buyers, "product_id", "left").select(
+        "user_id", "rank", "product_id", "score", "models", why.alias("why")
+    )
+
+
+def recent_products(histories: DataFrame, recent: int) -> DataFrame:
+    """One row per customer and product among the last `recent` events: user_id, product_id, event_type, event_at.
+
+    A product met several times is told by its purchase if it was bought, else by the last event.
+    """
+    steps = F.arrays_zip("product_ids", "event_types", "event_ats")
+    events = histories.select("user_id", F.explode(F.slice(F.reverse(steps), 1, recent)).alias("step")).select(
+        "user_id",
+        F.col("step.product_ids").alias("product_id"),
+        F.col("step.event_types").alias("event_type"),
+        F.col("step.event_ats").alias("event_at"),
+    )
+    telling = F.max(F.struct(F.col("event_type") == "purchase", "event_at", "event_type")).alias("event")
+    return events.groupBy("user_id", "product_id").agg(telling).select(
+        "user_id", "product_id", "event.event_type", "event.event_at"
+    )  # fmt: skip
+
+
+def _pair_reasons(
+    shown: DataFrame, associations: DataFrame, histories: DataFrame, data: Silver, recent: int
+) -> DataFrame:
+    """One row per shown product that an association leads to: user_id, product_id, pair_reason (may be null)."""
+    past = recent_products(histories, recent).withColumnRenamed("product_id", "past_id")
+    leads = associations.select(
+        F.col("product_id").alias("past_id"), F.col("associated_product_id").alias("product_id"), "score"
+    )
+    strongest = Window.partitionBy("user_id", "product_id").orderBy(F.desc("score"), F.desc("event_at"), "past_id")
+    chosen = (
+        shown.select("user_id", "product_id")
+        .join(past, "user_id")
+        .join(leads, ["past_id", "product_id"])
+        .withColumn("place", F.row_number().over(strongest))
+        .where("place = 1")
+    )
+    pairs = chosen.select(F.col("past_id").alias(PAIR[0]), F.col("product_id").alias(PAIR[1]))
+    counts = pair_evidence(pairs, data.baskets).withColumnsRenamed(dict(zip(PAIR, ("past_id", "product_id"), strict=True)))
+    titles = data.products.select(F.col("product_id").alias("past_id"), "title")
+    seen = reasons.of_history(F.coalesce("title", "past_id"))
+    return (
+        chosen.join(counts, ["past_id", "product_id"])
+        .join(titles, "past_id", "left")
+        .withColumn("pair", reasons.of_pair())
+        .where("pair is not null")
+        .select("user_id", "product_id", reasons.sentence(seen, F.col("pair")).alias("pair_reason"))
+    )

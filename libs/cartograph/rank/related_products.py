@@ -1,0 +1,25 @@
+"""The result per product: one ranked list of related products, blended from all models, each with its evidence."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.model import best_k
+from cartograph.rank import reasons
+from cartograph.rank.evidence import PAIR, pair_evidence
+
+RELATION = "complement"  # the only relation told so far: what goes with a product
+
+
+def related_products(fused: DataFrame, baskets: DataFrame, k: int) -> DataFrame:
+    """The `k` best associations of each product, with the reason.
+
+    Arguments: `fused_lists` of gold.associations; rows of silver.baskets.
+    Columns: product_id, relation, rank, associated_product_id, score, why.
+    """
+    best = best_k(fused, "product_id", "associated_product_id", k)
+    why = reasons.sentence(F.coalesce(reasons.of_pair(), F.lit("bought by the same kind of customers")))
+    return best.join(pair_evidence(best, baskets), PAIR).select(
+        "product_id", F.lit(RELATION).alias("relation"), "rank", "associated_product_id", "score", why.alias("why")
+    )
