@@ -1,0 +1,230 @@
+"""What a job gets: its settings, its tables, and a record of what it did.
+
+One job alone, `jobs/rules.py`:
+
+    def run(job: Job) -> None:
+        baskets = job.read("silver.baskets")       # rows before job.as_of, recorded as an input
+        job.replace("gold.rules", rules)           # exactly the partition of job.as_of, recorded as an output
+        job.metric("n_rules", n)
+
+    if __name__ == "__main__":
+        main("rules", run, __doc__)
+
+Many steps in one Spark session under one recorded parent run, `jobs/pipeline.py`:
+
+    with Suite.open("pipeline", config) as suite:
+        with suite.step("ingest", arguments=arguments) as job:
+            ingest.run(job)
+        with suite.step("rules", as_of=date(2011, 11, 1)) as job:
+            rules.run(job)
+
+A job ends with status 0, 2 for what the user can put right (one paragraph, no stack trace), 1 for anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import SecretStr
+from pyspark.sql import DataFrame, SparkSession
+
+from cartograph.core.errors import UserError
+from cartograph.runtime import places
+from cartograph.runtime.config import load_config, redacted, show_config
+from cartograph.runtime.progress import Progress
+from cartograph.runtime.secrets import secret_variable
+from cartograph.runtime.session import spark_session
+from cartograph.runtime.settings import Config
+from cartograph.runtime.tables import Tables, WriteResult
+from cartograph.runtime.tracking import Tracking
+
+# Steps that see all there is, so they have no point in time.
+UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain"})
+
+Run = Callable[["Job"], None]
+AddArguments = Callable[[argparse.ArgumentParser], None]
+
+
+@dataclass
+class Job:
+    """One step of a run, at one point in time."""
+
+    name: str
+    config: Config
+    as_of: date | None
+    spark: SparkSession
+    tables: Tables
+    tracking: Tracking
+    progress: Progress
+    arguments: argparse.Namespace
+
+    @property
+    def settings(self) -> Any:
+        """The job's own section of the configuration."""
+        return getattr(self.config, self.name)
+
+    def secret(self, name: str) -> str:
+        """The secret setting `name` of the job's section.
+
+        Raises:
+            UserError: nothing gives it.
+        """
+        value: SecretStr | None = getattr(self.settings, name)
+        if value is None:
+            variable = secret_variable(name)
+            raise UserError(f"{self.name}.{name} is not set: give it in {variable}, or name a file in {variable}_FILE")
+        return value.get_secret_value()
+
+    def read(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame:
+        """Rows of table `name` before the job's `as_of` (or the one given); for a table with as_of, that partition."""
+        return self._read(name, as_of or self.as_of, equals)
+
+    def read_all(self, name: str, **equals: Any) -> DataFrame:
+        """Rows of table `name` of every day, also those after `as_of`: for looking back at what happened."""
+        return self._read(name, None, equals)
+
+    def _read(self, name: str, as_of: date | None, equals: dict[str, Any]) -> DataFrame:
+        frame = self.tables.read(name, as_of, **equals)
+        self.tracking.log_table_read(name, self.tables.path(name), self.tables.version(name))
+        return frame
+
+    def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:
+        """Makes `frame` the content of table `name` at the job's `as_of` and the further partition given."""
+        from cartograph.core import schema
+
+        if "as_of" in schema.table(name).partition and self.as_of is not None:
+            partition = {"as_of": self.as_of, **partition}
+        return self._wrote(self.tables.replace(name, frame, **partition))
+
+    def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
+        """Inserts or updates by key, see `Tables.merge`."""
+        return self._wrote(self.tables.merge(name, frame, insert_only))
+
+    def append(self, name: str, frame: DataFrame, app_id: str, version: int, digest: str) -> WriteResult:
+        """Appends one batch once, see `Tables.append`."""
+        return self._wrote(self.tables.append(name, frame, app_id, version, digest))
+
+    def _wrote(self, result: WriteResult) -> WriteResult:
+        self.tracking.log_table_written(result.table, self.tables.path(result.table), result.version, result.rows)
+        self.progress.wrote(result.table, result.rows, result.changed)
+        return result
+
+    def metric(self, name: str, value: float) -> None:
+        """Records one number."""
+        self.tracking.log_metrics({name: value})
+
+    def figure(self, name: str, figure: Any) -> None:
+        """Records one plot."""
+        self.tracking.log_figure(name, figure)
+
+    def silver(self) -> Any:
+        """The silver tables before `as_of`, as models take them."""
+        from cartograph.core.model import Silver
+
+        users = self.read("silver.users") if self.tables.exists("silver.users") else None
+        events, baskets, products = (self.read(f"silver.{name}") for name in ("events", "baskets", "products"))
+        return Silver(events=events, baskets=baskets, products=products, users=users)
+
+
+@dataclass
+class Suite:
+    """Several steps in one Spark session, recorded under one parent run."""
+
+    name: str
+    config: Config
+    spark: SparkSession
+    tables: Tables
+    tracking: Tracking
+    progress: Progress
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, name: str, config: Config, progress: Progress | None = None) -> Iterator[Self]:
+        """The suite, its Spark session started and its parent run recorded."""
+        progress = progress or Progress()
+        _preflight()
+        with progress.step("spark"):
+            spark = spark_session(config, f"cartograph {name}")
+        tables = Tables(
+            spark,
+            places.resolve(config.lake.root),
+            config.lake.catalog,
+            check_keys=config.lake.check_keys,
+            skip_unchanged=config.lake.skip_unchanged,
+        )
+        tracking = Tracking(config)
+        with tracking.run(name):
+            yield cls(name, config, spark, tables, tracking, progress)
+
+    @contextlib.contextmanager
+    def step(
+        self, name: str, as_of: date | None = None, arguments: argparse.Namespace | None = None
+    ) -> Iterator[Job]:
+        """One step of the suite, recorded as a child run."""
+        title = f"{name} {as_of}" if as_of else name
+        with self.progress.step(title), self.tracking.run(title, parent=self.name):
+            self.tracking.log_settings(redacted(getattr(self.config, name)) if hasattr(self.config, name) else {})
+            given = arguments or argparse.Namespace()
+            yield Job(name, self.config, as_of, self.spark, self.tables, self.tracking, self.progress, given)
+
+
+def parser(name: str, doc: str | None, arguments: AddArguments | None = None) -> argparse.ArgumentParser:
+    """The command line that every job has, and the job's own arguments."""
+    made = argparse.ArgumentParser(prog=name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--env", default="local", help="configuration: conf/<env>.yml on top of conf/base.yml")
+    if name not in UNDATED:
+        made.add_argument("--as-of", type=day, help="only rows before this day (YYYY-MM-DD) are read")
+    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
+    made.add_argument("--conf-dir", type=Path, help="folder of the configuration files")
+    made.add_argument("--show-config", action="store_true", help="print the configuration and stop")
+    made.add_argument("--verbose", action="store_true", help="show the stack trace of every error")
+    if arguments:
+        arguments(made)
+    return made
+
+
+def day(text: str) -> date:
+    """A day written YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day of the form YYYY-MM-DD") from error
+
+
+def main(
+    name: str, run: Run, doc: str | None, arguments: AddArguments | None = None, argv: Sequence[str] | None = None
+) -> None:
+    """Runs one job from the command line and exits with its status when it fails."""
+    command_line = parser(name, doc, arguments)
+    given = command_line.parse_args(argv)
+    try:
+        config = load_config(given.env, given.set, given.conf_dir)
+        if given.show_config:
+            print(show_config(config), end="")
+            return
+        as_of = getattr(given, "as_of", None)
+        if name not in UNDATED and as_of is None:
+            command_line.error("--as-of is required: the day before which everything is known")
+        with Suite.open(name, config) as suite, suite.step(name, as_of, given) as job:
+            run(job)
+    except Exception as error:
+        if given.verbose or not isinstance(error, UserError):
+            traceback.print_exc()
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UserError) else 1)
+
+
+def _preflight() -> None:
+    """Refuses an environment whose parts do not fit together, before Spark starts."""
+    with contextlib.suppress(ImportError):
+        from cartograph.runtime import preflight
+
+        preflight.require()

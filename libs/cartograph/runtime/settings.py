@@ -1,0 +1,153 @@
+"""The shape of the configuration: one frozen class per section of `conf/base.yml`.
+
+No field has a default: every value and its explanation stand in `conf/base.yml`, so there is one place to look.
+The exception is a secret, which never stands in a file of the repository: it is `SecretStr | None = None`,
+and `runtime/config.py` fills it from an environment variable or a file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A section: unknown keys are refused, values are fixed once loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LakeSettings(Section):
+    """Where the tables lie and how they are written."""
+
+    root: str
+    catalog: str | None
+    check_keys: bool
+    skip_unchanged: bool
+    lock_wait_seconds: Annotated[float, Field(ge=0)]
+    lock_heartbeat_seconds: Annotated[float, Field(gt=0)]
+    lock_stale_seconds: Annotated[float, Field(gt=0)]
+
+
+class SparkSettings(Section):
+    """The Spark session."""
+
+    master: str | None
+    driver_memory: str | None
+    executor_memory: str | None
+    shuffle_partitions: Positive | None
+    temp_dir: str | None
+    checkpoint_dir: str | None
+    ui: bool
+    log_level: Literal["ALL", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF"]
+    conf: dict[str, str | int | float | bool]
+
+
+class TrackingSettings(Section):
+    """Where runs are recorded."""
+
+    enabled: bool
+    uri: str
+    artifacts: str | None
+    experiment: str
+    timeout_seconds: Positive
+    outbox: str
+
+
+class IngestSettings(Section):
+    """Reading raw files."""
+
+    max_quarantined_share: Share
+
+
+class PreprocessSettings(Section):
+    """From raw text to clean, pseudonymous tables."""
+
+    pseudonym_key: SecretStr | None = None
+    key_source: Literal["required", "generated", "public"]
+    key_file: str
+    session_gap_minutes: Positive
+
+
+class RulesSettings(Section):
+    """Association rules."""
+
+    k: Positive
+
+
+class CfSettings(Section):
+    """Collaborative filtering."""
+
+    k: Positive
+
+
+class RankSettings(Section):
+    """From the models' candidates to the lists shown."""
+
+    k: Positive
+    k_related: Positive
+    constant: Annotated[float, Field(gt=0)]
+    weights: dict[str, Annotated[float, Field(ge=0)]]
+    recent: Positive
+    user_models: tuple[str, ...]
+
+
+class EvaluateSettings(Section):
+    """Scoring earlier lists against what happened after them."""
+
+    k: tuple[Positive, ...]
+    horizon_days: Positive
+    head_share: Share
+    tail_share: Share
+    n_buckets: Positive
+    n_resamples: Positive
+    seed: int
+
+
+class ReportSettings(Section):
+    """The HTML report."""
+
+    path: str
+    n_rules: Positive
+    n_products: Positive
+    n_related: Positive
+    n_customers: Positive
+
+
+class ShopSettings(Section):
+    """The generated demo shop."""
+
+    path: str
+    n_events: Positive
+    seed: int
+
+
+class MaintainSettings(Section):
+    """Housekeeping of the tables."""
+
+    retention_hours: Annotated[float, Field(ge=0)]
+    allow_short_retention: bool
+    tables: tuple[str, ...]
+    cluster_by: dict[str, tuple[str, ...]]
+
+
+class Config(Section):
+    """Everything that can be set, checked."""
+
+    env: str
+    lake: LakeSettings
+    spark: SparkSettings
+    tracking: TrackingSettings
+    ingest: IngestSettings
+    preprocess: PreprocessSettings
+    rules: RulesSettings
+    cf: CfSettings
+    rank: RankSettings
+    evaluate: EvaluateSettings
+    report: ReportSettings
+    shop: ShopSettings
+    maintain: MaintainSettings

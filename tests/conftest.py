@@ -1,0 +1,63 @@
+"""Fixtures of the whole suite: one local Spark session, tables in a temporary folder, real data, a real small cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cartograph.runtime.config import load_config
+from cartograph.runtime.session import spark_session
+from cartograph.runtime.settings import Config
+from cartograph.runtime.tables import Tables
+from tests.cluster import Cluster
+
+ROOT = Path(__file__).parents[1]
+LOCAL = [
+    "spark.master=local[2]",
+    "spark.driver_memory=2g",
+    "spark.shuffle_partitions=2",
+    "spark.temp_dir=build/tests/spark",
+    "lake.root=build/tests/lake",
+    "tracking.enabled=false",
+]
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    """The demo environment, sized for tests."""
+    return load_config("demo", LOCAL)
+
+
+@pytest.fixture(scope="session")
+def spark(config: Config) -> Iterator[SparkSession]:
+    """The suite's own session: local[2] with Delta and GraphFrames."""
+    session = spark_session(config, "tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def tables(spark: SparkSession, tmp_path: Path) -> Tables:
+    """An empty lake."""
+    return Tables(spark, str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; skips where there is none."""
+    folder = Path(os.environ.get("CARTOGRAPH_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} does not exist (set CARTOGRAPH_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A real cluster of two executor processes; see `tests/cluster.py` for how to use it."""
+    running = Cluster()
+    yield running
+    running.stop()
