@@ -25,6 +25,7 @@ setup: java $(READY)  ## environment, pinned packages and jars (nothing to do th
 
 doctor: $(READY)  ## table of versions: which pair clashes, and what to install instead
 	@$(BIN)/python -m cartograph.runtime.preflight
+	@$(BIN)/python -m pip check
 
 demo: setup  ## generate a shop and take it from raw orders to related products
 	$(BIN)/python jobs/pipeline.py --env demo $(ARGS)

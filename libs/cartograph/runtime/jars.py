@@ -26,6 +26,7 @@ from cartograph.runtime import places
 from cartograph.runtime.repositories import Repositories, configured
 
 LOCK = Path(__file__).with_name("jars.lock")
+CENTRAL = "DEFAULT_ARTIFACT_REPOSITORY"  # Spark asks there instead of Maven Central
 
 Resolve = Callable[[str], Path]
 
@@ -138,11 +139,14 @@ def ivy(folder: Path, repositories: Repositories) -> Iterator[Resolve]:
 
     launch: Callable[..., Any] = java_gateway.launch_gateway
     folder.mkdir(parents=True, exist_ok=True)
-    if repositories.central:
-        os.environ["DEFAULT_ARTIFACT_REPOSITORY"] = repositories.central  # read by Spark's Ivy settings
     log = folder / "resolution.log"
+    before = os.environ.get(CENTRAL)
     with log.open("w") as output:
+        if repositories.central:
+            os.environ[CENTRAL] = repositories.central  # for the JVM about to start
         gateway = launch(popen_kwargs={"stdout": output, "stderr": output})
+        if before is None:
+            os.environ.pop(CENTRAL, None)
     try:
         jvm = gateway.jvm
         stream = jvm.java.io.PrintStream(str(log))
