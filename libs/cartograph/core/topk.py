@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
@@ -19,11 +20,15 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from scipy.linalg.blas import sgemm
 from threadpoolctl import threadpool_limits
 
-QUERY_TILE = 256
-ITEM_TILE = 2048
-_CHUNK = 64
+Floats = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
+
+QUERY_TILE = 256  # rows and
+ITEM_TILE = 1024  # columns of a tile of scores: 1 MiB, half a core's cache
+_CHUNK = 64  # scores that are looked at together
 
 
 def top_k(
@@ -102,7 +107,7 @@ def _rank_batches(
                 yield _rank_batch(batch, (block.value for block in blocks), product_ids.value, k)
 
 
-def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[np.ndarray], product_ids: pa.Array, k: int) -> pa.RecordBatch:
+def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[Floats], product_ids: pa.Array, k: int) -> pa.RecordBatch:
     """Ranked rows of one batch of queries over all item blocks."""
     queries = _matrix(batch.column("vector"))
     masks = _masks(batch, product_ids)
@@ -118,7 +123,7 @@ def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[np.ndarray], product_ids
     return _exploded(batch.column("id"), product_ids, scores, positions)
 
 
-def _matrix(vectors: pa.ListArray) -> np.ndarray:
+def _matrix(vectors: pa.ListArray) -> Floats:
     """The vectors as rows of one float32 matrix, without a copy where Arrow allows."""
     if vectors.null_count:
         raise ValueError(f"{vectors.null_count} vectors are null")
@@ -129,7 +134,7 @@ def _matrix(vectors: pa.ListArray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0])
 
 
-def _masks(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def _masks(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Positions, Positions]:
     """Item positions hidden from each query, as row starts and positions; -1 where the product is unknown."""
     if "mask" not in batch.schema.names:
         return np.zeros(batch.num_rows + 1, dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -141,55 +146,73 @@ def _masks(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[np.ndarray, np
 
 
 def _update(
-    queries: np.ndarray,
-    items: np.ndarray,
+    queries: Floats,
+    items: Floats,
     first: int,
-    mask_starts: np.ndarray,
-    masked: np.ndarray,
-    scores: np.ndarray,
-    positions: np.ndarray,
+    mask_starts: Positions,
+    masked: Positions,
+    scores: Floats,
+    positions: Positions,
 ) -> None:
     """Brings the heaps `scores` and `positions` up to date with one block of items, the first at position `first`."""
-    tile = np.empty((QUERY_TILE, ITEM_TILE), dtype=np.float32)
+    buffer = np.empty(QUERY_TILE * ITEM_TILE, dtype=np.float32)
     for row in range(0, len(queries), QUERY_TILE):
         some = slice(row, row + QUERY_TILE)
         starts = mask_starts[row : row + QUERY_TILE + 1]
         for column in range(0, len(items), ITEM_TILE):
-            some_items = items[column : column + ITEM_TILE]
-            out = tile[: len(queries[some]), : len(some_items)]
-            np.matmul(queries[some], some_items.T, out=out)
-            push_tile(out, first + column, starts, masked, scores[some], positions[some])
+            tile = _products(queries[some], items[column : column + ITEM_TILE], buffer)
+            push_tile(tile, first + column, starts, masked, scores[some], positions[some])
+
+
+def _products(queries: Floats, items: Floats, buffer: Floats) -> Floats:
+    """Inner products (queries, items), written into `buffer`.
+
+    By SciPy's BLAS: the one in NumPy 1.26 is older than today's processors and falls back to code five times slower.
+    """
+    shape = (len(items), len(queries))
+    out = buffer[: shape[0] * shape[1]].reshape(shape, order="F")
+    product: Floats = sgemm(1.0, items.T, queries.T, trans_a=True, c=out, overwrite_c=True)
+    return product.T
 
 
 @njit(cache=True, nogil=True)
 def push_tile(
-    tile: np.ndarray, first: int, mask_starts: np.ndarray, masked: np.ndarray, scores: np.ndarray, positions: np.ndarray
+    tile: Floats, first: int, mask_starts: Positions, masked: Positions, scores: Floats, positions: Positions
 ) -> None:
-    """Pushes a tile of scores, whose columns are items from position `first`, into the heap of each of its rows.
-
-    Columns are read in chunks: counting what beats the k-th best vectorises, and nearly every chunk has none.
-    """
+    """Pushes a tile of scores, whose columns are items from position `first`, into the heap of each of its rows."""
     n_rows, n_columns = tile.shape
+    n_whole = n_columns - n_columns % _CHUNK
     for row in range(n_rows):
         values = tile[row]
         for at in range(mask_starts[row], mask_starts[row + 1]):
             column = masked[at] - first
             if 0 <= column < n_columns:
                 values[column] = -np.inf
-        for start in range(0, n_columns, _CHUNK):
-            stop = min(start + _CHUNK, n_columns)
-            worst = scores[row, 0]
-            n_better = 0
-            for column in range(start, stop):
-                n_better += values[column] > worst
-            if n_better:
-                for column in range(start, stop):
-                    if values[column] > scores[row, 0]:
-                        replace_worst(scores[row], positions[row], values[column], first + column)
+        for start in range(0, n_whole, _CHUNK):
+            if _any_above(values[start : start + _CHUNK], scores[row, 0]):
+                push_values(values[start : start + _CHUNK], first + start, scores[row], positions[row])
+        push_values(values[n_whole:], first + n_whole, scores[row], positions[row])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _any_above(values: Floats, bar: float) -> bool:
+    """Whether a chunk holds anything better; the fixed length and the lack of an early exit let it vectorise."""
+    found = np.uint8(0)
+    for at in range(_CHUNK):
+        found |= np.uint8(values[at] > bar)
+    return bool(found)
 
 
 @njit(cache=True, nogil=True)
-def replace_worst(scores: np.ndarray, positions: np.ndarray, score: float, position: int) -> None:
+def push_values(values: Floats, first: int, scores: Floats, positions: Positions) -> None:
+    """Pushes the values that beat the heap's worst into it, the first at position `first`."""
+    for at in range(len(values)):
+        if values[at] > scores[0]:
+            replace_worst(scores, positions, values[at], first + at)
+
+
+@njit(cache=True, nogil=True)
+def replace_worst(scores: Floats, positions: Positions, score: float, position: int) -> None:
     """Puts a better entry in place of a heap's root, its worst: the lowest score, and of equals the last position."""
     k = len(scores)
     hole = 0
@@ -213,7 +236,7 @@ def _is_worse(score: float, position: int, other_score: float, other_position: i
 
 
 @njit(cache=True, nogil=True)
-def order_best_first(scores: np.ndarray, positions: np.ndarray) -> None:
+def order_best_first(scores: Floats, positions: Positions) -> None:
     """Sorts each row's heap in place: highest score first, equal scores by position, empty places last."""
     n_rows, k = scores.shape
     for row in range(n_rows):
@@ -223,7 +246,7 @@ def order_best_first(scores: np.ndarray, positions: np.ndarray) -> None:
             scores[row, end], positions[row, end] = score, position
 
 
-def _exploded(ids: pa.Array, product_ids: pa.Array, scores: np.ndarray, positions: np.ndarray) -> pa.RecordBatch:
+def _exploded(ids: pa.Array, product_ids: pa.Array, scores: Floats, positions: Positions) -> pa.RecordBatch:
     """One row per filled place: id, product_id, score, rank."""
     rows, ranks = np.nonzero(positions >= 0)
     columns = [
