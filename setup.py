@@ -26,6 +26,7 @@ setup(
         "setuptools<82",  # petastorm needs pkg_resources, which 82 no longer has
         "scipy",
         "numba",
+        "threadpoolctl",
         "torch>=2.13,<3",
         "safetensors",
         "xgboost-cpu>=3.2,<4",
