@@ -1,8 +1,8 @@
 """Ranking metrics of one list against one set of relevant products, as Spark expressions.
 
-`hit_ranks` are the ascending ranks (from 1) at which the list holds a relevant product, `n_relevant` is the size of the
-relevant set. An empty list has no hits and scores zero. Definitions follow Järvelin and Kekäläinen 2002 (NDCG) and Manning,
-Raghavan and Schütze 2008 (the others).
+`hit_ranks` are the ascending ranks (from 1) at which the list holds a relevant product, `n_relevant` is the size of
+the relevant set. An empty list has no hits and scores zero. Definitions follow Järvelin and Kekäläinen 2002 (NDCG) and
+Manning, Raghavan and Schütze 2008 (the others).
 """
 
 from __future__ import annotations

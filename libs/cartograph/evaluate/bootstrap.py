@@ -1,18 +1,22 @@
 """Means with 95 % intervals, without ever holding the customers in one place.
 
 Customers are dealt into buckets by a hash; the bucket sums, whose number does not grow with the customers, are then
-resampled with Poisson weights (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). Every model and
-slice meets the same weights, so their values move together as in a paired bootstrap.
+resampled with Poisson weights (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). Every model
+and slice meets the same weights, so their values move together as in a paired bootstrap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+
+Floats = NDArray[np.float64]
 
 _COLUMNS = "model string, slice string, metric string, k int, value double, low double, high double, n_users long"
 _DECIMALS = 12  # rows are added in order of arrival, so further digits differ from run to run
@@ -21,9 +25,14 @@ _DECIMALS = 12  # rows are added in order of arrival, so further digits differ f
 def means(scores: DataFrame, names: Sequence[str], n_buckets: int, n_resamples: int, seed: int) -> DataFrame:
     """One row per model, slice and metric: the mean over customers and its 95 % bootstrap interval.
 
-    Arguments: scores with columns model, slice, cluster_id (what is resampled) and `names`, each `metric@k`; null values
-    are left out of their mean.
     Columns: model, slice, metric, k, value, low, high, n_users (rows with a value).
+
+    Args:
+        scores: model, slice, cluster_id (what is resampled) and `names`; null values are left out of their mean.
+        names: columns to average, each `metric@k`.
+        n_buckets: groups that are resampled.
+        n_resamples: times that is done.
+        seed: of the groups and of the weights.
     """
     bucket = F.pmod(F.xxhash64(F.lit(seed), "cluster_id"), F.lit(n_buckets)).cast("int").alias("bucket")
     sums = scores.groupBy("model", "slice", bucket).agg(
@@ -34,11 +43,14 @@ def means(scores: DataFrame, names: Sequence[str], n_buckets: int, n_resamples: 
     return sums.groupBy("model", "slice").applyInPandas(summary, _COLUMNS)
 
 
-def resampled_means(sums: np.ndarray, counts: np.ndarray, buckets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def resampled_means(sums: Floats, counts: Floats, buckets: NDArray[np.integer[Any]], weights: Floats) -> Floats:
     """Means under every resampling: rows are resamples, columns metrics; nan where a resample is empty.
 
-    Arguments: sums and counts of shape (buckets present, metrics), the numbers of those buckets, and Poisson weights of shape
-    (resamples, all buckets).
+    Args:
+        sums: of the values, shape (buckets present, metrics).
+        counts: of the values, same shape.
+        buckets: numbers of the buckets present.
+        weights: Poisson draws, shape (resamples, all buckets).
     """
     drawn = weights[:, buckets]
     n_drawn = drawn @ counts

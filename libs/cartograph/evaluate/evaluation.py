@@ -39,7 +39,9 @@ def evaluation(
 
 def with_self_information(lists: DataFrame, popularity: DataFrame) -> DataFrame:
     """`lists` with the self-information of each product; one that nobody had bought surprises most."""
-    never_bought = popularity.agg(F.max(F.col("self_information") + F.log2(F.col("n_users") + 1.0)).alias("never_bought"))
+    never_bought = popularity.agg(
+        F.max(F.col("self_information") + F.log2(F.col("n_users") + 1.0)).alias("never_bought")
+    )
     known = lists.join(popularity.select("product_id", "self_information"), "product_id", "left")
     information = F.coalesce("self_information", "never_bought")
     return known.join(F.broadcast(never_bought)).withColumn("self_information", information).drop("never_bought")

@@ -41,9 +41,7 @@ def metric_names(ks: Sequence[int]) -> list[str]:
     return [f"{metric}@{k}" for metric in (*metrics.RANKING_METRICS, *LIST_METRICS) for k in ks]
 
 
-def catalogue_coverage(
-    lists: DataFrame, truth: DataFrame, n_products: DataFrame, ks: Sequence[int]
-) -> DataFrame:
+def catalogue_coverage(lists: DataFrame, truth: DataFrame, n_products: DataFrame, ks: Sequence[int]) -> DataFrame:
     """One row per model, slice and k: the share of the catalogue that the lists of the slice's customers show.
 
     Columns: model, slice, metric ('coverage'), k, value, n_users.
@@ -70,9 +68,7 @@ def _values(ks: Sequence[int]) -> list[Column]:
     hit_ranks, n_relevant = F.col("hit_ranks"), F.size("relevant")
     information = F.transform("places", lambda place: place["self_information"])
     ranking = {
-        f"{name}@{k}": value
-        for k in ks
-        for name, value in metrics.ranking_metrics(hit_ranks, n_relevant, k).items()
+        f"{name}@{k}": value for k in ks for name, value in metrics.ranking_metrics(hit_ranks, n_relevant, k).items()
     }
     novelty = {f"novelty@{k}": metrics.mean_of_first(information, k) for k in ks}
     served = {f"user_coverage@{k}": F.when(F.size("places") > 0, 1.0).otherwise(0.0) for k in ks}

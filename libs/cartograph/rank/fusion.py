@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 FUSED = "fused"
 
 
-def fused_lists(
-    lists: DataFrame, group: str, item: str, *, constant: float, weights: Mapping[str, float]
-) -> DataFrame:
-    """One row per `group` and `item` that any model listed: `score` = sum over models of weight / (constant + rank).
+def fused_lists(lists: DataFrame, group: str, item: str, constant: float, weights: Mapping[str, float]) -> DataFrame:
+    """One row per `group` and `item` that any model listed: score = sum over models of weight / (constant + rank).
 
     Only ranks count, so models whose scores have nothing in common can vote together. A model not named in `weights`
-    weighs 1; one that weighs 0 has no vote. Lists of the model `fused` are the result of an earlier fusion and are
-    left out.
+    weighs 1; one that weighs 0 has no vote. Lists of the model `fused`, the result of an earlier fusion, are left out.
 
     Arguments: lists with columns model, `group`, `item`, rank.
-    Columns: `group`, `item`, score, models array<string> (the voters, the weightiest first).
+    Columns: `group`, `item`, score, rank (from 1, equal scores in order of `item`), models array<string> (the voters,
+    the weightiest first).
     """
     vote = _weight(weights) / (F.lit(float(constant)) + F.col("rank"))
     votes = lists.where(F.col("model") != FUSED).withColumn("vote", vote).where("vote > 0")
     # Sorted before they are added: the sum, and with it every tie, is the same in every run.
-    best_first = F.sort_array(F.collect_list(F.struct((-F.col("vote")).alias("negative_vote"), "model")))
-    voters = votes.groupBy(group, item).agg(best_first.alias("voters"))
-    score = F.aggregate("voters", F.lit(0.0), lambda total, voter: total - voter["negative_vote"])
-    return voters.select(group, item, score.alias("score"), F.col("voters.model").alias("models"))
+    weightiest_first = F.sort_array(F.collect_list(F.struct((-F.col("vote")).alias("negative"), "model")))
+    voters = votes.groupBy(group, item).agg(weightiest_first.alias("voters"))
+    score = F.aggregate("voters", F.lit(0.0), lambda total, voter: total - voter["negative"])
+    best_first = Window.partitionBy(group).orderBy(F.desc("score"), F.asc(item))
+    return voters.select(group, item, score.alias("score"), F.col("voters.model").alias("models")).withColumn(
+        "rank", F.row_number().over(best_first)
+    )
 
 
 def _weight(weights: Mapping[str, float]) -> Column:

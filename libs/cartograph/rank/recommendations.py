@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.model import Silver, best_k
+from cartograph.core.model import Silver
 from cartograph.rank import reasons
 from cartograph.rank.evidence import PAIR, pair_evidence
 
@@ -30,10 +30,10 @@ def recommendations(
     Arguments: `fused_lists` of gold.candidates and of gold.associations; histories as of `core.histories`.
     Columns: user_id, rank, product_id, score, models, why.
     """
-    shown = best_k(fused, "user_id", "product_id", k).join(
-        fused.select("user_id", "product_id", "models"), ["user_id", "product_id"]
+    shown = fused.where(F.col("rank") <= k)
+    reasoned = shown.join(
+        _pair_reasons(shown, associations, histories, data, recent), ["user_id", "product_id"], "left"
     )
-    reasoned = shown.join(_pair_reasons(shown, associations, histories, data, recent), ["user_id", "product_id"], "left")
     n_buyers = data.events.where("event_type = 'purchase'").groupBy("product_id").agg(
         F.countDistinct("user_id").alias("n_buyers")
     )  # fmt: skip
@@ -78,7 +78,9 @@ def _pair_reasons(
         .where("place = 1")
     )
     pairs = chosen.select(F.col("past_id").alias(PAIR[0]), F.col("product_id").alias(PAIR[1]))
-    counts = pair_evidence(pairs, data.baskets).withColumnsRenamed(dict(zip(PAIR, ("past_id", "product_id"), strict=True)))
+    counts = pair_evidence(pairs, data.baskets).withColumnsRenamed(
+        dict(zip(PAIR, ("past_id", "product_id"), strict=True))
+    )
     titles = data.products.select(F.col("product_id").alias("past_id"), "title")
     seen = reasons.of_history(F.coalesce("title", "past_id"))
     return (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.model import best_k
 from cartograph.rank import reasons
 from cartograph.rank.evidence import PAIR, pair_evidence
 
@@ -18,7 +17,7 @@ def related_products(fused: DataFrame, baskets: DataFrame, k: int) -> DataFrame:
     Arguments: `fused_lists` of gold.associations; rows of silver.baskets.
     Columns: product_id, relation, rank, associated_product_id, score, why.
     """
-    best = best_k(fused, "product_id", "associated_product_id", k)
+    best = fused.where(F.col("rank") <= k)
     why = reasons.sentence(F.coalesce(reasons.of_pair(), F.lit("bought by the same kind of customers")))
     return best.join(pair_evidence(best, baskets), PAIR).select(
         "product_id", F.lit(RELATION).alias("relation"), "rank", "associated_product_id", "score", why.alias("why")

@@ -1,0 +1,92 @@
+"""The lists per customer and per product, from a shop small enough to read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from cartograph.core.histories import histories
+from cartograph.core.model import Silver
+from cartograph.rank.fusion import fused_lists
+from cartograph.rank.recommendations import recent_products, recommendations
+from cartograph.rank.related_products import related_products
+
+EVENTS = [
+    ("1", "ann", "cup", "purchase", datetime(2011, 5, 3)),
+    ("2", "ann", "cup", "view", datetime(2011, 5, 9)),
+    ("3", "bob", "cup", "purchase", datetime(2011, 5, 1)),
+    ("4", "bob", "saucer", "purchase", datetime(2011, 5, 1)),
+    ("5", "eve", "cup", "purchase", datetime(2011, 5, 2)),
+    ("6", "eve", "saucer", "purchase", datetime(2011, 5, 2)),
+    ("7", "eve", "lamp", "purchase", datetime(2011, 5, 4)),
+]
+BASKETS = [
+    ("o1", "ann", ["cup"]),
+    ("o2", "bob", ["cup", "saucer"]),
+    ("o3", "eve", ["cup", "saucer"]),
+    ("o4", "eve", ["lamp"]),
+    ("o5", None, ["vase"]),
+    ("o6", None, ["vase"]),
+]
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Silver:
+    return Silver(
+        events=spark.createDataFrame(
+            EVENTS, "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
+        ),
+        baskets=spark.createDataFrame(BASKETS, "order_id string, user_id string, product_ids array<string>"),
+        products=spark.createDataFrame([("cup", "RED CUP"), ("saucer", None)], "product_id string, title string"),
+    )
+
+
+@pytest.fixture(scope="module")
+def associations(spark: SparkSession) -> DataFrame:
+    rows = [("rules", "cup", "saucer", 1), ("als", "cup", "lamp", 1), ("als", "cup", "vase", 2)]
+    lists = spark.createDataFrame(rows, "model string, product_id string, associated_product_id string, rank int")
+    return fused_lists(lists, "product_id", "associated_product_id", 60, {})
+
+
+def test_each_related_product_tells_its_counts(shop: Silver, associations: DataFrame) -> None:
+    rows = related_products(associations, shop.baskets, 5).orderBy("rank").collect()
+    assert [(row.associated_product_id, row.why) for row in rows] == [
+        ("lamp", "Bought in separate orders by 1 customer."),
+        ("saucer", "Bought together in 2 baskets, 2.0 times more often than chance."),
+        ("vase", "Bought by the same kind of customers."),
+    ]
+
+
+def test_the_list_per_product_is_cut_at_k(shop: Silver, associations: DataFrame) -> None:
+    assert related_products(associations, shop.baskets, 2).count() == 2
+
+
+def test_each_recommendation_tells_the_best_reason_there_is(
+    spark: SparkSession, shop: Silver, associations: DataFrame
+) -> None:
+    candidates = [("als", "ann", "saucer", 1), ("als", "ann", "jug", 2), ("popularity", "ann", "lamp", 3),
+                  ("popularity", "bob", "lamp", 1), ("popularity", "new", "cup", 1)]  # fmt: skip
+    lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
+    fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5})
+    past = histories(shop.events, 20)
+    rows = recommendations(fused, associations, past, shop, k=5, recent=20, user_models=["als"]).collect()
+    assert {(row.user_id, row.product_id): row.why for row in rows} == {
+        ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 baskets, "
+        "2.0 times more often than chance.",
+        ("ann", "jug"): "Chosen by customers whose purchases resemble yours.",
+        ("ann", "lamp"): "You bought RED CUP on 3 May 2011; bought in separate orders by 1 customer.",
+        ("bob", "lamp"): "You bought RED CUP on 1 May 2011; bought in separate orders by 1 customer.",
+        ("new", "cup"): "Popular: bought by 3 customers.",
+    }
+
+
+def test_a_product_bought_and_viewed_later_is_told_by_its_purchase(shop: Silver) -> None:
+    [row] = recent_products(histories(shop.events, 20).where("user_id = 'ann'"), 20).collect()
+    assert (row.product_id, row.event_type, row.event_at) == ("cup", "purchase", datetime(2011, 5, 3))
+
+
+def test_only_the_last_events_may_be_a_reason(shop: Silver) -> None:
+    rows = recent_products(histories(shop.events, 20).where("user_id = 'eve'"), 1).collect()
+    assert [row.product_id for row in rows] == ["lamp"]
