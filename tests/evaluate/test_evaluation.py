@@ -118,7 +118,7 @@ def test_intervals_surround_the_value_and_coverage_has_none(
 ) -> None:
     for (_, _, metric, _), row in evaluated.items():
         if metric == "coverage":
-            assert row["low"] is None and row["high"] is None
+            assert (row["low"], row["high"]) == (None, None)
         else:
             assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9
 

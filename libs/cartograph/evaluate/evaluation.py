@@ -25,9 +25,16 @@ def evaluation(
 
     The interval of coverage is null: it is not a mean over customers.
 
-    Arguments: lists with columns model, list_id, rank, product_id; truth as of `user_truth` or `basket_truth`; popularity
-    as of `product_popularity`, taken before the horizon.
     Columns: model, slice, metric, k, value, low, high, n_users.
+
+    Args:
+        lists: model, list_id, rank, product_id.
+        truth: of `user_truth` or `basket_truth`.
+        popularity: of `product_popularity`, taken before the horizon.
+        ks: list lengths the metrics are computed at.
+        n_buckets: see `bootstrap.means`.
+        n_resamples: see `bootstrap.means`.
+        seed: of the bootstrap.
     """
     informed = with_self_information(lists, popularity)
     scores = list_scores(informed, truth, ks)
@@ -39,9 +46,9 @@ def evaluation(
 
 def with_self_information(lists: DataFrame, popularity: DataFrame) -> DataFrame:
     """`lists` with the self-information of each product; one that nobody had bought surprises most."""
-    never_bought = popularity.agg(
-        F.max(F.col("self_information") + F.log2(F.col("n_users") + 1.0)).alias("never_bought")
-    )
+    # log2(n_all_users + 1), read off any product.
+    highest = F.max(F.col("self_information") + F.log2(F.col("n_users") + 1.0))
+    never_bought = popularity.agg(highest.alias("never_bought"))
     known = lists.join(popularity.select("product_id", "self_information"), "product_id", "left")
     information = F.coalesce("self_information", "never_bought")
     return known.join(F.broadcast(never_bought)).withColumn("self_information", information).drop("never_bought")

@@ -18,9 +18,12 @@ def list_scores(lists: DataFrame, truth: DataFrame, ks: Sequence[int]) -> DataFr
     A customer with truth but without a list scores zero, except in novelty, which is null without a list. The full
     ranking counts: nothing is sampled.
 
-    Arguments: lists with columns model, list_id, rank, product_id, self_information; truth with columns slice, list_id,
-    cluster_id, relevant.
     Columns: model, slice, list_id, cluster_id and one `metric@k` each.
+
+    Args:
+        lists: model, list_id, rank, product_id, self_information.
+        truth: slice, list_id, cluster_id, relevant.
+        ks: list lengths.
     """
     longest = max(ks)
     ranked = lists.where(F.col("rank") <= longest).select(

@@ -17,8 +17,12 @@ def user_truth(history: DataFrame, horizon: DataFrame, popularity: DataFrame) ->
     `head_products`, `mid_products`, `tail_products` (only that part of the truth counts; a product without sales
     before is tail).
 
-    Arguments: events before and from `as_of` on, and `product_popularity` of the history.
     Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>.
+
+    Args:
+        history: events before `as_of`.
+        horizon: events from `as_of` on.
+        popularity: `product_popularity` of the history.
     """
     bought = _purchases(horizon)
     before = _purchases(history)

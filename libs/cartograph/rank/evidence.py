@@ -14,8 +14,11 @@ def pair_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
     Lift is the share of baskets with both over the product of the shares with each: how many times more often than
     chance. Only the pairs asked about are counted. Baskets of guests count in `n_baskets`, not in `n_users`.
 
-    Arguments: pairs with columns product_id, associated_product_id; rows of silver.baskets.
     Columns: product_id, associated_product_id, n_baskets, n_users (0 when never together), lift (null then).
+
+    Args:
+        pairs: product_id, associated_product_id.
+        baskets: rows of silver.baskets.
     """
     first, second = F.least(*PAIR).alias("first"), F.greatest(*PAIR).alias("second")
     unordered = pairs.select(first, second).distinct()

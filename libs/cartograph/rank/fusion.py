@@ -16,9 +16,15 @@ def fused_lists(lists: DataFrame, group: str, item: str, constant: float, weight
     Only ranks count, so models whose scores have nothing in common can vote together. A model not named in `weights`
     weighs 1; one that weighs 0 has no vote. Lists of the model `fused`, the result of an earlier fusion, are left out.
 
-    Arguments: lists with columns model, `group`, `item`, rank.
     Columns: `group`, `item`, score, rank (from 1, equal scores in order of `item`), models array<string> (the voters,
     the weightiest first).
+
+    Args:
+        lists: model, `group`, `item`, rank.
+        group: the column that names a list, `user_id` or `product_id`.
+        item: the column that names what is listed.
+        constant: the larger, the less the first places outweigh the later ones.
+        weights: of models.
     """
     vote = _weight(weights) / (F.lit(float(constant)) + F.col("rank"))
     votes = lists.where(F.col("model") != FUSED).withColumn("vote", vote).where("vote > 0")

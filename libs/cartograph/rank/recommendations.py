@@ -27,8 +27,16 @@ def recommendations(
     The reason is the strongest association from one of the customer's `recent` last products to the one shown; without
     any it is likeness of customers when one of `user_models` voted, else popularity.
 
-    Arguments: `fused_lists` of gold.candidates and of gold.associations; histories as of `core.histories`.
     Columns: user_id, rank, product_id, score, models, why.
+
+    Args:
+        fused: `fused_lists` of gold.candidates.
+        associations: `fused_lists` of gold.associations.
+        histories: what each customer did, of `core.histories`.
+        data: silver tables before `as_of`.
+        k: length of a list.
+        recent: how many of the last events may be named as a reason.
+        user_models: models whose vote means that similar customers chose the product.
     """
     shown = fused.where(F.col("rank") <= k)
     reasoned = shown.join(
@@ -78,9 +86,7 @@ def _pair_reasons(
         .where("place = 1")
     )
     pairs = chosen.select(F.col("past_id").alias(PAIR[0]), F.col("product_id").alias(PAIR[1]))
-    counts = pair_evidence(pairs, data.baskets).withColumnsRenamed(
-        dict(zip(PAIR, ("past_id", "product_id"), strict=True))
-    )
+    counts = pair_evidence(pairs, data.baskets).withColumnsRenamed({PAIR[0]: "past_id", PAIR[1]: "product_id"})
     titles = data.products.select(F.col("product_id").alias("past_id"), "title")
     seen = reasons.of_history(F.coalesce("title", "past_id"))
     return (

@@ -14,8 +14,12 @@ RELATION = "complement"  # the only relation told so far: what goes with a produ
 def related_products(fused: DataFrame, baskets: DataFrame, k: int) -> DataFrame:
     """The `k` best associations of each product, with the reason.
 
-    Arguments: `fused_lists` of gold.associations; rows of silver.baskets.
     Columns: product_id, relation, rank, associated_product_id, score, why.
+
+    Args:
+        fused: `fused_lists` of gold.associations.
+        baskets: rows of silver.baskets.
+        k: length of a list.
     """
     best = fused.where(F.col("rank") <= k)
     why = reasons.sentence(F.coalesce(reasons.of_pair(), F.lit("bought by the same kind of customers")))
