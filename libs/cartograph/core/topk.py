@@ -23,8 +23,9 @@ from pyspark.sql import types as T
 from scipy.linalg.blas import sgemm
 from threadpoolctl import threadpool_limits
 
+from cartograph.core.heaps import Positions, Scores, empty_heaps, order_best_first, replace_worst
+
 Floats = npt.NDArray[np.float32]
-Positions = npt.NDArray[np.int64]
 
 QUERY_TILE = 256  # rows and
 ITEM_TILE = 1024  # columns of a tile of scores: 1 MiB, half a core's cache
@@ -111,8 +112,7 @@ def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[Floats], product_ids: pa
     """Ranked rows of one batch of queries over all item blocks."""
     queries = _matrix(batch.column("vector"))
     masks = _masks(batch, product_ids)
-    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-    positions = np.full((len(queries), k), -1, dtype=np.int64)
+    scores, positions = empty_heaps(len(queries), k)
     first = 0
     for block in blocks:
         if block.shape[1] != queries.shape[1]:
@@ -120,7 +120,7 @@ def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[Floats], product_ids: pa
         _update(queries, block, first, *masks, scores, positions)
         first += len(block)
     order_best_first(scores, positions)
-    return _exploded(batch.column("id"), product_ids, scores, positions)
+    return exploded(batch.column("id"), product_ids, scores, positions)
 
 
 def _matrix(vectors: pa.ListArray) -> Floats:
@@ -151,7 +151,7 @@ def _update(
     first: int,
     mask_starts: Positions,
     masked: Positions,
-    scores: Floats,
+    scores: Scores,
     positions: Positions,
 ) -> None:
     """Brings the heaps `scores` and `positions` up to date with one block of items, the first at position `first`."""
@@ -177,7 +177,7 @@ def _products(queries: Floats, items: Floats, buffer: Floats) -> Floats:
 
 @njit(cache=True, nogil=True)
 def push_tile(
-    tile: Floats, first: int, mask_starts: Positions, masked: Positions, scores: Floats, positions: Positions
+    tile: Floats, first: int, mask_starts: Positions, masked: Positions, scores: Scores, positions: Positions
 ) -> None:
     """Pushes a tile of scores, whose columns are items from position `first`, into the heap of each of its rows."""
     n_rows, n_columns = tile.shape
@@ -204,50 +204,15 @@ def _any_above(values: Floats, bar: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def push_values(values: Floats, first: int, scores: Floats, positions: Positions) -> None:
+def push_values(values: Floats, first: int, scores: Scores, positions: Positions) -> None:
     """Pushes the values that beat the heap's worst into it, the first at position `first`."""
     for at in range(len(values)):
         if values[at] > scores[0]:
             replace_worst(scores, positions, values[at], first + at)
 
 
-@njit(cache=True, nogil=True)
-def replace_worst(scores: Floats, positions: Positions, score: float, position: int) -> None:
-    """Puts a better entry in place of a heap's root, its worst: the lowest score, and of equals the last position."""
-    k = len(scores)
-    hole = 0
-    while True:
-        child = 2 * hole + 1
-        if child >= k:
-            break
-        other = child + 1
-        if other < k and _is_worse(scores[other], positions[other], scores[child], positions[child]):
-            child = other
-        if not _is_worse(scores[child], positions[child], score, position):
-            break
-        scores[hole], positions[hole] = scores[child], positions[child]
-        hole = child
-    scores[hole], positions[hole] = score, position
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_worse(score: float, position: int, other_score: float, other_position: int) -> bool:
-    return score < other_score or (score == other_score and position > other_position)
-
-
-@njit(cache=True, nogil=True)
-def order_best_first(scores: Floats, positions: Positions) -> None:
-    """Sorts each row's heap in place: highest score first, equal scores by position, empty places last."""
-    n_rows, k = scores.shape
-    for row in range(n_rows):
-        for end in range(k - 1, 0, -1):
-            score, position = scores[row, 0], positions[row, 0]
-            replace_worst(scores[row, :end], positions[row, :end], scores[row, end], positions[row, end])
-            scores[row, end], positions[row, end] = score, position
-
-
-def _exploded(ids: pa.Array, product_ids: pa.Array, scores: Floats, positions: Positions) -> pa.RecordBatch:
-    """One row per filled place: id, product_id, score, rank."""
+def exploded(ids: pa.Array, product_ids: pa.Array, scores: Scores, positions: Positions) -> pa.RecordBatch:
+    """One row per filled place of ordered heaps: id, product_id (of its position), score, rank."""
     rows, ranks = np.nonzero(positions >= 0)
     columns = [
         ids.take(pa.array(rows)),
