@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.baskets import distinct_items, minimum_count
+from cartograph.rules.native import mine_native
 
 ENGINES = ("auto", "mllib", "native")
 
@@ -29,18 +30,20 @@ def mine(
         raise ValueError(f"min_support is a share of the baskets in (0, 1], not {min_support}")
     if engine not in ENGINES:
         raise ValueError(f"no engine {engine!r}; the engines are {', '.join(ENGINES)}")
+    if engine == "mllib":
+        return _mine_with_mllib(baskets, min_support, max_length)
+    return mine_native(baskets, min_support, max_length)
+
+
+def _mine_with_mllib(baskets: DataFrame, min_support: float, max_length: int) -> DataFrame:
     n_baskets = baskets.count()
-    found = _mine_with_mllib(baskets, minimum_count(min_support, n_baskets), n_baskets)
+    items = distinct_items(baskets).select(F.col("product_ids").alias("items")).where(F.size("items") > 0)
+    # Half a basket below the count, so that MLlib's own rounding up lands exactly on it.
+    least = (minimum_count(min_support, n_baskets) - 0.5) / max(n_baskets, 1)
+    itemsets = FPGrowth(itemsCol="items", minSupport=least).fit(items).freqItemsets
+    found = itemsets.select(
+        F.array_sort("items").alias("itemset"), F.size("items").alias("n_items"), F.col("freq").alias("n_baskets")
+    )
     if max_length:
         found = found.where(F.col("n_items") <= max_length)
     return found.withColumn("support", F.col("n_baskets") / F.lit(n_baskets))
-
-
-def _mine_with_mllib(baskets: DataFrame, min_count: int, n_baskets: int) -> DataFrame:
-    items = distinct_items(baskets).select(F.col("product_ids").alias("items")).where(F.size("items") > 0)
-    # Half a basket below the count, so that MLlib's own rounding up lands exactly on it.
-    miner = FPGrowth(itemsCol="items", minSupport=(min_count - 0.5) / max(n_baskets, 1))
-    itemsets = miner.fit(items).freqItemsets
-    return itemsets.select(
-        F.array_sort("items").alias("itemset"), F.size("items").alias("n_items"), F.col("freq").alias("n_baskets")
-    )

@@ -1,0 +1,208 @@
+"""The native engine: exact itemset mining with the work cut by item and counted in compiled code.
+
+1. Items are counted; the frequent ones are numbered by falling frequency (their number is bounded by basket length
+   over support, whatever the number of baskets).
+2. The numbers are cut into ranges of about equal work. Each basket goes to each range it has an item in, as its part
+   up to that range: the items' conditional databases (Li et al., PFP, 2008), equal parts merged into one with a weight.
+3. Each range is mined on its own (`growth`). An itemset belongs to the range of its least frequent item, so none is
+   missed or found twice, and no task holds more than its range's part of the baskets.
+
+Baskets travel as arrays of integers in binary columns and come back as Arrow lists: no Python object per item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.baskets import minimum_count
+from cartograph.rules.growth import grow
+from cartograph.rules.kernels import Database, Ints, Longs, count_baskets, encode, merge, prefixes, sort_each
+
+_COUNTS = "product_id string, n_baskets long, may_be_frequent boolean"
+_PARTS = "key int, task int, items binary, lengths binary, weights binary"
+_ITEMSETS = "itemset array<string>, n_items int, n_baskets long, support double"
+_BATCHES_AT_ONCE = 64  # Arrow batches of baskets encoded together: enough to merge equal ones, little to hold
+_TASK_ITEMS = 50_000_000  # at most about this many item numbers (200 MB) in a mining task
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What every task must know: the frequent items by falling count, and how their numbers are cut into tasks."""
+
+    names: pa.Array
+    counts: Longs
+    bounds: Longs  # task t mines the items numbered bounds[t] to bounds[t + 1]
+    keys: Longs  # per task, a value that Spark's hash partitioning sends to partition t
+    n_baskets: int
+    min_count: int
+    max_length: int
+
+
+def mine_native(baskets: DataFrame, min_support: float, max_length: int) -> DataFrame:
+    """Frequent itemsets as `mining.mine` describes them. Items are counted at once, the rest runs with the result."""
+    product_ids = baskets.select("product_ids")
+    plan = _plan(product_ids, min_support, max_length)
+    parts = product_ids.mapInArrow(partial(_cut, plan=plan), _PARTS)
+    return parts.repartition(len(plan.keys), "key").mapInArrow(partial(_mine, plan=plan), _ITEMSETS)
+
+
+def _plan(product_ids: DataFrame, min_support: float, max_length: int) -> _Plan:
+    counted = product_ids.mapInArrow(partial(_count, min_support=min_support), _COUNTS)
+    totals = counted.groupBy("product_id").agg(
+        F.sum("n_baskets").alias("n_baskets"), F.max("may_be_frequent").alias("may_be_frequent")
+    )
+    table = totals.where("may_be_frequent").select("product_id", "n_baskets").toArrow()
+    is_total = pc.is_null(table["product_id"])
+    n_baskets = pc.sum(table.filter(is_total)["n_baskets"]).as_py() or 0
+    min_count = minimum_count(min_support, n_baskets)
+    items = table.filter(pc.and_(pc.invert(is_total), pc.greater_equal(table["n_baskets"], min_count)))
+    items = items.sort_by([("n_baskets", "descending"), ("product_id", "ascending")]).combine_chunks()
+    counts = items["n_baskets"].to_numpy()
+    bounds = _bounds(counts, n_baskets, product_ids.sparkSession.sparkContext.defaultParallelism)
+    keys = _keys(max(1, len(bounds) - 1))
+    names = pa.concat_arrays([pa.array([], pa.string()), *items["product_id"].chunks])
+    return _Plan(names, counts, bounds, keys, n_baskets, min_count, max_length)
+
+
+def _count(batches: Iterable[pa.RecordBatch], min_support: float) -> Iterator[pa.RecordBatch]:
+    """Baskets per product, and one row without product that counts all baskets.
+
+    A frequent product is frequent in at least one part of the baskets (Savasere et al. 1995), so only products that
+    `may_be_frequent` in some part need to leave the cluster.
+    """
+    for values, offsets in _values(batches):
+        coded = values.dictionary_encode()
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        counts = count_baskets(codes.astype(np.int32, copy=False), offsets, len(coded.dictionary))
+        n_baskets = len(offsets) - 1
+        may_be_frequent = counts >= minimum_count(min_support, n_baskets)
+        yield pa.record_batch(
+            [
+                pa.concat_arrays([coded.dictionary, pa.nulls(1, pa.string())]),
+                pa.array(np.append(counts, n_baskets)),
+                pa.array(np.append(may_be_frequent, True)),
+            ],
+            ["product_id", "n_baskets", "may_be_frequent"],
+        )
+
+
+def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Longs]]:
+    """Products of many baskets one after another, and where each basket starts."""
+    remaining = iter(batches)
+    while portion := list(islice(remaining, _BATCHES_AT_ONCE)):
+        lists = pa.concat_arrays([batch.column(0) for batch in portion])
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+        values = lists.flatten()
+        if not pa.types.is_string(values.type):
+            values = values.cast(pa.string())
+        yield values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
+    """Cuts of the item numbers into tasks of about equal work.
+
+    An item's work is the expected size of its conditional database: its baskets times the more frequent items
+    expected in each.
+    """
+    if not len(counts):
+        return np.zeros(1, np.int64)
+    expected_before = (np.cumsum(counts) - counts) / n_baskets
+    work = np.cumsum(counts * (1 + expected_before))
+    n_tasks = max(parallelism, int(np.ceil(work[-1] / _TASK_ITEMS)))
+    cuts = np.searchsorted(work, work[-1] * np.arange(1, n_tasks) / n_tasks)
+    return np.unique(np.concatenate([[0], cuts, [len(counts)]])).astype(np.int64)
+
+
+def _keys(n_tasks: int) -> Longs:
+    """For each task the least integer that Spark's hash partitioning (Murmur3, seed 42) puts in its partition.
+
+    Where an engine hashes otherwise, tasks meet in a partition and are mined one after another.
+    """
+    candidates = np.arange(64 + n_tasks * 32, dtype=np.uint32)
+    mixed = candidates * np.uint32(0xCC9E2D51)
+    mixed = ((mixed << np.uint32(15)) | (mixed >> np.uint32(17))) * np.uint32(0x1B873593) ^ np.uint32(42)
+    mixed = ((mixed << np.uint32(13)) | (mixed >> np.uint32(19))) * np.uint32(5) + np.uint32(0xE6546B64)
+    mixed ^= np.uint32(4)  # the length of an int
+    mixed = (mixed ^ (mixed >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    mixed ^= mixed >> np.uint32(16)
+    partitions, first = np.unique(mixed.view(np.int32) % n_tasks, return_index=True)
+    keys = len(candidates) + np.arange(n_tasks)  # for a partition that no candidate hit
+    keys[partitions] = first
+    return keys
+
+
+def _cut(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:
+    """The part of the baskets that each task needs: one row per task and portion, also where there is none."""
+    for values, offsets in _values(batches):
+        ranks = pc.index_in(values, value_set=plan.names, skip_nulls=True).fill_null(-1).to_numpy()
+        items, offsets = encode(ranks, offsets)
+        database = merge(items, offsets, np.ones(len(offsets) - 1, np.int64))
+        for task, key in enumerate(plan.keys[: len(plan.bounds) - 1]):
+            part = prefixes(*database, plan.bounds[task], plan.bounds[task + 1])
+            yield _packed(int(key), task, merge(*part))
+
+
+def _packed(key: int, task: int, part: Database) -> pa.RecordBatch:
+    items, offsets, weights = part
+    lengths = np.diff(offsets).astype(np.int32)
+    arrays = [pa.array([key], pa.int32()), pa.array([task], pa.int32())]
+    arrays += [pa.array([numbers.tobytes()], pa.binary()) for numbers in (items, lengths, weights)]
+    return pa.record_batch(arrays, ["key", "task", "items", "lengths", "weights"])
+
+
+def _unpacked(parts: pa.Table) -> Database:
+    """The parts of one task as one database."""
+    items, lengths, weights = (
+        np.concatenate([np.frombuffer(value.as_buffer(), kind) for value in parts[name]])
+        for name, kind in (("items", np.int32), ("lengths", np.int32), ("weights", np.int64))
+    )
+    return merge(items, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), weights)
+
+
+def _mine(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:
+    """The itemsets of the tasks that met in this partition."""
+    received = list(batches)
+    if not received:
+        return
+    parts = pa.Table.from_batches(received)
+    decode = _Decoder(plan)
+    for task in pc.unique(parts["task"]).to_pylist():
+        low, high = int(plan.bounds[task]), int(plan.bounds[task + 1])
+        yield decode(np.arange(low, high, dtype=np.int32), np.ones(high - low, np.int32), plan.counts[low:high])
+        if plan.max_length == 1:
+            continue
+        database = _unpacked(parts.filter(pc.equal(parts["task"], task)))
+        for found in grow(database, high, low, plan.min_count, plan.max_length):
+            yield decode(*found)
+
+
+class _Decoder:
+    """Turns item numbers back into sorted lists of product ids."""
+
+    def __init__(self, plan: _Plan) -> None:
+        self._n_baskets = plan.n_baskets
+        order = pc.sort_indices(plan.names).to_numpy()
+        self._sorted_names = plan.names.take(pa.array(order))
+        self._places = np.empty(len(order), np.int32)
+        self._places[order] = np.arange(len(order), dtype=np.int32)
+
+    def __call__(self, items: Ints, lengths: Ints, counts: Longs) -> pa.RecordBatch:
+        """One row per itemset, as in `mining.mine`."""
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        places = sort_each(self._places[items], offsets)
+        names = self._sorted_names.take(pa.array(places))
+        itemsets = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
+        return pa.record_batch(
+            [itemsets, pa.array(lengths), pa.array(counts), pa.array(counts / self._n_baskets)],
+            ["itemset", "n_items", "n_baskets", "support"],
+        )
