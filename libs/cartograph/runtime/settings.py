@@ -64,6 +64,25 @@ class IngestSettings(Section):
     max_quarantined_share: Share
 
 
+class RowRules(Section):
+    """Which raw rows are set aside."""
+
+    not_product_ids: tuple[str, ...]
+    not_product_titles: tuple[str, ...]
+    upper_id_sources: tuple[str, ...]
+    quantity_fence: Annotated[float, Field(gt=0)]
+    price_ratio: Annotated[float, Field(gt=1)]
+    price_min_rows: Positive
+
+
+class CustomerFlags(Section):
+    """Which customers are marked."""
+
+    wholesale_units: Positive
+    wholesale_share: Share
+    bot_actions: Positive
+
+
 class PreprocessSettings(Section):
     """From raw text to clean, pseudonymous tables."""
 
@@ -71,6 +90,8 @@ class PreprocessSettings(Section):
     key_source: Literal["required", "generated", "public"]
     key_file: str
     session_gap_minutes: Positive
+    rules: RowRules
+    flags: CustomerFlags
 
 
 class RulesSettings(Section):

@@ -1,0 +1,140 @@
+"""Inputs as they are: files with the place of every row in them, and tables as a whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from cartograph.ingest import drift
+from cartograph.ingest.files import InputFile
+from cartograph.ingest.source import Input, SourceError
+
+CORRUPT = "__corrupt"  # the whole line, where it could not be read
+URI = "__uri"  # the file a row comes from
+POSITION = "__position"  # the row's place in its file, the same in every run
+SLASHES, SLASH = ":/+", ":/"  # `file:/a`, `file:///a`: the same file is spelled either way
+INTERNAL = (CORRUPT, URI, POSITION)
+
+_PROBES = 8  # files looked at concurrently
+_SPLIT_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What looking at a file told: its columns, or why it cannot be read, and how it drifted."""
+
+    file: InputFile
+    schema: T.StructType | None
+    unreadable: str | None
+    comparison: drift.Comparison
+
+
+def reader_options(declared: Input) -> dict[str, str]:
+    """The declared reader options; `${NAME}` is replaced by that environment variable (a password, say).
+
+    Raises:
+        SourceError: the environment variable is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise SourceError(f"the source's options want the environment variable {match[1]}, which is not set")
+        return os.environ[match[1]]
+
+    return {name: re.sub(r"\$\{(\w+)\}", value, text) for name, text in declared.options.items()}
+
+
+def probe(spark: SparkSession, declared: Input, files: Sequence[InputFile]) -> list[Probe]:
+    """Per file its columns and how they differ from those declared: a footer, a header, or one pass over JSON."""
+    with ThreadPoolExecutor(_PROBES) as probes:
+        return list(probes.map(lambda file: _probe(spark, declared, file), files))
+
+
+def _probe(spark: SparkSession, declared: Input, file: InputFile) -> Probe:
+    nothing = drift.Comparison((), ())
+    options = {**reader_options(declared), "primitivesAsString": "true", "columnNameOfCorruptRecord": CORRUPT}
+    try:
+        rows = spark.read.format(declared.format).options(**options).load(file.uri)
+        schema = T.StructType([field for field in rows.schema if field.name != CORRUPT])
+        if not schema.fields:
+            return Probe(file, None, "the file is empty or holds no readable line", nothing)
+        sample = rows.select(*[f"`{name}`" for name in schema.names]).limit(drift.SAMPLED_ROWS)
+        return Probe(file, schema, None, drift.compare(file.name, schema, declared, sample))
+    except (PySparkException, Py4JJavaError) as error:
+        return Probe(file, None, f"the file cannot be read as {declared.format}: {str(error).splitlines()[0]}", nothing)
+
+
+def read_files(spark: SparkSession, declared: Input, probes: Sequence[Probe]) -> DataFrame:
+    """All rows of the readable files: their columns, the corrupt line (text formats), the file and the place in it.
+
+    Columns that only some of the files have are null elsewhere.
+    """
+    by_schema: dict[str, list[Probe]] = {}
+    for found in probes:
+        if found.schema is not None:
+            by_schema.setdefault(found.schema.json(), []).append(found)
+    frames = [_read_alike(spark, declared, alike) for alike in by_schema.values()]
+    together = frames[0]
+    for frame in frames[1:]:
+        together = together.unionByName(frame, allowMissingColumns=True)
+    return together
+
+
+def _read_alike(spark: SparkSession, declared: Input, alike: Sequence[Probe]) -> DataFrame:
+    """The rows of files that have the same columns."""
+    schema = alike[0].schema
+    assert schema is not None
+    uris = [found.file.uri for found in alike]
+    reader = spark.read.format(declared.format).options(**reader_options(declared))
+    if not declared.is_text:
+        rows = reader.schema(schema).load(uris)
+        position = F.col("_metadata.row_index").cast("string")
+        return rows.select("*", F.lit(None).cast("string").alias(CORRUPT), *_place(position))
+    # Pruned columns would not be parsed, and a line with too few of them would pass for a whole one.
+    reader = reader.options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, columnPruning="false")
+    rows = reader.schema(T.StructType([*schema.fields, T.StructField(CORRUPT, T.StringType())])).load(uris)
+    in_split = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1))
+    position = F.concat_ws("-", F.col("_metadata.file_block_start"), in_split)
+    return rows.select("*", *_place(position))
+
+
+def _place(position: Column) -> list[Column]:
+    return [F.regexp_replace("_metadata.file_path", SLASHES, SLASH).alias(URI), position.alias(POSITION)]
+
+
+@contextmanager
+def fixed_splits(spark: SparkSession) -> Iterator[None]:
+    """Inside it, files are cut at the same places on every machine and a task reads exactly one piece.
+
+    Spark cuts by the number of cores and packs pieces together. With the cost of opening a file as high as the largest piece
+    it does neither, so a row's number within its piece is the same in every run.
+    """
+    wanted = {"spark.sql.files.maxPartitionBytes": _SPLIT_BYTES, "spark.sql.files.openCostInBytes": _SPLIT_BYTES}
+    before = {key: spark.conf.get(key) for key in wanted}
+    for key, value in wanted.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            spark.conf.set(key, str(old))
+
+
+def read_table(spark: SparkSession, declared: Input, path: str) -> tuple[DataFrame, drift.Comparison]:
+    """A Delta or JDBC table as it is now, and how its columns differ from those declared."""
+    options = reader_options(declared)
+    if declared.format == "jdbc":
+        rows = spark.read.format("jdbc").options(**{"url": path, **options}).load()
+    else:
+        rows = spark.read.format("delta").options(**options).load(path)
+    return rows, drift.compare(path, rows.schema, declared)

@@ -1,0 +1,24 @@
+"""Orders as they were placed."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+def baskets(events: DataFrame) -> DataFrame:
+    """One row per order of silver.events: order_id, user_id (null for guests), ordered_at (its first line), product_ids.
+
+    Returns take nothing out: a basket says what was wanted together.
+    """
+    lines = events.where("event_type = 'purchase'").groupBy("order_id")
+    return lines.agg(
+        F.max("user_id").alias("user_id"),
+        F.min("event_at").alias("ordered_at"),
+        F.array_sort(F.collect_set("product_id")).alias("product_ids"),
+    )
+
+
+def touched_orders(events: DataFrame) -> DataFrame:
+    """The orders that these events belong to: order_id."""
+    return events.where("event_type = 'purchase'").select("order_id").distinct()

@@ -1,0 +1,153 @@
+"""Raw events typed, each with the rule that sets it aside, if one does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.schema import EVENT_TYPES, columns_of
+from cartograph.preprocess import outliers
+from cartograph.preprocess.pseudonyms import pseudonymised
+from cartograph.preprocess.settings import Rules
+
+_CONTENT = tuple(name for name in columns_of("bronze.events") if name not in ("source", "batch_id", "source_file", "row_id"))
+RAW = "raw"
+_LARGEST = 2**31 - 1
+
+
+def judged_events(bronze: DataFrame, key: bytes, rules: Rules) -> DataFrame:
+    """One row per raw event: the columns of silver.events, `row_id`, `title`, `raw`, and `rule`, `reason` (null: good).
+
+    An event without an id is known by its content, so that equal lines are one event. Purchases of a negative quantity
+    are returns. Verdicts look at the row and its batch alone.
+    """
+    hidden = pseudonymised(bronze, ["user_id"], key)
+    typed = _typed(hidden, rules)
+    first = typed.select("*", _verdict(*_broken(), *_not_for_sale(rules)).alias("verdict"))
+    first = first.select("*", "verdict.rule", "verdict.reason").drop("verdict")
+    fenced = outliers.with_fences(first, rules.quantity_fence, rules.price_min_rows)
+    far = _verdict(
+        ("outlier_quantity", outliers.is_far_quantity(), _value("quantity", "is far from the batch's other quantities")),
+        ("outlier_price", outliers.is_far_price(rules.price_ratio), _value("unit_price", "is far from the usual price")),
+    )
+    second = fenced.select("*", F.when(F.col("rule").isNull(), far).alias("far"))
+    return second.select(
+        "*",
+        F.coalesce("rule", "far.rule").alias("final_rule"),
+        F.coalesce("reason", "far.reason").alias("final_reason"),
+    ).drop("rule", "reason", "far", "max_quantity", "usual_price").withColumnsRenamed(
+        {"final_rule": "rule", "final_reason": "reason"}
+    )  # fmt: skip
+
+
+def good_events(judged: DataFrame) -> DataFrame:
+    """The rows that no rule sets aside: silver.events' columns before rows are seen together, and `row_id`."""
+    wanted = [name for name in columns_of("silver.events") if name != "returned_order_id"]
+    return judged.where("rule IS NULL").select(*wanted, "row_id")
+
+
+def quarantined(judged: DataFrame) -> DataFrame:
+    """Rows of silver.quarantine: those a rule sets aside, as they came (under pseudonyms)."""
+    fields = [part for name in _CONTENT for part in (F.lit(name), F.col(RAW)[name])]
+    given = F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())
+    return judged.where("rule IS NOT NULL").withColumn(RAW, given).select(*columns_of("silver.quarantine"))
+
+
+def _typed(rows: DataFrame, rules: Rules) -> DataFrame:
+    """Text to types by try_cast; what does not fit becomes null and is found by comparing with `raw`."""
+    content = F.md5(F.concat_ws("\x1f", *[F.coalesce(name, F.lit("\x00")) for name in _CONTENT]))
+    number = F.col("quantity").try_cast("double")
+    is_whole = (number == F.floor(number)) & (F.abs(number) <= _LARGEST)
+    quantity = F.when(is_whole, number.try_cast("int"))
+    kind = F.lower(F.trim("event_type"))
+    is_return = (kind == "return") | ((kind == "purchase") & (quantity < 0))
+    event_at = F.col("event_at").try_cast("timestamp")
+    return rows.select(
+        F.coalesce(_text("event_id"), content).alias("event_id"),
+        "user_id",
+        product_id(rules.upper_id_sources).alias("product_id"),
+        F.when(is_return, "return").otherwise(kind).alias("event_type"),
+        _text("order_id").alias("order_id"),
+        _text("session_id").alias("session_id"),
+        F.when(is_return, F.abs(quantity)).otherwise(quantity).alias("quantity"),
+        _finite("unit_price").alias("unit_price"),
+        _finite("rating").alias("rating"),
+        event_at.alias("event_at"),
+        event_at.cast("date").alias("event_on"),
+        "source",
+        "batch_id",
+        "row_id",
+        _text("title").alias("title"),
+        F.struct(*_CONTENT).alias(RAW),
+    )
+
+
+def product_id(upper_id_sources: Sequence[str]) -> Column:
+    """A raw row's product id, trimmed; upper case for sources that do not mind case."""
+    trimmed = _text("product_id")
+    if not upper_id_sources:
+        return trimmed
+    return F.when(F.col("source").isin(list(upper_id_sources)), F.upper(trimmed)).otherwise(trimmed)
+
+
+def _text(column: str) -> Column:
+    """Trimmed text; blank is null."""
+    return F.nullif(F.trim(F.col(column)), F.lit(""))
+
+
+def _finite(column: str) -> Column:
+    number = F.col(column).try_cast("double")
+    return F.when(F.abs(number) < float("inf"), number)
+
+
+def _broken() -> list[tuple[str, Column, Column]]:
+    """Rules for rows that miss something or hold something else: name, condition, reason."""
+    kind, given = F.col("event_type"), F.col(RAW)
+    return [
+        ("no_product", F.col("product_id").isNull(), F.lit("product_id is missing")),
+        ("no_event_type", kind.isNull(), F.lit("event_type is missing")),
+        ("bad_event_type", ~kind.isin(list(EVENT_TYPES)), _value("event_type", f"is none of {', '.join(EVENT_TYPES)}")),
+        ("no_time", given["event_at"].isNull(), F.lit("event_at is missing")),
+        ("bad_time", F.col("event_at").isNull(), _value("event_at", "is not a time")),
+        ("bad_quantity", _lost("quantity"), _value("quantity", "is not a whole number")),
+        ("bad_quantity", F.col("quantity") <= 0, _value("quantity", "is not positive")),
+        ("bad_price", _lost("unit_price"), _value("unit_price", "is not a number")),
+        ("bad_rating", _lost("rating"), _value("rating", "is not a number")),
+        ("no_rating", (kind == "rating") & F.col("rating").isNull(), F.lit("rating is missing")),
+        ("no_order", (kind == "purchase") & F.col("order_id").isNull(), F.lit("order_id of a purchase is missing")),
+    ]
+
+
+def _not_for_sale(rules: Rules) -> list[tuple[str, Column, Column]]:
+    """Rules for lines that are no sale of a product."""
+    corrected = (F.col("unit_price") == 0) & F.col("user_id").isNull()
+    return [
+        ("not_a_product", matches("product_id", rules.not_product_ids), _value("product_id", "is not a product")),
+        ("not_a_product", matches("title", rules.not_product_titles), _value("title", "is not a product")),
+        ("negative_price", F.col("unit_price") < 0, _value("unit_price", "is negative")),
+        ("stock_correction", corrected, F.lit("unit_price is 0 and there is no customer")),
+    ]
+
+
+def matches(column: str, patterns: Sequence[str]) -> Column:
+    """Whether the whole text matches one of the patterns, whatever its case."""
+    return F.col(column).rlike(f"(?i)^(?:{'|'.join(patterns)})$") if patterns else F.lit(False)
+
+
+def _lost(column: str) -> Column:
+    """There was text, and it did not become a value."""
+    return F.col(column).isNull() & F.col(RAW)[column].isNotNull() & (F.trim(F.col(RAW)[column]) != "")
+
+
+def _value(column: str, problem: str) -> Column:
+    """The reason `column 'value' problem`."""
+    return F.concat(F.lit(f"{column} '"), F.col(RAW)[column], F.lit(f"' {problem}"))
+
+
+def _verdict(*rules: tuple[str, Column, Column]) -> Column:
+    """The first rule that applies, with its reason."""
+    return F.coalesce(
+        *[F.when(condition, F.struct(F.lit(name).alias("rule"), reason.alias("reason"))) for name, condition, reason in rules]
+    )

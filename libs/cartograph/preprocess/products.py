@@ -1,0 +1,90 @@
+"""Products with their latest facts."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.schema import columns_of
+from cartograph.preprocess.events import matches, product_id
+from cartograph.preprocess.settings import Rules
+from cartograph.preprocess.titles import normalised_titles, shown_titles
+
+_RAW = ("product_id", "title", "description", "category", "brand", "price", "stock", "seen_at", "n_seen")
+_LATEST = ("description", "category", "brand", "price", "stock", "attributes")
+
+
+def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
+    """One row per raw product fact: typed columns, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
+    number, stock, seen_at = (F.col("price").try_cast("double"), F.col("stock").try_cast("double"), F.col("seen_at"))
+    typed = bronze.select(
+        product_id(rules.upper_id_sources).alias("product_id"),
+        F.col("title").alias("raw_title"),
+        normalised_titles("title").alias("title"),
+        F.nullif(F.trim("description"), F.lit("")).alias("description"),
+        _path("category").alias("category"),
+        F.nullif(F.trim("brand"), F.lit("")).alias("brand"),
+        F.when(F.abs(number) < float("inf"), number).alias("price"),
+        F.when(stock == F.floor(stock), stock.try_cast("long")).alias("stock"),
+        "attributes",
+        seen_at.try_cast("timestamp").alias("seen_at"),
+        F.col("n_seen").try_cast("long").alias("n_seen"),
+        *("source", "batch_id", "row_id"),
+        F.struct(*_RAW).alias("raw"),
+    )
+    verdicts = [
+        ("no_product", F.col("product_id").isNull(), F.lit("product_id is missing")),
+        ("bad_price", _lost("price"), _told("price", "is not a number")),
+        ("bad_price", F.col("price") < 0, _told("price", "is negative")),
+        ("bad_stock", _lost("stock"), _told("stock", "is not a whole number")),
+        ("bad_time", _lost("seen_at"), _told("seen_at", "is not a time")),
+        ("not_a_product", matches("product_id", rules.not_product_ids), _told("product_id", "is not a product")),
+        ("not_a_product", matches("title", rules.not_product_titles), _told("title", "is not a product")),
+    ]
+    verdict = F.coalesce(*[F.when(c, F.struct(F.lit(n).alias("rule"), r.alias("reason"))) for n, c, r in verdicts])
+    return typed.withColumn("verdict", verdict).select("*", "verdict.rule", "verdict.reason").drop("verdict", "raw_title")
+
+
+def quarantined_facts(judged: DataFrame) -> DataFrame:
+    """Rows of silver.quarantine: product facts that a rule sets aside."""
+    fields = [part for name in _RAW for part in (F.lit(name), F.col("raw")[name])]
+    given = F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())
+    bad = judged.where("rule IS NOT NULL").withColumn("raw", given).withColumnRenamed("seen_at", "event_at")
+    return bad.select(*columns_of("silver.quarantine"))
+
+
+def products(facts: DataFrame, first_sales: DataFrame, stored: DataFrame | None) -> DataFrame:
+    """Rows of silver.products for the products of `facts` and `first_sales`; those only ever sold have no title.
+
+    Args:
+        facts: all good facts of these products, old ones included.
+        first_sales: product_id and first_at, the first time it was in a good event.
+        stored: silver.products as it is, for the first time a product was seen; None when nothing of it counts.
+    """
+    latest = _latest(facts, F.struct("seen_at", "batch_id", "row_id"))
+    known = latest.join(shown_titles(facts), "product_id", "left").join(first_sales, "product_id", "full")
+    first_seen = [F.col("first_listed_at"), F.col("first_at")]
+    if stored is not None:
+        known = known.join(stored.select("product_id", F.col("first_seen_at").alias("stored_at")), "product_id", "left")
+        first_seen.append(F.col("stored_at"))
+    return known.withColumn("first_seen_at", F.least(*first_seen)).select(*columns_of("silver.products"))
+
+
+def _latest(facts: DataFrame, newest: Column) -> DataFrame:
+    """Per product the newest value of every fact that is known, and when it was first listed."""
+    values = [F.max_by(name, F.when(F.col(name).isNotNull(), newest)).alias(name) for name in _LATEST]
+    return facts.groupBy("product_id").agg(*values, F.min("seen_at").alias("first_listed_at"))
+
+
+def _path(column: str) -> Column:
+    """A category path `Home > Kitchen > Cups` as its levels."""
+    levels = F.filter(F.transform(F.split(column, ">"), F.trim), lambda level: level != "")
+    return F.when(F.size(levels) > 0, levels)
+
+
+def _lost(column: str) -> Column:
+    return F.col(column).isNull() & (F.trim(F.col("raw")[column]) != "")
+
+
+def _told(column: str, problem: str) -> Column:
+    return F.concat(F.lit(f"{column} '"), F.col("raw")[column], F.lit(f"' {problem}"))

@@ -1,0 +1,96 @@
+"""What events say together: the last version of each, sessions from gaps, and returns with the orders they take back."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from cartograph.core.schema import columns_of
+
+_GAP = "gap-"  # how a session id begins that was made here
+_LOOK_BACK = 50  # earlier lines of the same customer and product that a return may take back
+_SETTLED = ("session_id", "returned_order_id")  # the columns that other rows can change
+
+
+def resolved_events(good: DataFrame, stored: DataFrame | None, session_gap_minutes: int) -> DataFrame:
+    """Rows of silver.events that are new or changed.
+
+    Args:
+        good: the good rows of new batches (silver.events without returned_order_id, and row_id).
+        stored: silver.events as it is; None when nothing of it counts. Rows of the new batches in it are leftovers of an
+            interrupted run and are not looked at.
+        session_gap_minutes: a longer pause ends a session.
+    """
+    new = good.select("*", F.lit(None).cast("string").alias("returned_order_id"), F.lit(None).alias("before"))
+    if stored is None:
+        return _settled(latest(new), session_gap_minutes).select(*columns_of("silver.events"))
+    new = new.drop("before").withColumn("before", F.lit(None).cast(_before(stored)))
+    old = touched(good, stored).select("*", F.lit("").alias("row_id"), F.struct(*_SETTLED).alias("before"))
+    settled = _settled(latest(new.unionByName(old)), session_gap_minutes)
+    changed = F.col("before").isNull() | ~F.col("before").eqNullSafe(F.struct(*_SETTLED))
+    return settled.where(changed).select(*columns_of("silver.events"))
+
+
+def _before(stored: DataFrame) -> str:
+    return stored.select(F.struct(*_SETTLED).alias("before")).schema["before"].dataType.simpleString()
+
+
+def touched(good: DataFrame, stored: DataFrame) -> DataFrame:
+    """Stored events that new rows may replace or change: the same event, or one of the same buyer."""
+    others = stored.join(good.select("batch_id").distinct(), "batch_id", "left_anti")
+    same_event = others.join(good.select("event_id").distinct(), "event_id", "left_semi")
+    buyers = good.select(buyer().alias("buyer")).union(same_event.select(buyer())).distinct()
+    same_buyer = others.withColumn("buyer", buyer()).join(buyers, "buyer", "left_semi").drop("buyer")
+    return same_buyer.unionByName(same_event).dropDuplicates(["event_id"])
+
+
+def buyer() -> Column:
+    """Whose history an event is part of: the customer's, or for a guest the order's."""
+    return F.coalesce("user_id", F.concat(F.lit("order "), "order_id"), F.concat(F.lit("event "), "event_id"))
+
+
+def latest(events: DataFrame) -> DataFrame:
+    """One row per event: the one with the last event time; of equal ones the last batch's, so that order of arrival is equal."""
+    newest = [F.desc("event_at"), F.desc("batch_id"), F.desc("row_id")]
+    numbered = events.withColumn("__n", F.row_number().over(Window.partitionBy("event_id").orderBy(*newest)))
+    return numbered.where("__n = 1").drop("__n")
+
+
+def _settled(events: DataFrame, session_gap_minutes: int) -> DataFrame:
+    """The same rows with sessions and returned orders, found in one shuffle by buyer."""
+    by_buyer = events.withColumn("buyer", buyer()).repartition("buyer")
+    return _with_returned_orders(_with_sessions(by_buyer, session_gap_minutes)).drop("buyer")
+
+
+def _with_sessions(events: DataFrame, gap_minutes: int) -> DataFrame:
+    """Sessions for customers' events that came without one: a pause longer than the gap starts a new session."""
+    needs = F.col("session_id").isNull() | F.col("session_id").startswith(_GAP)
+    open_ended = F.col("user_id").isNotNull() & F.col("event_type").isin("view", "cart", "purchase") & needs
+    in_time = Window.partitionBy("buyer", "__open").orderBy("event_at")
+    pause = F.unix_seconds("event_at") - F.unix_seconds(F.lag("event_at").over(in_time))
+    started = F.when(pause.isNull() | (pause > gap_minutes * 60), F.unix_seconds("event_at"))
+    marked = events.withColumn("__open", open_ended).withColumn("__start", started)
+    start = F.max("__start").over(in_time.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    name = F.concat(F.lit(_GAP), F.substring("user_id", 1, 16), F.lit("-"), start.cast("string"))
+    return marked.withColumn("session_id", F.when(F.col("__open"), name).otherwise(F.col("session_id"))).drop(
+        "__open", "__start"
+    )
+
+
+def _with_returned_orders(events: DataFrame) -> DataFrame:
+    """Returns with the order they take back: the one they name, else the last one before that sold enough, else the last one."""
+    earlier = (
+        Window.partitionBy("buyer", "product_id").orderBy("event_at", "event_type", "event_id").rowsBetween(-_LOOK_BACK, -1)
+    )
+    sold = F.when(F.col("event_type") == "purchase", F.struct("order_id", "quantity", "event_at"))
+    candidates = F.transform(
+        F.collect_list(sold).over(earlier),
+        lambda order: F.struct(
+            order["order_id"].eqNullSafe(F.col("order_id")).alias("is_named"),
+            F.coalesce(order["quantity"] >= F.col("quantity"), F.lit(False)).alias("is_enough"),
+            order["event_at"].alias("event_at"),
+            order["order_id"].alias("order_id"),
+        ),
+    )
+    found = F.when(F.col("event_type") == "return", F.array_max(candidates)["order_id"])
+    return events.withColumn("returned_order_id", found)

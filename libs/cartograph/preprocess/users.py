@@ -1,0 +1,84 @@
+"""Customers, and which of them look like wholesalers or robots."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.schema import columns_of
+from cartograph.preprocess.pseudonyms import pseudonymised
+from cartograph.preprocess.settings import Flags
+
+_RAW = ("user_id", "region", "age_band", "seen_at")
+
+
+def judged_users(bronze: DataFrame, key: bytes) -> DataFrame:
+    """One row per raw customer fact: typed columns under pseudonyms, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
+    hidden = pseudonymised(bronze, ["user_id"], key).withColumn("raw", F.struct(*_RAW))
+    seen_at = F.col("seen_at").try_cast("timestamp")
+    is_no_time = seen_at.isNull() & (F.trim("seen_at") != "")
+    rule = F.when(F.col("user_id").isNull(), "no_user").when(is_no_time, "bad_time")
+    told = F.concat(F.lit("seen_at '"), F.col("seen_at"), F.lit("' is not a time"))
+    reason = F.when(F.col("user_id").isNull(), "user_id is missing").when(is_no_time, told)
+    judged = hidden.withColumns({"rule": rule, "reason": reason})
+    return judged.withColumns({"seen_at": seen_at, "region": _text("region"), "age_band": _text("age_band")})
+
+
+def quarantined_users(judged: DataFrame) -> DataFrame:
+    """Rows of silver.quarantine: customer facts that a rule sets aside."""
+    fields = [part for name in _RAW for part in (F.lit(name), F.col("raw")[name])]
+    given = F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())
+    bad = judged.where("rule IS NOT NULL").withColumn("raw", given).withColumnRenamed("seen_at", "event_at")
+    return bad.select(*columns_of("silver.quarantine"))
+
+
+def users(facts: DataFrame, events: DataFrame, first_seen: DataFrame, stored: DataFrame | None, flags: Flags) -> DataFrame:
+    """Rows of silver.users for the customers of `facts` and `events`.
+
+    Args:
+        facts: all good facts of these customers, old ones included.
+        events: all their events in silver.events.
+        first_seen: user_id and first_at, the first time in a good event.
+        stored: silver.users as it is; None when nothing of it counts.
+    """
+    newest = F.struct("seen_at", "batch_id", "row_id")
+    told = [F.max_by(name, F.when(F.col(name).isNotNull(), newest)).alias(name) for name in ("region", "age_band")]
+    known = facts.groupBy("user_id").agg(*told, F.min("seen_at").alias("first_told_at"))
+    known = known.join(first_seen, "user_id", "full")
+    moments = [F.col("first_told_at"), F.col("first_at")]
+    if stored is not None:
+        known = known.join(stored.select("user_id", F.col("first_seen_at").alias("stored_at")), "user_id", "left")
+        moments.append(F.col("stored_at"))
+    marked = known.join(_wholesale(events, flags), "user_id", "left").join(_robots(events, flags), "user_id", "left")
+    return marked.select(
+        "user_id",
+        "region",
+        "age_band",
+        F.least(*moments).alias("first_seen_at"),
+        F.coalesce("is_wholesale", F.lit(False)).alias("is_wholesale"),
+        F.coalesce("is_bot", F.lit(False)).alias("is_bot"),
+    )
+
+
+def _wholesale(events: DataFrame, flags: Flags) -> DataFrame:
+    """user_id, is_wholesale: most of the customer's orders, by share, are of at least `wholesale_units` pieces."""
+    orders = events.where("event_type = 'purchase' AND user_id IS NOT NULL").groupBy("user_id", "order_id")
+    units = orders.agg(F.sum(F.coalesce("quantity", F.lit(1))).alias("units"))
+    share = F.avg((F.col("units") >= flags.wholesale_units).cast("double"))
+    return units.groupBy("user_id").agg((share >= flags.wholesale_share).alias("is_wholesale"))
+
+
+def _robots(events: DataFrame, flags: Flags) -> DataFrame:
+    """user_id, is_bot: in some hour there were at least `bot_actions` actions (all lines of an order are one)."""
+    action = F.coalesce(F.when(F.col("event_type") == "purchase", F.col("order_id")), F.col("event_id"))
+    acting = events.where("user_id IS NOT NULL AND event_type <> 'return'")
+    hours = acting.groupBy("user_id", F.date_trunc("hour", "event_at").alias("hour"))
+    return (
+        hours.agg(F.count_distinct(action).alias("actions"))
+        .groupBy("user_id")
+        .agg((F.max("actions") >= flags.bot_actions).alias("is_bot"))
+    )
+
+
+def _text(column: str) -> Column:
+    return F.nullif(F.trim(F.col(column)), F.lit(""))
