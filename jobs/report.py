@@ -1,0 +1,68 @@
+"""One HTML page on one day: related products, rules, models, example customers, sales and data quality.
+
+Reads silver and gold tables before `as_of`, shows what there is and says what is missing; writes
+`<report.path>/<as_of>.html` and records it with the run. The file loads nothing from anywhere, so it can be mailed.
+Deliberately not done here: computing anything that another step could have stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from cartograph.core import schema
+from cartograph.report import content
+from cartograph.report.render import report_html
+from cartograph.runtime import places
+from cartograph.runtime.job import Job, main
+
+
+def run(job: Job) -> None:
+    """Writes the page of `job.as_of`."""
+    page = Path(places.resolve(job.settings.path)) / f"{job.as_of}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(report_html(collected(job)), encoding="utf-8")
+    job.metric("report_bytes", page.stat().st_size)
+    job.tracking.log_file(page)
+    job.progress.say(f"report: {page}")
+
+
+def collected(job: Job) -> dict[str, Any]:
+    """Everything the page shows, under the names its template uses."""
+    settings, events, baskets = job.settings, job.read("silver.events"), job.read("silver.baskets")
+    related = _of(job.read, job, "gold.related_products")
+    rules = _of(job.read, job, "gold.rules")
+    shown = {
+        "facts": content.shop_facts(events, baskets),
+        "sales": content.weekly_sales(events),
+        "n_rules": rules.count(),
+        "rules": content.top_rules(rules, settings.n_rules),
+        "neighbourhoods": content.neighbourhoods(related, baskets, settings.n_products, settings.n_related),
+        "customers": content.example_customers(
+            _of(job.read, job, "gold.recommendations"), events, settings.n_customers, settings.n_related
+        ),
+        "evaluation": content.evaluations(_of(job.read_all, job, "gold.evaluation"), job.as_of),
+        "ledger": content.ledger_totals(_of(job.read_all, job, "silver.ledger")),
+        "reasons": content.quarantine_reasons(_of(job.read_all, job, "silver.quarantine")),
+    }
+    shown["titles"] = content.titles(job.read("silver.products"), content.product_ids(shown))
+    shown["tables"] = [
+        {"name": name, "version": job.tables.version(name), "comment": table.comment}
+        for name, table in schema.TABLES.items()
+        if job.tables.exists(name)
+    ]
+    return shown | {"as_of": str(job.as_of), "horizon_days": job.config.evaluate.horizon_days}
+
+
+def _of(read: Callable[[str], DataFrame], job: Job, name: str) -> DataFrame:
+    """Rows of table `name`; none where no step has written it."""
+    if job.tables.exists(name):
+        return read(name)
+    return job.spark.createDataFrame([], schema.table(name).columns)
+
+
+if __name__ == "__main__":
+    main("report", run, __doc__)

@@ -1,0 +1,144 @@
+"""What the report shows, as plain values: capped lists of rows, never more than a page can hold."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+Values = dict[str, Any]
+
+
+def shop_facts(events: DataFrame, baskets: DataFrame) -> Values:
+    """Totals of the shop: n_events, n_orders, n_customers, n_products, first_on, last_on."""
+    totals = events.agg(
+        F.count(F.lit(1)).alias("n_events"),
+        F.approx_count_distinct("user_id", 0.01).alias("n_customers"),
+        F.approx_count_distinct("product_id", 0.01).alias("n_products"),
+        F.min("event_at").alias("first_on"),
+        F.max("event_at").alias("last_on"),
+    )
+    n_orders = baskets.agg(F.count(F.lit(1)).alias("n_orders"))
+    return _rows(totals.join(n_orders))[0]
+
+
+def ledger_totals(ledger: DataFrame) -> Values:
+    """Rows in, kept, quarantined and duplicate, over all batches."""
+    names = ("n_in", "n_kept", "n_quarantined", "n_duplicates")
+    totals = ledger.agg(*[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names])
+    return _rows(totals)[0]
+
+
+def quarantine_reasons(quarantine: DataFrame, limit: int = 20) -> list[Values]:
+    """Rows set aside per reason, the commonest first: reason, n."""
+    counts = quarantine.groupBy("reason").agg(F.count(F.lit(1)).alias("n"))
+    return _rows(counts.orderBy(F.desc("n"), "reason").limit(limit))
+
+
+def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
+    """One row per week with purchases, oldest first: week (its Monday), n_orders, n_customers, n_items, revenue."""
+    weeks = events.where("event_type = 'purchase'").groupBy(F.date_trunc("week", "event_at").cast("date").alias("week"))
+    sales = weeks.agg(
+        F.approx_count_distinct("order_id", 0.01).alias("n_orders"),
+        F.approx_count_distinct("user_id", 0.01).alias("n_customers"),
+        F.sum("quantity").alias("n_items"),
+        F.round(F.sum(F.col("quantity") * F.col("unit_price")), 2).alias("revenue"),
+    )
+    return _rows(sales.orderBy(F.desc("week")).limit(limit))[::-1]
+
+
+def top_rules(rules: DataFrame, limit: int) -> list[Values]:
+    """Rules by falling leverage, the share of baskets beyond what chance would give; redundant ones left out.
+
+    Values: antecedent, consequent (lists of product ids), n_baskets, support, confidence, lift, leverage.
+    """
+    shown = rules.where("not coalesce(is_redundant, false)").withColumn(
+        "leverage", F.coalesce("leverage", F.col("support") * (1 - 1 / F.col("lift")))
+    )
+    measures = ("n_baskets", "support", "confidence", "lift", "leverage")
+    best = shown.orderBy(F.desc("leverage"), "antecedent", "consequent").limit(limit)
+    return _rows(best.select("antecedent", "consequent", *measures))
+
+
+def neighbourhoods(related: DataFrame, baskets: DataFrame, n_products: int, n_related: int) -> list[Values]:
+    """Related products of the `n_products` sold in most baskets, best sellers first.
+
+    Values: product_id, n_baskets, related (product_id, score, why each).
+    """
+    lines = baskets.select(F.explode("product_ids").alias("product_id"))
+    sold = lines.groupBy("product_id").agg(F.count(F.lit(1)).alias("n_baskets"))
+    known = sold.join(related.select("product_id").distinct(), "product_id", "left_semi")
+    best_sellers = known.orderBy(F.desc("n_baskets"), "product_id").limit(n_products)
+    entry = F.struct("rank", F.col("associated_product_id").alias("product_id"), "score", "why")
+    lists = (
+        related.where(F.col("rank") <= n_related)
+        .join(F.broadcast(best_sellers), "product_id")
+        .groupBy("product_id", "n_baskets")
+        .agg(F.sort_array(F.collect_list(entry)).alias("related"))
+    )
+    return _rows(lists.orderBy(F.desc("n_baskets"), "product_id"))
+
+
+def evaluations(evaluation: DataFrame, as_of: date) -> list[Values]:
+    """Every value of the newest evaluation before `as_of`: as_of, model, slice, metric, k, value, low, high, n_users."""
+    earlier = evaluation.where(F.col("as_of") < F.lit(as_of))
+    newest = earlier.agg(F.max("as_of").alias("as_of"))
+    return _rows(earlier.join(F.broadcast(newest), "as_of").orderBy("model", "slice", "metric", "k"))
+
+
+def example_customers(recommendations: DataFrame, events: DataFrame, n_customers: int, n_rows: int) -> list[Values]:
+    """A few customers, drawn by a hash: what they bought last and what they are shown.
+
+    Values: user_id, past (product_id, event_type, event_at, newest first), shown (product_id, models, why).
+    """
+    past = events.where("event_type = 'purchase'").join(
+        recommendations.select("user_id").distinct(), "user_id", "left_semi"
+    )
+    drawn = past.select("user_id").distinct().orderBy(F.xxhash64("user_id"), "user_id").limit(n_customers)
+    event = F.struct((-F.unix_timestamp("event_at")).alias("age"), "product_id", "event_type", "event_at")
+    histories = past.join(F.broadcast(drawn), "user_id").groupBy("user_id").agg(
+        F.slice(F.sort_array(F.collect_list(event)), 1, n_rows).alias("past")
+    )  # fmt: skip
+    lists = (
+        recommendations.where(F.col("rank") <= n_rows)
+        .join(F.broadcast(drawn), "user_id")
+        .groupBy("user_id")
+        .agg(F.sort_array(F.collect_list(F.struct("rank", "product_id", "models", "why"))).alias("shown"))
+    )
+    return _rows(histories.join(lists, "user_id").orderBy(F.xxhash64("user_id"), "user_id"))
+
+
+def product_ids(shown: Values) -> set[str]:
+    """Every product that the collected content names."""
+    rules = {name for rule in shown["rules"] for name in (*rule["antecedent"], *rule["consequent"])}
+    centres = {item["product_id"] for item in shown["neighbourhoods"]}
+    related = {other["product_id"] for item in shown["neighbourhoods"] for other in item["related"]}
+    customers = {item["product_id"] for one in shown["customers"] for item in (*one["past"], *one["shown"])}
+    return rules | centres | related | customers
+
+
+def titles(products: DataFrame, product_ids: set[str]) -> dict[str, str]:
+    """The title of each product asked for; its id where it has none."""
+    if not product_ids:
+        return {}
+    asked = products.sparkSession.createDataFrame([(name,) for name in sorted(product_ids)], "product_id string")
+    found = products.join(F.broadcast(asked), "product_id").select("product_id", "title")
+    known = {row["product_id"]: row["title"] for row in _rows(found) if row["title"]}
+    return {name: known.get(name, name) for name in product_ids}
+
+
+def _rows(frame: DataFrame) -> list[Values]:
+    return [_plain(row.asDict(recursive=True)) for row in frame.collect()]
+
+
+def _plain(value: Any) -> Any:
+    """Days and instants as ISO text, everything else as it is."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,80 @@
+const METRICS = {
+  ndcg: ["NDCG", "How near the list is to the ideal order: 1 would be every bought product on top."],
+  recall: ["Recall", "Share of the bought products that the list holds."],
+  precision: ["Precision", "Share of the list that was bought."],
+  hit_rate: ["Hit rate", "Share of customers who bought at least one product of their list."],
+  map: ["MAP", "Mean of the precision at each bought product."],
+  mrr: ["MRR", "One over the place of the first bought product, on average."],
+  coverage: ["Coverage", "Share of the catalogue that the lists show to anybody."],
+  novelty: ["Novelty", "Surprise of the products shown, in bits: higher means less popular products."],
+  user_coverage: ["User coverage", "Share of the customers judged who got a list at all."],
+};
+const SLICES = {
+  all: "all customers, first purchases", with_repeats: "all customers, repeat purchases too", returning_users: "returning customers",
+  new_users: "new customers", head_products: "best sellers only", mid_products: "middle of the range only", tail_products: "slow sellers only",
+  baskets: "related products: the rest of the basket",
+};
+
+function drawModels() {
+  const rows = data.evaluation;
+  if (!rows.length) return;
+  const metric = byId("metric"), slice = byId("slice");
+  const distinct = (name) => [...new Set(rows.map((row) => row[name]))];
+  const models = distinct("model").sort((a, b) => (b === "fused") - (a === "fused") || (a < b ? -1 : 1));
+  const colour = (model) => `var(--c${models.indexOf(model) % 8})`;
+  const ordered = (names, known) => names.sort((a, b) => Object.keys(known).indexOf(a) - Object.keys(known).indexOf(b));
+  metric.append(...ordered(distinct("metric"), METRICS).map((name) => html("option", { value: name }, METRICS[name]?.[0] ?? name)));
+  slice.append(...ordered(distinct("slice"), SLICES).map((name) => html("option", { value: name }, SLICES[name] ?? name)));
+  const chosen = () => rows.filter((row) => row.metric === metric.value && row.slice === slice.value);
+  const redraw = responsive(byId("models-plot"), (width) => modelPlot(chosen(), models, colour, width));
+  const update = () => {
+    byId("metric-note").textContent = METRICS[metric.value]?.[1] ?? "";
+    modelTable(chosen(), colour);
+    redraw();
+  };
+  metric.addEventListener("change", update);
+  slice.addEventListener("change", update);
+  update();
+}
+
+function modelPlot(rows, models, colour, width) {
+  const ks = [...new Set(rows.map((row) => row.k))].sort((a, b) => a - b);
+  const present = models.filter((model) => rows.some((row) => row.model === model));
+  const height = 320, left = 56, right = width - 8, top = 16, bottom = height - 36;
+  const ticks = niceTicks(0, Math.max(...rows.map((row) => row.high ?? row.value), 1e-6));
+  const y = linear(0, Math.max(ticks.at(-1), ...rows.map((row) => row.high ?? row.value)), bottom, top);
+  const band = (right - left) / ks.length, step = Math.min(34, (band * 0.8) / present.length);
+  const x = (k, model) => left + band * (ks.indexOf(k) + 0.5) + step * (present.indexOf(model) - (present.length - 1) / 2);
+  const marks = rows.map((row) => {
+    const at = x(row.k, row.model), interval = row.low === null ? "" : ` (${number(row.low, 4)} to ${number(row.high, 4)})`;
+    const text = `${row.model.replaceAll("_", " ")} at ${row.k}\n${number(row.value, 4)}${interval}\n${number(row.n_users)} lists`;
+    return svg("g", { style: `color:${colour(row.model)}`, onpointermove: (event) => showTip(text, event.clientX, event.clientY), onpointerleave: hideTip },
+      svg("line", { x1: at, x2: at, y1: y(row.low ?? row.value), y2: y(row.high ?? row.value), stroke: "currentColor", "stroke-width": 2.2 }),
+      svg("circle", { cx: at, cy: y(row.value), r: 5, fill: "currentColor" }),
+      svg("rect", { x: at - step / 2, y: top, width: step, height: bottom - top, fill: "transparent" }));
+  });
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": "Metric by list length and model; the table below holds the same" },
+    ...yAxis(ticks, y, left, right, (tick) => String(+tick.toPrecision(6))),
+    ...ks.map((k, index) => svg("text", { x: left + band * (index + 0.5), y: bottom + 20, "text-anchor": "middle" }, `first ${k}`)), ...marks);
+}
+
+function modelTable(rows, colour) {
+  const ks = [...new Set(rows.map((row) => row.k))].sort((a, b) => a - b);
+  const models = [...new Set(rows.map((row) => row.model))].map((model) => ({ model, at: Object.fromEntries(rows.filter((row) => row.model === model).map((row) => [row.k, row])) }));
+  const best = Object.fromEntries(ks.map((k) => [k, Math.max(...models.map(({ at }) => at[k]?.value ?? -1))]));
+  const columns = [
+    { label: "Model", value: (row) => row.model },
+    ...ks.map((k) => ({ label: `at ${k}`, numeric: true, k, value: (row) => row.at[k]?.value ?? -1 })),
+    { label: "Lists", numeric: true, value: (row) => row.at[ks[0]]?.n_users ?? 0 },
+  ];
+  const cell = (row, { k, label, value }) => {
+    if (label === "Model") return html("td", {}, html("span", { class: "swatch", style: `background:${colour(row.model)}` }), row.model.replaceAll("_", " "));
+    if (k === undefined) return html("td", { class: "n" }, number(value(row)));
+    const found = row.at[k];
+    if (!found) return html("td", { class: "n" }, "–");
+    const interval = found.low === null ? null : html("small", {}, `  ${number(found.low, 3)}–${number(found.high, 3)}`);
+    return html("td", { class: found.value === best[k] ? "n best" : "n" }, number(found.value, 4), interval);
+  };
+  sortableTable(byId("models-table"), columns, models, [Math.min(2, ks.length), true], (ordered, body) =>
+    body.replaceChildren(...ordered.map((row) => html("tr", {}, ...columns.map((column) => cell(row, column))))));
+}

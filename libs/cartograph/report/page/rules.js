@@ -1,0 +1,65 @@
+function drawRules() {
+  const rules = data.rules;
+  if (!rules.length) return;
+  const PAGE = 25;
+  const names = (ids) => ids.map(title).join(" + ");
+  rules.forEach((rule) => {
+    rule.from = names(rule.antecedent);
+    rule.to = names(rule.consequent);
+    rule.words = (rule.from + " " + rule.to).toLowerCase();
+  });
+  const columns = [
+    { label: "Whoever buys", value: (rule) => rule.from },
+    { label: "also buys", value: (rule) => rule.to },
+    { label: "Baskets", value: (rule) => rule.n_baskets, numeric: true, cell: (rule) => number(rule.n_baskets) },
+    { label: "Support", value: (rule) => rule.support, numeric: true, cell: (rule) => percent(rule.support) },
+    { label: "Confidence", value: (rule) => rule.confidence, numeric: true, cell: (rule) => percent(rule.confidence) },
+    { label: "Lift", value: (rule) => rule.lift, numeric: true, cell: (rule) => number(rule.lift, 1) },
+    { label: "Leverage", value: (rule) => rule.leverage, numeric: true, cell: (rule) => percent(rule.leverage) },
+  ];
+  let shown = PAGE;
+  const filter = byId("rules-filter"), more = byId("rules-more");
+  const matches = (rule) => filter.value.toLowerCase().split(/\s+/).every((word) => rule.words.includes(word));
+  const lit = (rule, on) => {
+    rule.row?.classList.toggle("lit", on);
+    rule.dot?.classList.toggle("lit", on);
+  };
+  const fill = (ordered, body) => {
+    const found = ordered.filter(matches);
+    rules.forEach((rule) => { rule.row = null; rule.dot?.classList.toggle("off", !matches(rule)); });
+    body.replaceChildren(...found.slice(0, shown).map((rule) => {
+      rule.row = html("tr", { onpointerenter: () => lit(rule, true), onpointerleave: () => lit(rule, false) },
+        ...columns.map(({ value, cell, numeric }) => html("td", { class: numeric ? "n" : null }, (cell || value)(rule))));
+      return rule.row;
+    }));
+    byId("rules-count").textContent = `${number(found.length)} of ${number(rules.length)}`;
+    more.hidden = found.length <= shown;
+  };
+  plotRules(rules, lit);
+  const update = sortableTable(byId("rules-table"), columns, rules, [6, true], fill);
+  filter.addEventListener("input", () => { shown = PAGE; update(); });
+  more.addEventListener("click", () => { shown += 4 * PAGE; update(); });
+}
+
+function plotRules(rules, lit) {
+  const span = (name) => {
+    const values = rules.map((rule) => rule[name]).filter((value) => value > 0);
+    return [Math.min(...values) * 0.9, Math.max(...values) * 1.15];
+  };
+  responsive(byId("rules-plot"), (width) => {
+    const height = 340, left = 52, right = width - 12, top = 14, bottom = height - 44;
+    const [s0, s1] = span("support"), [l0, l1] = span("lift");
+    const x = logarithmic(s0, s1, left, right), y = logarithmic(l0, l1, bottom, top);
+    const dots = [...rules].sort((a, b) => b.confidence - a.confidence).map((rule) => {
+      const text = `${rule.from} → ${rule.to}\n${number(rule.n_baskets)} baskets · confidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
+      rule.dot = svg("circle", { class: "rule", cx: x(rule.support), cy: y(rule.lift), r: 2.5 + 6 * rule.confidence,
+        onpointerenter: (event) => { lit(rule, true); showTip(text, event.clientX, event.clientY); },
+        onpointerleave: () => { lit(rule, false); hideTip(); } });
+      return rule.dot;
+    });
+    return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": "Support against lift, one dot a rule; the table below holds the same" },
+      ...yAxis(logTicks(l0, l1), y, left, right, (tick) => number(tick, tick < 1 ? 1 : 0)), ...xAxis(logTicks(s0, s1), x, bottom, percent),
+      svg("text", { class: "axis-title", x: right, y: height - 6, "text-anchor": "end" }, "support →"),
+      svg("text", { class: "axis-title", x: left - 44, y: top - 2 }, "lift ↑"), ...dots);
+  });
+}
