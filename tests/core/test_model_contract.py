@@ -1,0 +1,164 @@
+"""Every model keeps the contract of `core/model.py`: the same questions to all of them, on checkerboard data."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from cartograph.core.model import Model, NotFitted, Silver
+from tests.core.checkerboard import N, checkerboard, product, users_of
+
+K = 5
+
+
+def _model(module: str, name: str, **settings: Any) -> Callable[[], Model]:
+    return lambda: getattr(importlib.import_module(module), name)(**settings)
+
+
+MODELS = {
+    "popularity": _model("cartograph.cf.popularity", "Popularity"),
+    "item_neighbours": _model("cartograph.cf.item_neighbours", "ItemNeighbours", shrinkage=1.0),
+    "als": _model("cartograph.cf.als", "Als", rank=4, iterations=6),
+}
+PERSONAL = [name for name in MODELS if name != "popularity"]
+
+
+class Fitted:
+    """A fitted model, what it was asked with and what it answered; lists are (group, item, score, rank)."""
+
+    def __init__(self, model: Model, users: DataFrame) -> None:
+        self.model = model
+        self.users = users
+        self.associations_frame = model.associate(K)
+        self.recommendations_frame = model.recommend(users, K)
+        self.associations = sorted(map(tuple, self.associations_frame.collect()), key=lambda row: (row[0], row[3]))
+        self.recommendations = sorted(
+            map(tuple, self.recommendations_frame.collect()), key=lambda row: (row[0], row[3])
+        )
+
+    def recommended(self, user: str) -> list[str]:
+        return [item for group, item, _, _ in self.recommendations if group == user]
+
+
+@pytest.fixture(scope="module")
+def data(spark: SparkSession) -> Silver:
+    return checkerboard(spark)
+
+
+@pytest.fixture(scope="module")
+def users(data: Silver) -> DataFrame:
+    return users_of(data).persist()
+
+
+_CACHE: dict[str, Fitted] = {}
+
+
+@pytest.fixture
+def fitted(request: pytest.FixtureRequest, data: Silver, users: DataFrame) -> Fitted:
+    name = request.param
+    if name not in _CACHE:
+        _CACHE[name] = Fitted(MODELS[name]().fit(data), users)
+    return _CACHE[name]
+
+
+every_model = pytest.mark.parametrize("fitted", MODELS, indirect=True)
+personal_model = pytest.mark.parametrize("fitted", PERSONAL, indirect=True)
+
+
+@personal_model
+def test_the_withheld_product_is_recommended_first(fitted: Fitted) -> None:
+    for user in range(N):
+        assert fitted.recommended(f"u{user:02}")[0] == product(user)
+
+
+@personal_model
+def test_products_of_one_colour_are_nearest_to_each_other(fitted: Fitted) -> None:
+    assert {group for group, *_ in fitted.associations} == {product(i) for i in range(N)}
+    assert all(int(group[1:]) % 2 == int(item[1:]) % 2 for group, item, _, _ in fitted.associations)
+
+
+@personal_model
+def test_a_new_customer_gets_products_that_go_with_the_history(fitted: Fitted) -> None:
+    recommended = fitted.recommended("new")
+    assert set(recommended[:K]) <= {product(i) for i in range(4, N, 2)}
+    assert len(recommended) == K
+
+
+@every_model
+def test_ranks_count_from_one_and_scores_fall(fitted: Fitted) -> None:
+    for lists in (fitted.associations, fitted.recommendations):
+        assert lists
+        for _, rows in groupby(lists, key=lambda row: row[0]):
+            ranked = list(rows)
+            assert [rank for *_, rank in ranked] == list(range(1, len(ranked) + 1))
+            assert len(ranked) <= K
+
+
+@every_model
+def test_equal_scores_rank_in_order_of_product_id(fitted: Fitted) -> None:
+    for lists in (fitted.associations, fitted.recommendations):
+        assert lists == sorted(lists, key=lambda row: (row[0], -row[2], row[1]))
+
+
+@every_model
+def test_no_product_is_its_own_neighbour_and_none_is_listed_twice(fitted: Fitted) -> None:
+    assert all(group != item for group, item, _, _ in fitted.associations)
+    for lists in (fitted.associations, fitted.recommendations):
+        assert len({(group, item) for group, item, _, _ in lists}) == len(lists)
+
+
+@every_model
+def test_unknown_customers_and_products_give_no_rows(fitted: Fitted) -> None:
+    expected = K if fitted.model.name == "popularity" else 0
+    assert len(fitted.recommended("stranger")) == expected
+    assert len(fitted.recommended("nobody")) == expected
+
+
+@every_model
+def test_no_users_give_no_rows(fitted: Fitted) -> None:
+    assert fitted.model.recommend(fitted.users.where("false"), K).count() == 0
+
+
+@every_model
+def test_seen_products_are_recommended_only_when_not_masked(fitted: Fitted) -> None:
+    seen = {row.user_id: set(row.product_ids) for row in fitted.users.collect()}
+    assert not any(item in seen[user] for user, item, _, _ in fitted.recommendations)
+    fitted.model.mask_seen = False  # type: ignore[attr-defined]
+    shown = fitted.model.recommend(fitted.users, K).collect()
+    fitted.model.mask_seen = True  # type: ignore[attr-defined]
+    assert any(row.product_id in seen[row.user_id] for row in shown)
+
+
+@every_model
+def test_frames_have_exactly_the_agreed_columns(fitted: Fitted) -> None:
+    def shape(frame: DataFrame) -> list[tuple[str, T.DataType]]:
+        return [(field.name, field.dataType) for field in frame.schema]
+
+    ending = [("score", T.DoubleType()), ("rank", T.IntegerType())]
+    pair = [("product_id", T.StringType()), ("associated_product_id", T.StringType())]
+    assert shape(fitted.associations_frame) == pair + ending
+    assert shape(fitted.recommendations_frame) == [("user_id", T.StringType()), ("product_id", T.StringType()), *ending]
+
+
+@every_model
+def test_the_same_seed_gives_the_same_answer(fitted: Fitted, data: Silver) -> None:
+    again = Fitted(MODELS[fitted.model.name]().fit(data), fitted.users)
+    for first, second in ((fitted.associations, again.associations), (fitted.recommendations, again.recommendations)):
+        assert [(row[0], row[1], row[3]) for row in first] == [(row[0], row[1], row[3]) for row in second]
+        assert [row[2] for row in first] == pytest.approx([row[2] for row in second], rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_use_before_fit_is_refused_by_name(name: str, users: DataFrame) -> None:
+    model = MODELS[name]()
+    assert model.name == name
+    with pytest.raises(NotFitted, match=type(model).__name__):
+        model.associate(K)
+    with pytest.raises(NotFitted, match="fit"):
+        model.recommend(users, K)
