@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"": "libs", "jobs": "jobs"},
     packages=[*find_packages("libs"), "jobs"],
-    package_data={"": ["*.lock", "*.html", "*.css", "*.js", "*.j2", "*.svg", "py.typed"]},
+    package_data={"cartograph.runtime": ["jars.lock"], "cartograph.report": ["page/*"]},
     install_requires=[
         "pyspark>=4.0.5,<4.1",
         "delta-spark==4.4.0",
