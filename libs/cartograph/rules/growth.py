@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from cartograph.rules.kernels import Database, Ints, Longs
 
@@ -35,10 +34,9 @@ def _occurrences(items: Ints, offsets: Longs, n_labels: int) -> tuple[Longs, Int
 
 
 @njit(cache=True)
-def _project(
-    items: Ints, offsets: Longs, weights: Longs, baskets: Ints, places: Longs, size: int, relabel: Ints
-) -> Database:
+def _project(database: Database, baskets: Ints, places: Longs, size: int, relabel: Ints) -> Database:
     """The part of each basket before the place given, only items with a new label; one item alone is left out."""
+    items, offsets, weights = database
     kept = np.empty(size, np.int32)
     ends = np.zeros(baskets.shape[0] + 1, np.int64)
     kept_weights = np.empty(baskets.shape[0], np.int64)
@@ -60,72 +58,103 @@ def _project(
 
 
 @njit(cache=True)
-def _emit(suffix: Ints, depth: int, item: int, count: int, found: Found, used: Longs) -> bool:
-    """Writes the itemset suffix[:depth] + item; false when there is no room left."""
-    flat, lengths, counts = found
+def _count_before(database: Database, baskets: Ints, places: Longs, counts: Longs, touched: Ints) -> tuple[int, int]:
+    """Adds to `counts` the items before each place; how many different ones (listed in `touched`), and how many."""
+    items, offsets, weights = database
+    n_touched = size = 0
+    for o in range(baskets.shape[0]):
+        weight = weights[baskets[o]]
+        start = offsets[baskets[o]]
+        size += places[o] - start
+        for p in range(start, places[o]):
+            if counts[items[p]] == 0:
+                touched[n_touched] = items[p]
+                n_touched += 1
+            counts[items[p]] += weight
+    return n_touched, size
+
+
+@njit(cache=True)
+def _emit(
+    suffix: Ints, depth: int, labels: Ints, frequent: Ints, counts: Longs, found: Found, used: Longs
+) -> bool:  # fmt: skip
+    """Writes suffix[:depth] + each frequent item; false when there is no room for them all."""
+    flat, lengths, sums = found
     n_flat, n_found = used[0], used[1]
-    if n_found == counts.shape[0] or n_flat + depth + 1 > flat.shape[0]:
+    if n_found + frequent.shape[0] > sums.shape[0] or n_flat + (depth + 1) * frequent.shape[0] > flat.shape[0]:
         return False
-    for d in range(depth):
-        flat[n_flat + d] = suffix[d]
-    flat[n_flat + depth] = item
-    lengths[n_found] = depth + 1
-    counts[n_found] = count
-    used[0] = n_flat + depth + 1
-    used[1] = n_found + 1
+    for item in frequent:
+        for d in range(depth):
+            flat[n_flat + d] = suffix[d]
+        flat[n_flat + depth] = labels[item]
+        lengths[n_found] = depth + 1
+        sums[n_found] = counts[item]
+        n_flat += depth + 1
+        n_found += 1
+    used[0] = n_flat
+    used[1] = n_found
     return True
 
 
 @njit(cache=True)
-def _grow(
-    items: Ints, offsets: Longs, weights: Longs, labels: Ints, low: int, suffix: Ints, depth: int,
-    min_count: int, max_length: int, found: Found, used: Longs,
-) -> bool:  # fmt: skip
-    """Writes every frequent itemset suffix[:depth] + two or more items, the last of them `low` or later.
-
-    At the top (depth 0) `used[2]` moves on after every last item, so that a caller who ran out of room can go on.
-    """
-    n_labels = labels.shape[0]
-    starts, baskets, places = _occurrences(items, offsets, n_labels)
-    counts = np.zeros(n_labels, np.int64)
-    touched = np.empty(n_labels, np.int32)
-    relabel = np.full(n_labels, -1, np.int32)
-    for last in range(low, n_labels):
-        n_touched = size = 0
-        for o in range(starts[last], starts[last + 1]):
-            weight = weights[baskets[o]]
-            start = offsets[baskets[o]]
-            size += places[o] - start
-            for p in range(start, places[o]):
-                if counts[items[p]] == 0:
-                    touched[n_touched] = items[p]
-                    n_touched += 1
-                counts[items[p]] += weight
-        suffix[depth] = labels[last]
-        n_frequent = 0
-        for t in range(n_touched):
-            item, count = touched[t], counts[touched[t]]
-            counts[item] = 0
-            if count < min_count:
-                continue
-            if not _emit(suffix, depth + 1, labels[item], count, found, used):
-                return False
+def _frequent_first(touched: Ints, counts: Longs, min_count: int, relabel: Ints) -> int:
+    """Moves the items of at least `min_count` to the front of `touched` and labels them in turn; how many they are."""
+    n_frequent = 0
+    for t in range(touched.shape[0]):
+        item = touched[t]
+        if counts[item] >= min_count:
             relabel[item] = n_frequent
+            touched[t] = touched[n_frequent]
             touched[n_frequent] = item
             n_frequent += 1
-        if n_frequent > 1 and depth + 3 <= max_length:
-            occurrences = slice(starts[last], starts[last + 1])
-            rest = _project(items, offsets, weights, baskets[occurrences], places[occurrences], size, relabel)
-            known = labels[touched[:n_frequent]]
-            if not _grow(
-                rest[0], rest[1], rest[2], known, 0, suffix, depth + 1, min_count, max_length, found, used
-            ):
-                return False
-        for f in range(n_frequent):
-            relabel[touched[f]] = -1
+    return n_frequent
+
+
+@njit(cache=True)
+def _grow(
+    items: Ints, offsets: Longs, weights: Longs, n_items: int, low: int, min_count: int, max_length: int,
+    found: Found, used: Longs,
+) -> bool:  # fmt: skip
+    """Writes every frequent itemset of two or more items, the least frequent of them `low` or later.
+
+    Depth first, with a stack of conditional databases (a compiled function that calls itself cannot be cached). False
+    when `found` is full; then `used` tells how to go on: flat items and itemsets written, the top item that comes
+    next, and how much had been written before it.
+    """
+    databases = [(items, offsets, weights)]
+    labels = [np.arange(n_items).astype(np.int32)]
+    occurrences = [_occurrences(items, offsets, n_items)]
+    nexts = [low]
+    suffix = np.empty(max_length + 1, np.int32)
+    counts = np.zeros(n_items, np.int64)
+    touched = np.empty(n_items, np.int32)
+    relabel = np.full(n_items, -1, np.int32)
+    while nexts:
+        depth = len(nexts) - 1
+        last = nexts[depth]
         if depth == 0:
-            used[2] = last + 1
-            used[3:5] = used[0:2]
+            used[2:] = (last, used[0], used[1])
+        if last == labels[depth].shape[0]:
+            databases.pop(), labels.pop(), occurrences.pop(), nexts.pop()
+            continue
+        nexts[depth] = last + 1
+        database, (starts, baskets, places) = databases[depth], occurrences[depth]
+        baskets, places = baskets[starts[last] : starts[last + 1]], places[starts[last] : starts[last + 1]]
+        n_touched, size = _count_before(database, baskets, places, counts, touched)
+        n_frequent = _frequent_first(touched[:n_touched], counts, min_count, relabel)
+        frequent = touched[:n_frequent]
+        suffix[depth] = labels[depth][last]
+        if not _emit(suffix, depth + 1, labels[depth], frequent, counts, found, used):
+            return False
+        if n_frequent > 1 and depth + 3 <= max_length:
+            rest = _project(database, baskets, places, size, relabel)
+            databases.append(rest)
+            labels.append(labels[depth][frequent])
+            occurrences.append(_occurrences(rest[0], rest[1], n_frequent))
+            nexts.append(0)
+        for item in touched[:n_touched]:
+            counts[item] = 0
+            relabel[item] = -1
     return True
 
 
@@ -138,17 +167,13 @@ def grow(
     item, `max_length` 0 is no limit, `room` the number of itemsets a portion is first given room for.
     """
     items, offsets, weights = database
-    longest = int(np.diff(offsets).max(initial=0))
-    suffix = np.empty(longest + 2, np.int32)
-    labels = np.arange(n_items, dtype=np.int32)
+    max_length = max_length or max(2, int(np.diff(offsets).max(initial=0)))
     complete = False
     while not complete:
         found = (np.empty(4 * room, np.int32), np.empty(room, np.int32), np.empty(room, np.int64))
         used = np.array([0, 0, low, 0, 0], np.int64)
-        complete = _grow(
-            items, offsets, weights, labels, low, suffix, 0, min_count, max_length or longest, found, used
-        )
-        low, n_flat, n_found = used[2], used[3], used[4]
+        complete = _grow(items, offsets, weights, n_items, low, min_count, max_length, found, used)
+        low, n_flat, n_found = (int(value) for value in used[2:])
         if n_found:
             yield found[0][:n_flat], found[1][:n_found], found[2][:n_found]
         else:  # one item alone has more itemsets than there was room for

@@ -131,7 +131,7 @@ def merge(items: Ints, offsets: Longs, weights: Longs) -> Database:
 def _equal(left: Ints, left_start: int, left_end: int, right: Ints, right_start: int, right_end: int) -> bool:
     if left_end - left_start != right_end - right_start:
         return False
-    for i in range(left_end - left_start):
+    for i in range(left_end - left_start):  # noqa: SIM110 (compiled: a loop is what runs fast)
         if left[left_start + i] != right[right_start + i]:
             return False
     return True

@@ -15,9 +15,7 @@ from cartograph.rules.native import mine_native
 ENGINES = ("auto", "mllib", "native")
 
 
-def mine(
-    baskets: DataFrame, min_support: float = 0.001, engine: str = "mllib", max_length: int = 5
-) -> DataFrame:
+def mine(baskets: DataFrame, min_support: float = 0.001, engine: str = "mllib", max_length: int = 5) -> DataFrame:
     """Every itemset in at least the share `min_support` of the baskets.
 
     Columns: `itemset array<string>` (sorted), `n_items int`, `n_baskets long`, `support double`. Empty baskets

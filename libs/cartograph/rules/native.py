@@ -119,7 +119,8 @@ def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
     work = np.cumsum(counts * (1 + expected_before))
     n_tasks = max(parallelism, int(np.ceil(work[-1] / _TASK_ITEMS)))
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_tasks) / n_tasks)
-    return np.unique(np.concatenate([[0], cuts, [len(counts)]])).astype(np.int64)
+    bounds: Longs = np.unique(np.concatenate([[0], cuts, [len(counts)]])).astype(np.int64)
+    return bounds
 
 
 def _keys(n_tasks: int) -> Longs:
