@@ -16,30 +16,32 @@ setup(
     packages=[*find_packages("libs"), "jobs"],
     package_data={"cartograph.runtime": ["jars.lock"], "cartograph.report": ["page/*"]},
     install_requires=[
-        "pyspark>=4.0.5,<4.1",
-        "delta-spark==4.4.0",
-        "graphframes-py==0.9.3",
-        "petastorm==0.12.1",  # 0.13.1 silently loses rows with its thread pool
-        "pyarrow>=14,<15",  # the last that petastorm reads with
-        "numpy>=1.26,<2",
-        "pandas>=2.2,<2.3",
-        "setuptools<82",  # petastorm needs pkg_resources, which 82 no longer has
-        "scipy",
-        "numba",
-        "threadpoolctl",
-        "torch>=2.13,<3",
-        "safetensors",
-        "xgboost-cpu>=3.2,<4",
-        "optuna>=5,<6",
-        "mlflow>=3.17,<4",
-        "packaging",
         "pydantic>=2,<3",
         "PyYAML",
         "rich",
+        "packaging",
         "matplotlib",
         "Jinja2",
     ],
     extras_require={
+        # What a platform such as Databricks brings itself, and must not be installed over.
+        "spark": [
+            "pyspark>=4.0.5,<4.1",
+            "delta-spark==4.4.0",
+            "graphframes-py==0.9.3",
+            "petastorm==0.12.1",  # 0.13.1 silently loses rows with its thread pool
+            "pyarrow>=14,<15",  # the last that petastorm reads with
+            "numpy>=1.26,<2",
+            "pandas>=2.2,<2.3",
+            "setuptools<82",  # petastorm needs pkg_resources, which 82 no longer has
+            "scipy",
+            "numba",
+            "torch>=2.13,<3",
+            "safetensors",
+            "xgboost-cpu>=3.2,<4",
+            "optuna>=5,<6",
+            "mlflow>=3.17,<4",
+        ],
         "text": ["sentence-transformers>=6.2,<7"],
         "dev": [
             "pytest",
