@@ -56,7 +56,8 @@ class Cluster:
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function(spark, *arguments)` returns on the cluster."""
         process = self._started()
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         request = {"module": function.__module__, "function": function.__qualname__, "arguments": arguments}
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()

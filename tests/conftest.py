@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: one local Spark session, tables in a temporary folder, real data, a real small cluster."""
+"""Fixtures of the whole suite: one local Spark session, tables in a temporary folder, real data, a small cluster."""
 
 from __future__ import annotations
 

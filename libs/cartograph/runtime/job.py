@@ -12,11 +12,12 @@ One job alone, `jobs/rules.py`:
 
 Many steps in one Spark session under one recorded parent run, `jobs/pipeline.py`:
 
-    with Suite.open("pipeline", config) as suite:
-        with suite.step("ingest", arguments=arguments) as job:
-            ingest.run(job)
-        with suite.step("rules", as_of=date(2011, 11, 1)) as job:
-            rules.run(job)
+    def run(suite: Suite, given: argparse.Namespace) -> None:
+        suite.run("ingest", ingest.run, arguments=given)
+        suite.run("rules", rules.run, as_of=given.as_of)
+
+    if __name__ == "__main__":
+        main_suite("pipeline", run, __doc__, arguments)
 
 A job ends with status 0, 2 for what the user can put right (one paragraph, no stack trace), 1 for anything else.
 """
@@ -36,8 +37,10 @@ from typing import Any, Self
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
+from cartograph.core import schema
 from cartograph.core.errors import UserError
-from cartograph.runtime import places
+from cartograph.core.model import Silver
+from cartograph.runtime import preflight
 from cartograph.runtime.config import load_config, redacted, show_config
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
@@ -50,6 +53,7 @@ from cartograph.runtime.tracking import Tracking
 UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain"})
 
 Run = Callable[["Job"], None]
+RunSuite = Callable[["Suite", argparse.Namespace], None]
 AddArguments = Callable[[argparse.ArgumentParser], None]
 
 
@@ -98,8 +102,6 @@ class Job:
 
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:
         """Makes `frame` the content of table `name` at the job's `as_of` and the further partition given."""
-        from cartograph.core import schema
-
         if "as_of" in schema.table(name).partition and self.as_of is not None:
             partition = {"as_of": self.as_of, **partition}
         return self._wrote(self.tables.replace(name, frame, **partition))
@@ -125,10 +127,8 @@ class Job:
         """Records one plot."""
         self.tracking.log_figure(name, figure)
 
-    def silver(self) -> Any:
-        """The silver tables before `as_of`, as models take them."""
-        from cartograph.core.model import Silver
-
+    def silver(self) -> Silver:
+        """The silver tables before `as_of`, as models take them; users is None when no source tells about customers."""
         users = self.read("silver.users") if self.tables.exists("silver.users") else None
         events, baskets, products = (self.read(f"silver.{name}") for name in ("events", "baskets", "products"))
         return Silver(events=events, baskets=baskets, products=products, users=users)
@@ -150,30 +150,27 @@ class Suite:
     def open(cls, name: str, config: Config, progress: Progress | None = None) -> Iterator[Self]:
         """The suite, its Spark session started and its parent run recorded."""
         progress = progress or Progress()
-        _preflight()
+        preflight.require()
         with progress.step("spark"):
             spark = spark_session(config, f"cartograph {name}")
-        tables = Tables(
-            spark,
-            places.resolve(config.lake.root),
-            config.lake.catalog,
-            check_keys=config.lake.check_keys,
-            skip_unchanged=config.lake.skip_unchanged,
-        )
+        tables = Tables.of(spark, config)
         tracking = Tracking(config)
-        with tracking.run(name):
+        with tracking.run(name, {"env": config.env}):
             yield cls(name, config, spark, tables, tracking, progress)
 
     @contextlib.contextmanager
-    def step(
-        self, name: str, as_of: date | None = None, arguments: argparse.Namespace | None = None
-    ) -> Iterator[Job]:
+    def step(self, name: str, as_of: date | None = None, arguments: argparse.Namespace | None = None) -> Iterator[Job]:
         """One step of the suite, recorded as a child run."""
         title = f"{name} {as_of}" if as_of else name
-        with self.progress.step(title), self.tracking.run(title, parent=self.name):
+        with self.progress.step(title), self.tracking.run(title):
             self.tracking.log_settings(redacted(getattr(self.config, name)) if hasattr(self.config, name) else {})
             given = arguments or argparse.Namespace()
             yield Job(name, self.config, as_of, self.spark, self.tables, self.tracking, self.progress, given)
+
+    def run(self, name: str, run: Run, as_of: date | None = None, arguments: argparse.Namespace | None = None) -> None:
+        """Runs one step of the suite."""
+        with self.step(name, as_of, arguments) as job:
+            run(job)
 
 
 def parser(name: str, doc: str | None, arguments: AddArguments | None = None) -> argparse.ArgumentParser:
@@ -202,29 +199,37 @@ def day(text: str) -> date:
 def main(
     name: str, run: Run, doc: str | None, arguments: AddArguments | None = None, argv: Sequence[str] | None = None
 ) -> None:
-    """Runs one job from the command line and exits with its status when it fails."""
+    """Runs one job from the command line; `argv` stands for the command line in tests."""
     command_line = parser(name, doc, arguments)
     given = command_line.parse_args(argv)
+    as_of = getattr(given, "as_of", None)
+    if name not in UNDATED and as_of is None and not given.show_config:
+        command_line.error("--as-of is required: the day before which everything is known")
+    _run(name, given, lambda suite, _: suite.run(name, run, as_of, given))
+
+
+def main_suite(
+    name: str,
+    run: RunSuite,
+    doc: str | None,
+    arguments: AddArguments | None = None,
+    argv: Sequence[str] | None = None,
+) -> None:
+    """Runs several steps from the command line; `--as-of` may be left out, and `run` decides what that means."""
+    _run(name, parser(name, doc, arguments).parse_args(argv), run)
+
+
+def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
+    """Loads the configuration, opens the suite and turns what goes wrong into a status."""
     try:
         config = load_config(given.env, given.set, given.conf_dir)
         if given.show_config:
             print(show_config(config), end="")
             return
-        as_of = getattr(given, "as_of", None)
-        if name not in UNDATED and as_of is None:
-            command_line.error("--as-of is required: the day before which everything is known")
-        with Suite.open(name, config) as suite, suite.step(name, as_of, given) as job:
-            run(job)
+        with Suite.open(name, config) as suite:
+            run(suite, given)
     except Exception as error:
         if given.verbose or not isinstance(error, UserError):
             traceback.print_exc()
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UserError) else 1)
-
-
-def _preflight() -> None:
-    """Refuses an environment whose parts do not fit together, before Spark starts."""
-    with contextlib.suppress(ImportError):
-        from cartograph.runtime import preflight
-
-        preflight.require()

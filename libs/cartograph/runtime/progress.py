@@ -1,4 +1,8 @@
-"""Live progress of a run: steps with their time and the rows they wrote."""
+"""Live progress of a run on standard error: its steps, how long each takes, what each wrote.
+
+On a terminal the running step has a spinner and a clock; elsewhere (a log file, a scheduler) there is a line at the
+start and one at the end of each step.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,59 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from rich import progress as bars
 from rich.console import Console
+from rich.markup import escape
 
 
 class Progress:
-    """Says on standard error which step runs and what it wrote."""
+    """Shows steps as they run."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
+        self._bars = bars.Progress(
+            bars.SpinnerColumn(finished_text="✓"),
+            bars.TextColumn("{task.description}"),
+            bars.TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._depth = 0
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """One step: its name while it runs, its time at the end."""
+        """One step: shown while it runs, with its time when it is done."""
         started = time.monotonic()
-        self.console.print(f"{title} …")
+        with self._shown(title):
+            try:
+                yield
+            except BaseException:
+                self.console.print(f"[red]✗ {escape(title)}[/] failed after {time.monotonic() - started:.1f} s")
+                raise
+            self.console.print(f"[green]✓[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
+
+    @contextlib.contextmanager
+    def _shown(self, title: str) -> Iterator[None]:
+        if not self.console.is_terminal:
+            self.console.print(f"· {escape(title)}")
+            yield
+            return
+        if self._depth == 0:
+            self._bars.start()
+        self._depth += 1
+        task = self._bars.add_task(escape(title), total=None)
         try:
             yield
-        except BaseException:
-            self.console.print(f"[red]{title} failed[/] after {time.monotonic() - started:.1f} s")
-            raise
-        self.console.print(f"[green]{title}[/] {time.monotonic() - started:.1f} s")
+        finally:
+            self._bars.remove_task(task)
+            self._depth -= 1
+            if self._depth == 0:
+                self._bars.stop()
 
     def wrote(self, table: str, rows: int, changed: bool) -> None:
-        """One table written."""
-        self.console.print(f"  {table}: {rows:,} rows{'' if changed else ' (unchanged)'}")
+        """One table written, or found to hold these rows already."""
+        self.say(f"{table}: {rows:,} rows" if changed else f"{table}: {rows:,} rows, unchanged")
 
     def say(self, text: str) -> None:
         """One line of information."""
-        self.console.print(f"  {text}")
+        self.console.print(f"    {escape(text)}")

@@ -18,7 +18,7 @@ from cartograph.runtime import places
 from cartograph.runtime.settings import Config
 
 # What needs a new Java machine or context: spark-submit and Databricks have settled these before we run.
-_SETTLED = ("spark.master", "spark.jars", "spark.driver.", "spark.local.dir", "spark.executor.memory", "spark.log.level")
+_SETTLED = ("spark.master", "spark.jars", "spark.driver.", "spark.local.dir", "spark.executor.memory", "spark.log.")
 
 
 class SessionError(UserError):
@@ -45,7 +45,9 @@ def spark_session(config: Config, app_name: str) -> SparkSession:
     spark = builder.getOrCreate()
     _check_delta(spark)
     spark.sparkContext.setLogLevel(config.spark.log_level)
-    spark.sparkContext.setCheckpointDir(config.spark.checkpoint_dir or f"{places.resolve(config.lake.root)}/_checkpoints")
+    spark.sparkContext.setCheckpointDir(
+        places.resolve(config.spark.checkpoint_dir or f"{config.lake.root}/_checkpoints")
+    )
     return spark
 
 
@@ -78,7 +80,9 @@ def _machine(config: Config) -> dict[str, str]:
         folder.mkdir(parents=True, exist_ok=True)
         wanted["spark.local.dir"] = str(folder)
         wanted["spark.sql.warehouse.dir"] = str(folder / "warehouse")
-        wanted["spark.driver.extraJavaOptions"] = f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder}"
+        options = f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} -Dcartograph.log={spark.log_level}"
+        log = places.home() / "conf" / "log4j2.properties"
+        wanted["spark.driver.extraJavaOptions"] = f"{options} -Dlog4j2.configurationFile=file:{log}"
     return {key: value for key, value in wanted.items() if value is not None}
 
 

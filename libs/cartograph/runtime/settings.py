@@ -7,6 +7,7 @@ and `runtime/config.py` fills it from an environment variable or a file.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -73,6 +74,7 @@ class RowRules(Section):
     quantity_fence: Annotated[float, Field(gt=0)]
     price_ratio: Annotated[float, Field(gt=1)]
     price_min_rows: Positive
+    price_fence: Annotated[float, Field(gt=0)]
 
 
 class CustomerFlags(Section):
@@ -113,6 +115,7 @@ class RankSettings(Section):
     k_related: Positive
     constant: Annotated[float, Field(gt=0)]
     weights: dict[str, Annotated[float, Field(ge=0)]]
+    association_weights: dict[str, Annotated[float, Field(ge=0)]]
     recent: Positive
     user_models: tuple[str, ...]
 
@@ -143,8 +146,13 @@ class ShopSettings(Section):
     """The generated demo shop."""
 
     path: str
-    n_events: Positive
-    seed: int
+    n_events: Annotated[int, Field(ge=1_000)]
+    seed: Annotated[int, Field(ge=0)]
+    start_on: date
+    end_on: date
+    n_products: Positive | None
+    events_per_user: Positive
+    dirt: Annotated[float, Field(ge=0, le=0.5)]
 
 
 class MaintainSettings(Section):

@@ -1,51 +1,44 @@
 """Delta tables by name: every write is checked first and replaces, merges or appends exactly what it says.
 
-Layout: `<root>/<layer>/<table>`, or `<catalog>.<layer>.<table>` where a catalog is set.
+Layout: `<root>/<layer>/<table>`, or `<catalog>.<layer>.<table>` where a catalog is set (then `root` holds locks only).
+
+What a write costs beyond the writing: the rows are computed once and kept (memory, then disk) while one aggregate
+counts and hashes them and looks for broken constraints; one shuffle of the key columns finds repeated keys
+(`lake.check_keys`); one scan of the old partition finds out whether anything changed (`lake.skip_unchanged`).
+An append is checked by Delta alone, so that its rows need not be kept.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Self
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from cartograph.core import schema
-from cartograph.core.errors import UserError
-from cartograph.runtime.fingerprint import Fingerprint, duplicated_keys, fingerprint
+from cartograph.core.schema import Table
+from cartograph.runtime import places
+from cartograph.runtime.content import Fingerprint, differing, duplicated_keys, fingerprint, survey
+from cartograph.runtime.definition import create, definition_differences
+from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
+from cartograph.runtime.locks import Locks, lock_files
+from cartograph.runtime.settings import Config
+
+__all__ = ["DigestChanged", "RowsRefused", "SchemaMismatch", "TableError", "TableMissing", "Tables", "WriteResult"]
 
 _INSTANTS = ("event_at", "ordered_at", "first_seen_at")
 
 
-class TableError(UserError):
-    """A table cannot be read or written as asked."""
-
-
-class TableMissing(TableError):
-    """No step has written this table yet."""
-
-
-class SchemaMismatch(TableError):
-    """A frame does not have the table's columns; the message names every difference."""
-
-
-class RowsRefused(TableError):
-    """Rows break a constraint, repeat a key, or lie outside the partition that is being replaced."""
-
-
-class DigestChanged(TableError):
-    """The same batch was appended before from different input."""
-
-
 @dataclass(frozen=True)
 class WriteResult:
-    """What a write did. `changed` is False when the table already held exactly these rows."""
+    """What a write did: `rows` is what was written, or what was found unchanged when `changed` is False."""
 
     table: str
     version: int
@@ -66,34 +59,52 @@ class Tables:
         *,
         check_keys: bool = True,
         skip_unchanged: bool = True,
+        locks: Locks | None = None,
     ) -> None:
         self.spark = spark
         self.root = root.rstrip("/")
         self.catalog = catalog
         self.check_keys = check_keys
         self.skip_unchanged = skip_unchanged
+        self.locks = locks or Locks(lock_files(spark, f"{self.root}/_locks"), f"{self.root}/_locks")
+
+    @classmethod
+    def of(cls, spark: SparkSession, config: Config) -> Self:
+        """The lake that the configuration names."""
+        lake = config.lake
+        root = places.resolve(lake.root)
+        locks = Locks(
+            lock_files(spark, f"{root}/_locks"),
+            f"{root}/_locks",
+            wait_seconds=lake.lock_wait_seconds,
+            beat_seconds=lake.lock_heartbeat_seconds,
+            stale_seconds=lake.lock_stale_seconds,
+        )
+        return cls(
+            spark, root, lake.catalog, check_keys=lake.check_keys, skip_unchanged=lake.skip_unchanged, locks=locks
+        )
 
     def path(self, name: str) -> str:
-        """Where table `name` lies."""
-        return f"{self.root}/{schema.table(name).name.replace('.', '/')}"
+        """Where table `name` lies: its folder, or its full name in the catalog."""
+        schema.table(name)
+        return f"{self.catalog}.{name}" if self.catalog else f"{self.root}/{name.replace('.', '/')}"
 
     def exists(self, name: str) -> bool:
         """Whether table `name` has been written."""
         if self.catalog:
-            return self.spark.catalog.tableExists(f"{self.catalog}.{name}")
+            return self.spark.catalog.tableExists(self.path(name))
         return DeltaTable.isDeltaTable(self.spark, self.path(name))
 
     def read(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame:
         """Rows of table `name`; with `as_of` only those known before that day, with `equals` only those that match.
 
         A table with an `as_of` column is read at that partition. Others keep the rows whose event_at, ordered_at or
-        first_seen_at lies before `as_of` 00:00 UTC; a product whose first_seen_at is unknown counts as always there.
+        first_seen_at lies before `as_of` 00:00 UTC; where first_seen_at is unknown the row counts as always there.
 
         Raises:
             TableMissing: the table has not been written.
         """
-        self._must_exist(name)
-        frame = self._load(name)
+        frame = self._load(self._existing(name))
         if as_of is not None:
             frame = frame.filter(_before(schema.columns_of(name), as_of))
         for column, value in equals.items():
@@ -106,130 +117,172 @@ class Tables:
         Partition columns that the frame lacks are added. Rows equal to those already there are not written again.
 
         Raises:
-            SchemaMismatch, RowsRefused: nothing has been written.
+            SchemaMismatch: columns are missing, unknown or of another type.
+            RowsRefused: a constraint is broken, a key repeated, a row outside the partition; nothing is written.
+            LockHeld: another process writes this partition.
         """
         started = time.monotonic()
-        rows = self._fitted(name, frame, partition)
-        rows.persist()
-        try:
-            content = self._checked(name, rows)
-            self._create(name)
-            if self.skip_unchanged and fingerprint(self._load(name).filter(_matches(partition))) == content:
-                return WriteResult(name, self.version(name), content.rows, False, time.monotonic() - started, partition)
-            writer = rows.write.format("delta").mode("overwrite")
-            if partition:
-                writer = writer.option("replaceWhere", _sql(partition))
-            writer.save(self.path(name))
-        finally:
-            rows.unpersist()
-        return WriteResult(name, self.version(name), content.rows, True, time.monotonic() - started, partition)
+        table = schema.table(name)
+        unknown = partition.keys() - set(table.partition)
+        if unknown:
+            raise ValueError(f"{name} is partitioned by {table.partition}, not by {sorted(unknown)}")
+        with self._writing(name, partition), _kept(_fitted(table, frame, partition)) as rows:
+            content = self._checked(table, rows, partition)
+            old = self._load(name).filter(_matches(partition)) if self.skip_unchanged else None
+            changed = old is None or fingerprint(old) != content
+            if changed:
+                writer = rows.write.format("delta").mode("overwrite")
+                self._save(name, writer.option("replaceWhere", _sql(partition)) if partition else writer)
+        return WriteResult(name, self.version(name), content.rows, changed, time.monotonic() - started, partition)
 
     def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
-        """Inserts rows whose key is new to table `name` and, unless `insert_only`, updates those that differ."""
+        """Inserts rows whose key is new to table `name` and, unless `insert_only`, updates those that differ.
+
+        `rows` of the result counts inserted and updated rows; when there are none, no version is made.
+
+        Raises:
+            SchemaMismatch, RowsRefused, LockHeld: as for `replace`.
+        """
         started = time.monotonic()
-        rows = self._fitted(name, frame, {})
-        rows.persist()
-        try:
-            content = self._checked(name, rows)
-            self._create(name)
-            key = " AND ".join(f"old.`{column}` = new.`{column}`" for column in schema.table(name).key)
-            merge = self._delta(name).alias("old").merge(rows.alias("new"), key)
-            if not insert_only:
-                merge = merge.whenMatchedUpdateAll()
-            merge.whenNotMatchedInsertAll().execute()
-        finally:
-            rows.unpersist()
-        return WriteResult(name, self.version(name), content.rows, True, time.monotonic() - started)
+        table = schema.table(name)
+        with self._writing(name, {}), _kept(_fitted(table, frame, {})) as rows:
+            self._checked(table, rows, {})
+            with _kept(differing(rows, self._load(name), table.key, insert_only)) as changes:
+                n_changes = changes.count()
+                if n_changes:
+                    condition = " AND ".join(f"old.`{column}` = new.`{column}`" for column in table.key)
+                    merge = self._delta(name).alias("old").merge(changes.alias("new"), condition)
+                    merge = merge if insert_only else merge.whenMatchedUpdateAll()
+                    with explained(name):
+                        merge.whenNotMatchedInsertAll().execute()
+        return WriteResult(name, self.version(name), n_changes, n_changes > 0, time.monotonic() - started)
 
     def append(self, name: str, frame: DataFrame, app_id: str, version: int, digest: str) -> WriteResult:
-        """Adds the rows of batch `version` of writer `app_id`, once however often it is called.
+        """Adds the rows of batch `version` of writer `app_id`, once however often it is called; batches come in order.
+
+        `digest` stands for the input the rows were made from. It is kept in the commit, so a batch number that
+        comes back with other input is refused instead of being ignored. Keys are not compared with older rows.
 
         Raises:
             DigestChanged: this batch was appended before from input with another digest.
+            TableError: a later batch of this writer is there already, so Delta would ignore this one.
+            SchemaMismatch, RowsRefused, LockHeld: as for `replace`.
         """
         started = time.monotonic()
-        rows = self._fitted(name, frame, {})
-        self._create(name)
-        before = self._delta(name).history().filter(
-            (F.get_json_object("userMetadata", "$.app_id") == app_id)
-            & (F.get_json_object("userMetadata", "$.version").cast("long") == version)
-        )
-        earlier = before.select("version", F.get_json_object("userMetadata", "$.digest")).head()
-        if earlier is not None:
-            if earlier[1] != digest:
-                raise DigestChanged(f"{name}: batch {version} of {app_id} was appended before with digest {earlier[1]}, now {digest}")
-            return WriteResult(name, earlier[0], 0, False, time.monotonic() - started)
-        writer = rows.write.format("delta").mode("append").option("txnAppId", app_id).option("txnVersion", version)
-        note = json.dumps({"app_id": app_id, "version": version, "digest": digest})
-        writer.option("userMetadata", note).save(self.path(name))
-        n_rows = int(self._delta(name).history(1).select("operationMetrics").head()[0].get("numOutputRows", 0))
-        return WriteResult(name, self.version(name), n_rows, True, time.monotonic() - started)
+        rows = _fitted(schema.table(name), frame, {})
+        with self._writing(name, {}):
+            done = self._batch(name, app_id, version)
+            if done is not None and done[1] != digest:
+                raise DigestChanged(
+                    f"{name}: batch {version} of {app_id} was appended before from other input "
+                    f"(digest {done[1]}, now {digest}). Give changed input a new batch number"
+                )
+            if done is not None:
+                return WriteResult(name, done[0], 0, False, time.monotonic() - started)
+            before = self.version(name)
+            note = json.dumps({"app_id": app_id, "batch": version, "digest": digest})
+            writer = rows.write.format("delta").mode("append").option("userMetadata", note)
+            self._save(name, writer.option("txnAppId", app_id).option("txnVersion", version))
+            after, n_rows = self._newest(name)
+            if after == before:
+                raise TableError(f"{name}: batch {version} of {app_id} comes after a later one; keep them in order")
+        return WriteResult(name, after, n_rows, True, time.monotonic() - started)
 
     def version(self, name: str) -> int:
         """The newest version of table `name`."""
-        self._must_exist(name)
-        newest = self._delta(name).history(1).select("version").head()
-        return int(newest[0]) if newest else 0
+        return self._newest(self._existing(name))[0]
 
     def history(self, name: str) -> DataFrame:
         """The commits of table `name`, newest first."""
-        self._must_exist(name)
-        return self._delta(name).history()
+        return self.delta(name).history()
+
+    def delta(self, name: str) -> DeltaTable:
+        """The table as Delta's own object, for housekeeping.
+
+        Raises:
+            TableMissing: the table has not been written.
+        """
+        return self._delta(self._existing(name))
 
     def _delta(self, name: str) -> DeltaTable:
-        return DeltaTable.forPath(self.spark, self.path(name))
+        return (DeltaTable.forName if self.catalog else DeltaTable.forPath)(self.spark, self.path(name))
 
     def _load(self, name: str) -> DataFrame:
+        if self.catalog:
+            return self.spark.read.table(self.path(name))
         return self.spark.read.format("delta").load(self.path(name))
 
-    def _must_exist(self, name: str) -> None:
+    def _save(self, name: str, writer: DataFrameWriter) -> None:
+        with explained(name):
+            if self.catalog:
+                writer.saveAsTable(self.path(name))
+            else:
+                writer.save(self.path(name))
+
+    def _existing(self, name: str) -> str:
         schema.table(name)
         if not self.exists(name):
-            raise TableMissing(f"table {name} is not in {self.root}: no step has written it yet")
+            raise TableMissing(f"table {name} is not in {self.catalog or self.root}: no step has written it yet")
+        return name
 
-    def _create(self, name: str) -> None:
-        """Makes the table with its comment, NOT NULL columns and CHECK constraints, unless it is there."""
-        if self.exists(name):
-            return
+    @contextlib.contextmanager
+    def _writing(self, name: str, partition: dict[str, Any]) -> Iterator[None]:
+        """Holds the partition's lock, with the table there and as defined."""
         table = schema.table(name)
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).comment(table.comment)
-        builder = builder.addColumns(_nested_nullable(table.columns))
-        if table.partition:
-            builder = builder.partitionedBy(*table.partition)
-        for check, condition in table.checks:
-            builder = builder.property(f"delta.constraints.{check}", condition)
-        builder.execute()
+        with self.locks.hold(",".join([name, *(f"{column}={value}" for column, value in partition.items())])):
+            if not self.exists(name):
+                with self.locks.hold(f"{name},create"):
+                    create(self.spark, table, self.path(name), by_name=bool(self.catalog))
+            problems = definition_differences(self._load(name).schema, table)
+            if problems:
+                raise SchemaMismatch(
+                    f"{self.path(name)} was made by another version of the project: {'; '.join(problems)}. "
+                    "Alter it, or delete it and run its steps again"
+                )
+            yield
 
-    def _fitted(self, name: str, frame: DataFrame, partition: dict[str, Any]) -> DataFrame:
-        """`frame` with the table's columns in the table's order."""
-        table = schema.table(name)
-        types = {column.name: column.dataType for column in table.columns}
-        for column, value in partition.items():
-            if column not in frame.columns:
-                frame = frame.withColumn(column, F.lit(value).cast(types[column]))
-        problems = schema.differences(frame.schema, table.columns)
+    def _checked(self, table: Table, rows: DataFrame, partition: dict[str, Any]) -> Fingerprint:
+        """The fingerprint of the rows, after they were found to satisfy every constraint."""
+        content, problems = survey(rows, table, partition)
+        if self.check_keys and not problems:
+            problems = [f"the key is repeated: {key}" for key in duplicated_keys(rows, table.key)]
         if problems:
-            raise SchemaMismatch(f"the rows for {name} do not fit:\n" + "\n".join(f"  - {item}" for item in problems))
-        return frame.select(*table.columns.names)
-
-    def _checked(self, name: str, rows: DataFrame) -> Fingerprint:
-        """The fingerprint of the rows, after the key was found unique."""
-        content = fingerprint(rows)
-        doubled = duplicated_keys(rows, schema.table(name).key) if self.check_keys else []
-        if doubled:
-            raise RowsRefused(f"the rows for {name} repeat the key: " + "; ".join(doubled))
+            raise RowsRefused(f"the rows for {table.name} are refused, nothing was written:\n" + _listed(problems))
         return content
 
+    def _newest(self, name: str) -> tuple[int, int]:
+        """Version and written rows of the last commit."""
+        row = self._delta(name).history(1).select("version", "operationMetrics").head()
+        assert row is not None  # a Delta table has at least one commit
+        return int(row[0]), int((row[1] or {}).get("numOutputRows", 0))
 
-def _nested_nullable(columns: T.StructType) -> T.StructType:
-    """The columns with nulls allowed inside arrays: Delta enforces NOT NULL only at the top and refuses it below."""
-    types = [
-        T.ArrayType(column.dataType.elementType) if isinstance(column.dataType, T.ArrayType) else column.dataType
-        for column in columns
-    ]
-    return T.StructType(
-        [T.StructField(column.name, kind, column.nullable) for column, kind in zip(columns, types, strict=True)]
-    )
+    def _batch(self, name: str, app_id: str, version: int) -> tuple[int, str] | None:
+        """Commit and digest of a batch that was appended before."""
+        note = {key: F.get_json_object("userMetadata", f"$.{key}") for key in ("app_id", "batch", "digest")}
+        commits = self._delta(name).history().filter((note["app_id"] == app_id) & (note["batch"] == str(version)))
+        row = commits.select("version", note["digest"]).head()
+        return (int(row[0]), str(row[1])) if row else None
+
+
+def _fitted(table: Table, frame: DataFrame, partition: dict[str, Any]) -> DataFrame:
+    """`frame` with the table's columns in the table's order."""
+    for column, value in partition.items():
+        if column not in frame.columns:
+            frame = frame.withColumn(column, F.lit(value).cast(table.columns[column].dataType))
+    problems = schema.differences(frame.schema, table.columns)
+    if problems:
+        raise SchemaMismatch(f"the rows for {table.name} do not fit, nothing was written:\n" + _listed(problems))
+    return frame.select(*table.columns.names)
+
+
+@contextlib.contextmanager
+def _kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """The frame, computed once while in use."""
+    frame.persist()
+    try:
+        yield frame
+    finally:
+        frame.unpersist()
 
 
 def _before(columns: list[str], as_of: date) -> Column:
@@ -238,8 +291,7 @@ def _before(columns: list[str], as_of: date) -> Column:
     instant = next((name for name in _INSTANTS if name in columns), None)
     if instant is None:
         return F.lit(True)
-    midnight = F.lit(as_of).cast(T.TimestampType())
-    known = F.col(instant) < midnight
+    known = F.col(instant) < F.lit(datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC))
     return known | F.col(instant).isNull() if instant == "first_seen_at" else known
 
 
@@ -254,3 +306,7 @@ def _sql(partition: dict[str, Any]) -> str:
     """The partition as SQL: as_of = '2011-11-01' AND model = 'als'."""
     quoted = {column: str(value).replace("\\", "\\\\").replace("'", "\\'") for column, value in partition.items()}
     return " AND ".join(f"`{column}` = '{value}'" for column, value in quoted.items())
+
+
+def _listed(problems: list[str]) -> str:
+    return "\n".join(f"  - {problem}" for problem in problems)
