@@ -1,0 +1,135 @@
+"""What every benchmark shares: a Spark session, a stopwatch, peak memory, peers, and the one JSON line at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PEER_PYTHON = "CARTOGRAPH_BENCH_PYTHON"
+
+
+class Stopwatch:
+    """Seconds by name: `with watch("fit"): …`, then `watch.seconds["fit"]`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Adds what the block takes to `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken = time.perf_counter() - start
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + taken, 3)
+
+
+class PeakMemory:
+    """Highest sum of resident memory over this process and all it started, sampled in the background."""
+
+    def __init__(self, every_seconds: float = 0.2) -> None:
+        self.peak_bytes = 0
+        self._every_seconds = every_seconds
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def gigabytes(self) -> float:
+        """The peak so far, in 10⁹ bytes."""
+        return round(max(self.peak_bytes, resident_bytes()) / 1e9, 3)
+
+    def _watch(self) -> None:
+        while True:
+            self.peak_bytes = max(self.peak_bytes, resident_bytes())
+            time.sleep(self._every_seconds)
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process and its descendants: the Java machine and its Python workers too.
+
+    Pages that processes share count once for each. 0 where there is no /proc.
+    """
+    children: dict[int, list[int]] = {}
+    pages: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        children.setdefault(int(after_name[1]), []).append(int(folder.name))
+        pages[int(folder.name)] = int(after_name[21])
+    family, total = [os.getpid()], 0
+    while family:
+        process = family.pop()
+        total += pages.get(process, 0)
+        family.extend(children.get(process, []))
+    return total * os.sysconf("SC_PAGE_SIZE")
+
+
+def spark_session(name: str, settings: Sequence[str] = ()) -> Any:
+    """The project's own session on all cores; `settings` are `key=value` of the configuration."""
+    from cartograph.runtime.config import load_config
+    from cartograph.runtime.session import spark_session as start
+
+    quiet = ["spark.master=local[*]", "spark.ui=false", "spark.log_level=ERROR", "tracking.enabled=false"]
+    return start(load_config("local", [*quiet, *settings]), name)
+
+
+def run_peer(module: str, arguments: Sequence[str]) -> dict[str, Any] | None:
+    """The JSON that `python -m module arguments` prints last in the peers' own environment; None if it is missing.
+
+    The environment is `.venv-bench` (`make bench-setup`), or the interpreter named by CARTOGRAPH_BENCH_PYTHON.
+    A peer that is not installed there ends with status 3.
+
+    Raises:
+        RuntimeError: the peer is installed but failed.
+    """
+    python = Path(os.environ.get(PEER_PYTHON, ROOT / ".venv-bench" / "bin" / "python"))
+    if not python.exists():
+        return None
+    done = subprocess.run(
+        [str(python), "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 3:
+        return None
+    if done.returncode:
+        raise RuntimeError(f"{module} failed:\n{done.stderr[-3000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return answer
+
+
+def print_result(
+    case: str,
+    engine: str,
+    metrics: Mapping[str, Any],
+    seconds: float,
+    setup_seconds: float,
+    memory: PeakMemory,
+    peers: Mapping[str, Mapping[str, Any] | None] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Prints and returns the result as one line of JSON. A peer that is None is listed under `missing`."""
+    peers = peers or {}
+    result = {
+        "case": case,
+        "engine": engine,
+        "metrics": dict(metrics),
+        "seconds": round(seconds, 3),
+        "setup_seconds": round(setup_seconds, 3),
+        "peak_rss_gb": memory.gigabytes,
+        **more,
+        "peers": {name: dict(answer) for name, answer in peers.items() if answer is not None},
+        "missing": sorted(name for name, answer in peers.items() if answer is None),
+    }
+    sys.stderr.flush()
+    print(json.dumps(result), flush=True)
+    return result
