@@ -15,6 +15,9 @@ READY := $(VENV)/.ready-$(call sum,setup.py constraints.txt)
 AIRFLOW_READY := .venv-airflow/.ready-$(call sum,constraints-airflow.txt)
 BENCH_READY := .venv-bench/.ready-$(call sum,constraints-bench.txt)
 
+# setuptools works in build/, where tables and runs lie too: only its own folders may be removed.
+PACKAGING := build/lib build/bdist.*
+
 .PHONY: help setup doctor demo test test-fast lint types run bench bench-setup airflow-setup dist clean java
 
 help:  ## list the targets
@@ -55,14 +58,14 @@ bench-setup: $(BENCH_READY)  ## the public peers, in an environment of their own
 airflow-setup: $(AIRFLOW_READY)  ## Airflow, in an environment of its own
 
 dist: $(READY)  ## the wheel, and the .zip for spark-submit --py-files
-	rm -rf build dist
+	rm -rf dist $(PACKAGING)
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 	cp dist/cartograph-$(VERSION)-py3-none-any.whl dist/cartograph-$(VERSION).zip
-	rm -rf build
+	rm -rf $(PACKAGING)
 	@ls -l dist
 
-clean:  ## remove what was built (environments and jars stay; `rm -rf .venv* .jars` removes those)
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log libs/*.egg-info
+clean:  ## remove what was built from the code; tables, runs, environments and jars stay
+	rm -rf dist $(PACKAGING) build/tests .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log libs/*.egg-info
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 java:
