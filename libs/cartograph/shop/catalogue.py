@@ -96,7 +96,8 @@ class Catalogue:
 
     def type_of(self, product: Ints) -> Ints:
         """The type of each product."""
-        return self.families.type[self.family[product]]
+        kind: Ints = self.families.type[self.family[product]]
+        return kind
 
 
 @lru_cache(maxsize=4)
@@ -185,7 +186,8 @@ def _families(plan: Plan, types: tuple[ProductType, ...], rng: np.random.Generat
 def _spread(n_families: float, n_types: int, rng: np.random.Generator) -> Ints:
     """Families per type: uneven, at least two each, so that every type has something to compare."""
     share = rng.uniform(0.6, 1.4, n_types)
-    return np.maximum(2, np.round(n_families * share / share.sum())).astype(np.int64)
+    per_type: Ints = np.maximum(2, np.round(n_families * share / share.sum())).astype(np.int64)
+    return per_type
 
 
 def _popularity(kind: Ints, rank: Ints, rng: np.random.Generator) -> Floats:
@@ -231,9 +233,7 @@ def _established(families: Families, kind: int) -> Ints:
     return members[np.argsort(-families.popularity[members], kind="stable")]
 
 
-def _complements(
-    types: tuple[ProductType, ...], families: Families, rng: np.random.Generator
-) -> tuple[Ints, Floats]:
+def _complements(types: tuple[ProductType, ...], families: Families, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Per product its complements and the chance that each is bought along."""
     target = np.full((len(families.type), MAX_COMPLEMENTS), -1)
     strength = np.zeros((len(families.type), MAX_COMPLEMENTS))

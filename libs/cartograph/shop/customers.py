@@ -40,7 +40,7 @@ def customers(plan: Plan, shop: Catalogue, block: int) -> Customers:
     n = len(number)
     draw = rng.random(n)
     kind = np.where(draw < BOT_SHARE, BOT, np.where(draw < BOT_SHARE + WHOLESALE_SHARE, WHOLESALE, NORMAL))
-    activity = rng.lognormal(0, 0.9, n) * np.array([1.0, 2.5, 1.5])[kind]
+    activity = rng.lognormal(0, 0.9, n) * np.array([1.0, 2.5, 0.15])[kind]
     age_band = rng.choice(len(AGE_BANDS), n, p=[0.12, 0.24, 0.22, 0.18, 0.14, 0.10])
     region = rng.choice(len(REGIONS), n, p=_shares(len(REGIONS)))
     return Customers(
@@ -58,7 +58,7 @@ def customers(plan: Plan, shop: Catalogue, block: int) -> Customers:
 
 
 def _favourites(n_departments: int, age_band: Ints, region: Ints, rng: np.random.Generator) -> Ints:
-    """Three departments per customer, drawn by popularity, age and region (Gumbel trick: no repeats while there are three)."""
+    """Three departments per customer by popularity, age and region (Gumbel trick: no repeats while there are three)."""
     department = np.arange(n_departments)
     by_age = 0.8 * np.cos(2 * np.pi * (department / n_departments - age_band[:, None] / len(AGE_BANDS)))
     by_region = 0.4 * ((department + region[:, None]) % 4 == 0)

@@ -109,18 +109,19 @@ def _pick(*values: str) -> Column:
 
 def spoiled_text() -> dict[str, dict[str, Column]]:
     """Per kind: the text columns it changes, in terms of the clean text columns."""
+    is_even = F.col("number") % 2 == 0
     return {
         "cancellation": {
             "order_id": F.concat(F.lit("C"), F.expr("substring(order_id, 2)")),
             "quantity": F.concat(F.lit("-"), F.col("quantity")),
         },
         "test_line": {"product_id": F.lit("TEST001"), "unit_price": F.lit("0.01")},
-        "postage_line": {"product_id": F.lit("POST"), "unit_price": _pick("3.95", "4.95", "7.50"), "quantity": F.lit("1")},
+        "postage_line": {"product_id": F.lit("POST"), "unit_price": _pick("3.95", "7.50"), "quantity": F.lit("1")},
         "fee_line": {"product_id": F.lit("BANK CHARGES"), "unit_price": F.lit("1.50"), "quantity": F.lit("1")},
         "manual_line": {"product_id": F.lit("M"), "unit_price": _pick("10.00", "125.50"), "quantity": F.lit("1")},
         "bad_number": {
-            "quantity": F.when(F.col("number") % 2 == 0, _pick("two", "N/A", "1O")).otherwise(F.col("quantity")),
-            "unit_price": F.when(F.col("number") % 2 == 1, _pick("12,50 EUR", "free", "?")).otherwise(F.col("unit_price")),
+            "quantity": F.when(is_even, _pick("two", "N/A", "1O")).otherwise(F.col("quantity")),
+            "unit_price": F.when(~is_even, _pick("12,50 EUR", "free", "?")).otherwise(F.col("unit_price")),
         },
         "bad_date": {"event_at": _pick("32/13/2025", "yesterday", "", "0000-00-00 00:00:00", "2025-02-30T10:00:00Z")},
         "negative_price": {"unit_price": F.concat(F.lit("-"), F.col("unit_price"))},

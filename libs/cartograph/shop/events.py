@@ -7,7 +7,7 @@ import numpy as np
 from cartograph.shop import plan as streams
 from cartograph.shop.catalogue import Catalogue, Ints, catalogue
 from cartograph.shop.customers import BOT, NORMAL, Customers, customers
-from cartograph.shop.dirt import MISSING_SESSION, MISSING_USER, CLEAN, spoiled
+from cartograph.shop.dirt import CLEAN, MISSING_SESSION, MISSING_USER, spoiled
 from cartograph.shop.plan import DAY, Plan
 from cartograph.shop.purchases import (
     Lines,
@@ -23,12 +23,12 @@ from cartograph.shop.visits import Missions, spontaneous_missions
 
 EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 VIEW, CART, PURCHASE, RATING, RETURN = range(5)
-EVENTS_PER_VISIT = 6.0  # a low estimate: more is drawn than needed, then whole visits are left out
+EVENTS_PER_VISIT = 8.0  # a low estimate: more is drawn than needed, then whole visits are left out
 MAX_PER_BLOCK = 10 * streams.EVENTS_PER_BLOCK  # numbers set aside for the events, visits and orders of a block
 NONE = -1
 
 Columns = dict[str, Ints]
-"""number, customer, product, event_type, visit, is_order, quantity, cents, rating, at, dirt: aligned, one entry per event.
+"""number, customer, product, event_type, visit, order, quantity, cents, rating, at, dirt: one entry per event.
 
 `product` is a public code, `at` is in seconds since 1970, -1 stands for null."""
 
@@ -39,7 +39,7 @@ def events_of_block(plan: Plan, block: int) -> Columns:
     people = customers(plan, shop, block)
     rng = plan.stream(streams.EVENTS, block)
     budget = round(plan.n_events * len(people.number) / plan.n_users)
-    n_visits = int(1.2 * budget / EVENTS_PER_VISIT) + 5
+    n_visits = int(1.1 * budget / EVENTS_PER_VISIT) + 10
     missions = spontaneous_missions(plan, shop, people, n_visits, rng)
     seen = viewed(plan, shop, people, missions, rng)
     lines = chosen(people, missions, seen, rng)
@@ -84,17 +84,18 @@ def _order_events(
     basket_at = missions.at[mission] + 125 + 8 * lines.place
     paid_at = _checkout(missions, lines) + 2 * _position_in_order(missions, lines, basket_at)
     pieces = quantities(people, missions, lines, rng)
-    cents = _paid_price(shop, product, paid_at, people.kind[missions.customer[mission]] == NORMAL, rng)
+    cents = _paid_price(shop, product, paid_at, people.kind[missions.customer[mission]] == NORMAL)
     along = np.flatnonzero((lines.place > 0) & (rng.random(len(mission)) < 0.4))
     cart = _events(missions, mission, product, CART, basket_at, pieces, cents)
     bought = _events(missions, mission, product, PURCHASE, paid_at, pieces, cents)
     abandoned = np.flatnonzero(rng.random(len(missions)) < 0.06 * (people.kind[missions.customer] != BOT))
+    one = np.ones_like(abandoned)
     return [
         _events(missions, mission[along], product[along], VIEW, basket_at[along] - 4),
         cart,
-        _events(missions, abandoned, missions.product[abandoned], CART, missions.at[abandoned] + 118, np.ones_like(abandoned)),
+        _events(missions, abandoned, missions.product[abandoned], CART, missions.at[abandoned] + 118, one),
         bought,
-        _ratings(shop, people, missions, bought, rng),
+        _ratings(shop, people, bought, rng),
         _returns(bought, rng),
     ]  # fmt: skip
 
@@ -103,7 +104,8 @@ def _checkout(missions: Missions, lines: Lines) -> Ints:
     """Second at which the order of each line is paid: after the last mission of the visit."""
     last = np.zeros(int(missions.visit.max(initial=0)) + 1, np.int64)
     np.maximum.at(last, missions.visit, missions.at)
-    return last[missions.visit[lines.mission]] + 240
+    paid_at: Ints = last[missions.visit[lines.mission]] + 240
+    return paid_at
 
 
 def _position_in_order(missions: Missions, lines: Lines, basket_at: Ints) -> Ints:
@@ -115,17 +117,16 @@ def _position_in_order(missions: Missions, lines: Lines, basket_at: Ints) -> Int
     return position
 
 
-def _paid_price(shop: Catalogue, product: Ints, at: Ints, is_ordinary: Ints, rng: np.random.Generator) -> Ints:
+def _paid_price(shop: Catalogue, product: Ints, at: Ints, is_ordinary: Ints) -> Ints:
     """Cents per piece: the list price, on sale now and then, a quarter less for resale."""
     week = at // (7 * DAY)
     on_sale = (product * 7 + week * 13) % 29 == 0
     factor = np.where(on_sale, 0.8, 1.0) * np.where(is_ordinary, 1.0, 0.75)
-    return np.round(100 * shop.price[product] * factor).astype(np.int64)
+    cents: Ints = np.round(100 * shop.price[product] * factor).astype(np.int64)
+    return cents
 
 
-def _ratings(
-    shop: Catalogue, people: Customers, missions: Missions, bought: Columns, rng: np.random.Generator
-) -> Columns:
+def _ratings(shop: Catalogue, people: Customers, bought: Columns, rng: np.random.Generator) -> Columns:
     """A rating for one purchase in five, two to twenty days after it; guests do not rate."""
     n = len(bought["at"])
     rates = np.flatnonzero((rng.random(n) < 0.2) & (bought["is_guest"] == 0))

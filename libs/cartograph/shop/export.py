@@ -1,14 +1,16 @@
 """A shop's raw files, as it would hand them over, with the truth beside them.
 
-    <path>/events/part-*.txt.gz      JSON lines: event_id, user_id, product_id, event_type (view, cart, purchase, rating, return),
-                                     order_id, session_id, quantity, unit_price, rating, event_at ("2025-03-01 18:22:07", UTC);
-                                     all values are text, null ones are left out, some lines are corrupt
-    <path>/products/part-*.json      JSON lines: product_id, title, description, category ("Kitchen > Coffee > Coffee Beans"),
-                                     brand, price, cost, stock, attributes (an object), seen_at
-    <path>/users/part-*.csv          CSV with header: user_id, region, age_band, seen_at
-    <path>/truth/<name>              Parquet, see `truth.py`
-    <path>/truth/dirt                Parquet: entity (events, products, users), kind, n_rows; `clean` counts the rest
-    <path>/manifest.json             the plan; written last, so a folder without it is incomplete
+Below `path` (any folder or URI that Spark can write to):
+
+- `events/part-*.txt.gz`: JSON lines with event_id, user_id, product_id, event_type (view, cart, purchase, rating,
+  return), order_id, session_id, quantity, unit_price, rating, event_at ("2025-03-01 18:22:07", UTC). All values are text,
+  null ones are left out, some lines are corrupt.
+- `products/part-*.json`: JSON lines with product_id, title, description, category ("Kitchen > Coffee > Coffee Beans"),
+  brand, price, cost, stock, attributes (an object), seen_at.
+- `users/part-*.csv`: CSV with header: user_id, region, age_band, seen_at.
+- `truth/<name>`: Parquet, see `truth.py`; `truth/dirt` holds entity (events, products, users), kind, n_rows, where
+  kind `clean` counts the rest.
+- `manifest.json`: the plan; written last, so a folder without it is incomplete.
 """
 
 from __future__ import annotations
@@ -68,7 +70,9 @@ def plan_digest(plan: Plan) -> str:
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
-    return {name: value if isinstance(value, int | float | None) else str(value) for name, value in asdict(plan).items()}
+    return {
+        name: value if isinstance(value, int | float | None) else str(value) for name, value in asdict(plan).items()
+    }
 
 
 def _write_events(events: DataFrame, path: str) -> dict[str, int]:

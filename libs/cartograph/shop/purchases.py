@@ -29,7 +29,10 @@ class Lines:
     def __add__(self, other: Lines) -> Lines:
         """Both sets, self first."""
         return Lines(
-            **{each.name: np.concatenate([getattr(self, each.name), getattr(other, each.name)]) for each in fields(self)}
+            **{
+                each.name: np.concatenate([getattr(self, each.name), getattr(other, each.name)])
+                for each in fields(self)
+            }
         )
 
 
@@ -100,9 +103,7 @@ def followed(
 Plans = tuple[Ints, Ints, Ints]  # position of the earlier purchase, product, second
 
 
-def _repeats(
-    shop: Catalogue, customer: Ints, product: Ints, at: Ints, end: int, rng: np.random.Generator
-) -> Plans:
+def _repeats(shop: Catalogue, customer: Ints, product: Ints, at: Ints, end: int, rng: np.random.Generator) -> Plans:
     """Purchases of the same product after its rhythm, give or take a tenth, by the customers who stay loyal to it."""
     rhythm = shop.families.rhythm[shop.family[product]]
     earliest = np.lexsort((at, customer * shop.n_products + product))
@@ -180,4 +181,6 @@ def ratings(shop: Catalogue, people: Customers, customer: Ints, product: Ints, r
     """Stars from 1 to 5: quality of the product, plus half a star for the favourite brand, plus mood."""
     family = shop.family[product]
     favourite = shop.families.brand[family] == people.brand[customer]
-    return np.clip(np.round(shop.families.quality[family] + 0.5 * favourite + rng.normal(0, 0.8, len(product))), 1, 5)
+    mood = rng.normal(0, 0.8, len(product))
+    stars: Floats = np.clip(np.round(shop.families.quality[family] + 0.5 * favourite + mood), 1, 5)
+    return stars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,12 @@ _NUMBERS = (
     "number long, customer long, product long, event_type_code long, order long, visit long, quantity_number long, "
     "cents long, rating_number long, at long, dirt_code long"
 )
-_RENAMED = {"event_type_code": "event_type", "quantity_number": "quantity", "rating_number": "rating", "dirt_code": "dirt"}
+_RENAMED = {
+    "event_type_code": "event_type",
+    "quantity_number": "quantity",
+    "rating_number": "rating",
+    "dirt_code": "dirt",
+}
 BLOCKS_PER_TASK = 1_000_000 // EVENTS_PER_BLOCK
 
 
@@ -42,11 +47,11 @@ def raw_lines(events: DataFrame) -> DataFrame:
     return events.select(F.when(F.col("dirt") == "corrupt_line", cut).otherwise(line).alias("value"), "dirt")
 
 
-def _generator(plan: Plan) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _generator(plan: Plan) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     """A function from batches of block numbers to batches of events."""
     names = [field.split()[0] for field in _NUMBERS.split(", ")]
 
-    def generate(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def generate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for block in batch.column(0).to_pylist():
                 columns = events_of_block(plan, block)

@@ -1,8 +1,8 @@
-"""Raw products and customers as the shop exports them: titles and descriptions that read like a shop's, some of them messy."""
+"""Raw products and customers as the shop exports them, with titles and descriptions to read, some of them messy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,10 @@ def raw_users(spark: SparkSession, plan: Plan) -> DataFrame:
     return _by_block(spark, plan.n_blocks, USERS_SCHEMA, lambda block: _users(plan, block))
 
 
-def _by_block(
-    spark: SparkSession, n_blocks: int, schema: str, rows_of: Callable[[int], pd.DataFrame]
-) -> DataFrame:
+def _by_block(spark: SparkSession, n_blocks: int, schema: str, rows_of: Callable[[int], pd.DataFrame]) -> DataFrame:
     """The rows of all blocks, made where the blocks' numbers lie."""
 
-    def generate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def generate(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
             for block in frame["id"]:
                 yield rows_of(int(block))
@@ -98,20 +96,27 @@ def product_words(shop: Catalogue, product: Ints) -> dict[str, Words]:
     brand = brands[shop.department[kind], shop.families.brand[family]]
     labels = np.array([_labels(each.variants) for each in types], object)
     variant = labels[kind, shop.variant[product]]
-    series = np.array([series_name(rank, 7 * t) for rank, t in zip(shop.families.rank[family], kind, strict=True)], object)
+    series = np.array(
+        [series_name(rank, 7 * t) for rank, t in zip(shop.families.rank[family], kind, strict=True)], object
+    )
     purpose = np.array([each.purpose for each in types], object)[kind]
     comma = np.where(variant == "", "", ", ").astype(object)
     care = np.array(CARE, object)[family % len(CARE)]
     title = brand + " " + series + " " + feature + " " + names + comma + variant
-    intro = np.where(family % 2 == 0, "The " + series + " is our ", "From " + brand + ": a ").astype(object)
+    intro = np.where(family % 2 == 0, series + ": ", "From " + brand + ": ").astype(object)
     lower = np.char.lower(feature.astype(str)).astype(object) + " " + np.char.lower(names.astype(str)).astype(object)
     also = " Also look for " + np.char.lower(second.astype(str)).astype(object) + " models in this range. "
     description = intro + lower + " " + purpose + "." + also + care
     path = np.array([f"{each.department} > {each.category} > {each.name}" for each in types], object)[kind]
     return {
-        "title": title, "description": description, "path": path, "brand": brand, "feature": feature, "variant": variant,
+        "title": title,
+        "description": description,
+        "path": path,
+        "brand": brand,
+        "feature": feature,
+        "variant": variant,
         "series": series,
-    }  # fmt: skip
+    }
 
 
 def attributes(shop: Catalogue, product: Ints, words: dict[str, Words]) -> list[dict[str, str]]:
@@ -134,21 +139,21 @@ def _days_later(plan: Plan, day: Ints) -> Words:
 
 
 def _messy_products(facts: pd.DataFrame, plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
-    """The facts, `dirt` of them per kind messy: blanks, shouting, HTML entities, a price that is no number, an older fact."""
+    """The facts, a share `dirt` per kind messy: blanks, capitals, HTML entities, no price, an older fact as well."""
     n = len(facts)
     shuffled = rng.permutation(n)
     each = round(plan.dirt * n)
     blanks, loud, entities, priceless, outdated = (shuffled[i * each : (i + 1) * each] for i in range(5))
-    title, dirt = facts.columns.get_loc("title"), facts.columns.get_loc("dirt")
-    facts.iloc[blanks, title] = "  " + facts["title"].iloc[blanks].str.replace(" ", "  ", n=2) + "\t"
-    facts.iloc[loud, title] = facts["title"].iloc[loud].str.upper()
-    entity = facts["title"].iloc[entities].str.replace("&", "&amp;").str.replace(",", "&#44;").str.replace("-", "&#45;")
-    facts.iloc[entities, title] = entity + "&nbsp;"
-    facts.iloc[priceless, facts.columns.get_loc("price")] = "call us"
+    title = facts["title"]
+    entities_of = title.str.replace("&", "&amp;").str.replace(",", "&#44;").str.replace("-", "&#45;") + "&nbsp;"
+    facts.loc[blanks, "title"] = "  " + title[blanks].str.replace(" ", "  ", n=2) + "\t"
+    facts.loc[loud, "title"] = title[loud].str.upper()
+    facts.loc[entities, "title"] = entities_of[entities]
+    facts.loc[priceless, "price"] = "call us"
     kinds = ("messy_blanks", "messy_case", "html_entities", "bad_number")
     for rows, kind in zip((blanks, loud, entities, priceless), kinds, strict=True):
-        facts.iloc[rows, dirt] = kind
-    older = facts.iloc[outdated].assign(price="1.00", dirt="older_fact")
+        facts.loc[rows, "dirt"] = kind
+    older = facts.loc[outdated].assign(price="1.00", dirt="older_fact")
     older["seen_at"] = _days_later(plan, np.full(len(older), -30))
     return pd.concat([older, facts], ignore_index=True)
 

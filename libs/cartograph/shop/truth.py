@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.shop.catalogue import BUNDLE_STRENGTH, CHAIN_STRENGTH, Catalogue, Ints, catalogue
 from cartograph.shop.customers import KINDS, customers
 from cartograph.shop.plan import Plan
 from cartograph.shop.vocabulary import departments
 
-FAMILIES_PER_BLOCK = 4_096
+ROWS_PER_BLOCK = 4_096
+_CHAINS_SCHEMA = "chain_id long, step int, product_id string, next_product_id string, gap_days double, strength double"
 
 
 def truth(spark: SparkSession, plan: Plan) -> dict[str, DataFrame]:
     """Name -> frame of what was planted.
 
     complements: product_id, complement_id, strength (P(complement bought | product bought), directed);
-    substitutes: product_id, substitute_id, group_id (both directions); variants: product_id, variant_id, family_id (both);
+    substitutes: product_id, substitute_id, group_id (both directions);
+    variants: product_id, variant_id, family_id (both directions);
     bundles: bundle_id, product_ids, strength (P(the rest | one bought));
     chains: chain_id, step, product_id, next_product_id, gap_days, strength; repeats: product_id, rhythm_days;
     new_products: product_id, launched_on, similar_product_ids; users: user_id, kind, departments.
     """
-    return {
-        "complements": _frame(spark, plan, "product_id string, complement_id string, strength double", complements),
-        "substitutes": _frame(spark, plan, "product_id string, substitute_id string, group_id long", substitutes),
-        "variants": _frame(spark, plan, "product_id string, variant_id string, family_id long", variants),
-        "bundles": _frame(spark, plan, "bundle_id long, product_ids array<string>, strength double", bundles, once=True),
-        "chains": _frame(
-            spark,
-            plan,
-            "chain_id long, step int, product_id string, next_product_id string, gap_days double, strength double",
-            chains,
-            once=True,
-        ),
-        "repeats": _frame(spark, plan, "product_id string, rhythm_days double", repeats),
-        "new_products": _frame(
-            spark, plan, "product_id string, launched_on date, similar_product_ids array<string>", new_products
-        ),
-        "users": _users(spark, plan),
+    rows = {
+        "complements": (complements, "product_id string, complement_id string, strength double"),
+        "substitutes": (substitutes, "product_id string, substitute_id string, group_id long"),
+        "variants": (variants, "product_id string, variant_id string, family_id long"),
+        "bundles": (bundles, "bundle_id long, product_ids array<string>, strength double"),
+        "chains": (chains, _CHAINS_SCHEMA),
+        "repeats": (repeats, "product_id string, rhythm_days double"),
+        "new_products": (new_products, "product_id string, launch_day int, similar_product_ids array<string>"),
     }
+    frames = {name: _frame(spark, plan, schema, rows_of) for name, (rows_of, schema) in rows.items()}
+    launched_on = F.date_add(F.lit(plan.start_on), F.col("launch_day")).alias("launched_on")
+    frames["new_products"] = frames["new_products"].select("product_id", launched_on, "similar_product_ids")
+    return {**frames, "users": _users(spark, plan)}
 
 
-RowsOf = Callable[[Plan, Catalogue, Ints], pd.DataFrame]
+RowsOf = Callable[[Catalogue, Ints], pd.DataFrame]
 
 
-def _frame(spark: SparkSession, plan: Plan, schema: str, rows_of: RowsOf, once: bool = False) -> DataFrame:
-    """`rows_of` applied to blocks of families on the executors (`once`: to the whole catalogue in one task)."""
+def _frame(spark: SparkSession, plan: Plan, schema: str, rows_of: RowsOf) -> DataFrame:
+    """`rows_of` applied on the executors to blocks of families (or of bundles, or of chains)."""
+    shop = catalogue(plan)
+    counts: dict[RowsOf, int] = {bundles: len(shop.bundles), chains: len(shop.chains)}
+    n = counts.get(rows_of, len(shop.families.type))
 
-    def generate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        shop = catalogue(plan)
-        n_families = len(shop.families.type)
-        size = n_families if once else FAMILIES_PER_BLOCK
+    def generate(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
             for block in frame["id"]:
-                first = int(block) * size
-                yield rows_of(plan, shop, np.arange(first, min(first + size, n_families)))
+                first = int(block) * ROWS_PER_BLOCK
+                yield rows_of(catalogue(plan), np.arange(first, min(first + ROWS_PER_BLOCK, n)))
 
-    n_blocks = 1 if once else -(-len(catalogue(plan).families.type) // FAMILIES_PER_BLOCK)
-    return spark.range(0, n_blocks, 1, n_blocks).mapInPandas(generate, schema)
+    n_blocks = -(-n // ROWS_PER_BLOCK)
+    n_tasks = max(1, min(spark.sparkContext.defaultParallelism, n_blocks))
+    return spark.range(0, n_blocks, 1, n_tasks).mapInPandas(generate, schema)
 
 
 def _ids(shop: Catalogue, products: Ints) -> list[str]:
@@ -73,7 +72,7 @@ def _products_of(shop: Catalogue, families: Ints) -> Ints:
     return np.flatnonzero((shop.family >= families[0]) & (shop.family <= families[-1]))
 
 
-def complements(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
+def complements(shop: Catalogue, families: Ints) -> pd.DataFrame:
     """One row per planted complement of the families' products."""
     products = _products_of(shop, families)
     row, slot = np.nonzero(shop.complement[products] >= 0)
@@ -94,7 +93,7 @@ def _siblings(shop: Catalogue, products: Ints, families: Ints) -> tuple[Ints, In
     return source, shop.families.first[np.repeat(families, n)] + place
 
 
-def substitutes(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
+def substitutes(shop: Catalogue, families: Ints) -> pd.DataFrame:
     """One row per product and product of another family of its group."""
     products = _products_of(shop, families)
     members = shop.group_members[shop.families.group[shop.family[products]]]
@@ -105,7 +104,7 @@ def substitutes(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
     return pd.DataFrame({"product_id": _ids(shop, product), "substitute_id": _ids(shop, other), "group_id": group})
 
 
-def variants(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
+def variants(shop: Catalogue, families: Ints) -> pd.DataFrame:
     """One row per product and other product of its family."""
     products = _products_of(shop, families)
     source, other = _siblings(shop, products, shop.family[products])
@@ -120,18 +119,17 @@ def variants(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
     )
 
 
-def bundles(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
-    """One row per bundle."""
-    members = [_ids(shop, row[row >= 0]) for row in shop.bundles]
-    return pd.DataFrame({"bundle_id": np.arange(len(members)), "product_ids": members, "strength": BUNDLE_STRENGTH})
+def bundles(shop: Catalogue, numbers: Ints) -> pd.DataFrame:
+    """One row per bundle of `numbers`."""
+    members = [_ids(shop, row[row >= 0]) for row in shop.bundles[numbers]]
+    return pd.DataFrame({"bundle_id": numbers, "product_ids": members, "strength": BUNDLE_STRENGTH})
 
 
-def chains(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
-    """One row per link of a chain that is in force."""
-    links = np.arange(2 * len(shop.chains))
+def chains(shop: Catalogue, numbers: Ints) -> pd.DataFrame:
+    """One row per link in force of the chains of `numbers`."""
+    links = np.concatenate([2 * numbers, 2 * numbers + 1])
+    links = links[shop.chain_next[shop.chains[links // 2, links % 2]] == links]
     chain, step = links // 2, links % 2
-    kept = shop.chain_next[shop.chains[chain, step]] == links
-    chain, step = chain[kept], step[kept]
     return pd.DataFrame(
         {
             "chain_id": chain,
@@ -144,7 +142,7 @@ def chains(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
     )
 
 
-def repeats(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
+def repeats(shop: Catalogue, families: Ints) -> pd.DataFrame:
     """One row per product that is bought again by the calendar."""
     products = _products_of(shop, families)
     rhythm = shop.families.rhythm[shop.family[products]]
@@ -152,23 +150,26 @@ def repeats(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
     return pd.DataFrame({"product_id": _ids(shop, products[kept]), "rhythm_days": rhythm[kept]})
 
 
-def new_products(plan: Plan, shop: Catalogue, families: Ints) -> pd.DataFrame:
+def new_products(shop: Catalogue, families: Ints) -> pd.DataFrame:
     """One row per product that appears late, with the older products of its group: they are like it in every word."""
     products = _products_of(shop, families)
     day = shop.families.launch_day[shop.family[products]]
     products, day = products[day > 0], day[day > 0]
+    own_family = shop.family[products]
+    groups = shop.group_members[shop.families.group[own_family]]
     similar = []
-    for members, own in zip(shop.group_members[shop.families.group[shop.family[products]]], shop.family[products], strict=True):
+    for members, own in zip(groups, own_family, strict=True):
         known = members[(members >= 0) & (members != own)]
         similar.append(_ids(shop, _siblings(shop, known, known)[1]))
-    launched = (np.datetime64(plan.start_on) + day).astype(object)
-    return pd.DataFrame({"product_id": _ids(shop, products), "launched_on": launched, "similar_product_ids": similar})
+    return pd.DataFrame(
+        {"product_id": _ids(shop, products), "launch_day": day.astype(np.int32), "similar_product_ids": similar}
+    )
 
 
 def _users(spark: SparkSession, plan: Plan) -> DataFrame:
     """One row per customer with its kind and favourite departments."""
 
-    def generate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def generate(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         names = np.array(departments(), object)
         for frame in frames:
             for block in frame["id"]:

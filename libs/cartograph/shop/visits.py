@@ -15,7 +15,8 @@ from cartograph.shop.customers import BOT, NORMAL, Customers
 from cartograph.shop.plan import DAY, Plan
 
 GUEST_SHARE = 0.08
-EXTRA_MISSION = np.array([0.45, 0.12, 0.05])  # by customer kind: chance to stop after a mission
+STOPS = np.array([0.45, 0.12, 0.45])  # by customer kind: chance to stop after a mission
+BOT_MISSIONS = (350, 700)  # a robot walks through a good part of the shop within half an hour
 CANDIDATES = 3
 
 
@@ -37,7 +38,10 @@ class Missions:
     def __add__(self, other: Missions) -> Missions:
         """Both sets, self first."""
         return Missions(
-            **{each.name: np.concatenate([getattr(self, each.name), getattr(other, each.name)]) for each in fields(self)}
+            **{
+                each.name: np.concatenate([getattr(self, each.name), getattr(other, each.name)])
+                for each in fields(self)
+            }
         )
 
     def __len__(self) -> int:
@@ -52,14 +56,17 @@ def spontaneous_missions(
     kind = people.kind[who]
     start = _visit_times(plan, n_visits, rng)
     is_guest = (rng.random(n_visits) < GUEST_SHARE) & (kind == NORMAL)
-    n_missions = np.minimum(rng.geometric(EXTRA_MISSION[kind]), 40)
+    n_missions = np.where(
+        kind == BOT, rng.integers(*BOT_MISSIONS, n_visits), np.minimum(rng.geometric(STOPS[kind]), 40)
+    )
     visit = np.repeat(np.arange(n_visits), n_missions)
     step = np.arange(len(visit)) - np.repeat(np.cumsum(n_missions) - n_missions, n_missions)
-    pace = np.where(kind[visit] == BOT, 3, rng.integers(150, 420, len(visit)))
+    pace = np.where(kind[visit] == BOT, 2, rng.integers(150, 420, len(visit)))
     at = start[visit] + step * pace
     product = _considered(plan, shop, people, who[visit], at, rng)
     missions = Missions(visit, who[visit], is_guest[visit].astype(np.int64), at, product, np.zeros_like(visit))
-    type_in_visit = visit * len(shop.types) + shop.type_of(product)
+    is_bot = kind[visit] == BOT
+    type_in_visit = np.where(is_bot, -1 - np.arange(len(visit)), visit * len(shop.types) + shop.type_of(product))
     return missions.take(np.sort(np.unique(type_in_visit, return_index=True)[1]))
 
 
@@ -74,9 +81,7 @@ def _visit_times(plan: Plan, n: int, rng: np.random.Generator) -> Ints:
     return plan.start + chosen * DAY + (hour * 3600).astype(np.int64)
 
 
-def _considered(
-    plan: Plan, shop: Catalogue, people: Customers, who: Ints, at: Ints, rng: np.random.Generator
-) -> Ints:
+def _considered(plan: Plan, shop: Catalogue, people: Customers, who: Ints, at: Ints, rng: np.random.Generator) -> Ints:
     """The product each mission starts from: department and type by taste and season, family by price and brand."""
     n = len(who)
     is_bot = people.kind[who] == BOT
@@ -100,7 +105,7 @@ def _types(shop: Catalogue, people: Customers, who: Ints, rng: np.random.Generat
     low, high = total[lowest[department]], total[lowest[department + 1]]
     anywhere = rng.random(n) < 0.15
     target = np.where(anywhere, rng.random(n) * total[-1], low + position * (high - low))
-    return np.clip(np.searchsorted(total, target, side="right") - 1, 0, len(shop.types) - 1)
+    return np.minimum(np.searchsorted(total, target, side="right") - 1, len(shop.types) - 1).astype(np.int64)
 
 
 def _season(plan: Plan, shop: Catalogue, kind: Ints, at: Ints) -> Floats:
@@ -133,7 +138,8 @@ def _families(
 def _first_on_sale(shop: Catalogue, kind: Ints) -> Ints:
     """Per type a family that was there from the start (the earliest launched, if there is none)."""
     order = np.lexsort((-shop.families.popularity, shop.families.launch_day, shop.families.type))
-    return order[shop.first_family[kind]]
+    family: Ints = order[shop.first_family[kind]]
+    return family
 
 
 def _seen_by_bot(plan: Plan, shop: Catalogue, at: Ints, rng: np.random.Generator) -> Ints:

@@ -1,9 +1,12 @@
 """The words of the generated shop: departments, product types, brands, and which types go together.
 
-One line of `_TYPES` is one product type: category | type | usual price | variants | rhythm days | peak month | features | purpose.
+One line of `_TYPES` is one product type:
+category | type | usual price | variants | rhythm days | peak month | features | purpose.
 `variants` names an entry of `VARIANTS`; a rhythm of 0 means nobody buys it by the calendar, a peak month of 0 that
 it sells all year. Types are grouped by department, and small shops carry the first departments only.
 """
+
+# ruff: noqa: E501  one type a line reads better than any wrapping
 
 from __future__ import annotations
 
@@ -207,9 +210,10 @@ BRANDS = {
 }
 
 SERIES = (
-    "Aurora Birch Compass Dune Ember Fable Grove Harbour Iris Juniper Kite Lumen Meadow Nimbus Opal Prairie "
-    "Quartz Raven Solstice Thistle Umbra Vale Willow Zephyr Atlas Bloom Cinder Drift Echo Fern Glen Haven"
-).split()  # fmt: skip
+    "Aurora", "Birch", "Compass", "Dune", "Ember", "Fable", "Grove", "Harbour", "Iris", "Juniper", "Kite", "Lumen",
+    "Meadow", "Nimbus", "Opal", "Prairie", "Quartz", "Raven", "Solstice", "Thistle", "Umbra", "Vale", "Willow", "Zephyr",
+    "Atlas", "Bloom", "Cinder", "Drift", "Echo", "Fern", "Glen", "Haven",
+)  # fmt: skip
 
 CARE = (
     "Backed by a two-year guarantee.",
@@ -243,13 +247,9 @@ def product_types() -> tuple[ProductType, ...]:
     found = []
     for department, lines in _TYPES.items():
         for line in lines.strip().splitlines():
-            category, name, price, variants, rhythm, month, features, purpose = (part.strip() for part in line.split("|"))
-            found.append(
-                ProductType(
-                    department, category, name, float(price), variants, int(rhythm), int(month),
-                    tuple(features.split(", ")), purpose,
-                )
-            )  # fmt: skip
+            category, name, price, variants, rhythm, month, features, purpose = map(str.strip, line.split("|"))
+            numbers = float(price), variants, int(rhythm), int(month)
+            found.append(ProductType(department, category, name, *numbers, tuple(features.split(", ")), purpose))
     return tuple(found)
 
 
@@ -267,7 +267,5 @@ def linked_types(text: str, separator: str) -> list[tuple[str, ...]]:
 def complement_types() -> list[tuple[str, str]]:
     """Pairs (A, B) of type names: B is bought to go with A."""
     return [
-        (left, right.strip())
-        for left, rights in linked_types(COMPLEMENT_TYPES, ">")
-        for right in rights.split(",")
+        (left, right.strip()) for left, rights in linked_types(COMPLEMENT_TYPES, ">") for right in rights.split(",")
     ]
