@@ -102,10 +102,45 @@ class RulesSettings(Section):
     k: Positive
 
 
+class PopularitySettings(Section):
+    """cf.popularity.Popularity."""
+
+    half_life_days: Annotated[float, Field(gt=0)] | None
+
+
+class ItemNeighboursSettings(Section):
+    """cf.item_neighbours.ItemNeighbours."""
+
+    n_neighbours: Positive
+    shrinkage: Annotated[float, Field(ge=0)]
+    newest: Positive
+    recent: Positive
+
+
+class AlsSettings(Section):
+    """cf.als.Als."""
+
+    engine: Literal["mllib"]
+    rank: Positive
+    iterations: Positive
+    regularisation: Annotated[float, Field(ge=0)]
+    alpha: Annotated[float, Field(gt=0)]
+    nonnegative: bool
+    seed: int
+
+
 class CfSettings(Section):
     """Collaborative filtering."""
 
     k: Positive
+    models: tuple[Literal["popularity", "item_neighbours", "als"], ...]
+    active_days: Positive | None
+    history: Positive
+    mask_seen: bool
+    event_weights: dict[str, Annotated[float, Field(ge=0)]]
+    popularity: PopularitySettings
+    item_neighbours: ItemNeighboursSettings
+    als: AlsSettings
 
 
 class RankSettings(Section):
