@@ -7,7 +7,10 @@ Deliberately not done here: training anything, and judging the lists.
 
 from __future__ import annotations
 
+from pyspark.sql import functions as F
+
 from cartograph.core.histories import histories
+from cartograph.rank.cold_start import cold_start_lists
 from cartograph.rank.fusion import FUSED, fused_lists
 from cartograph.rank.recommendations import recommendations
 from cartograph.rank.related_products import related_products
@@ -16,31 +19,26 @@ from cartograph.runtime.job import Job, main
 
 def run(job: Job) -> None:
     """Writes the final lists of `job.as_of`."""
-    settings, data = job.settings, job.silver()
-    fusion = (settings.constant, settings.weights)
-    candidates = fused_lists(job.read("gold.candidates"), "user_id", "product_id", *fusion).persist()
+    rank, data = job.settings, job.silver()
+    lists, pairs = job.read("gold.candidates"), job.read("gold.associations")
+    candidates = fused_lists(lists, "user_id", "product_id", rank.constant, rank.weights).persist()
     associations = fused_lists(
-        job.read("gold.associations"), "product_id", "associated_product_id", *fusion
+        pairs, "product_id", "associated_product_id", rank.constant, rank.association_weights
     ).persist()  # fmt: skip
+    newcomers = cold_start_lists(data, candidates, rank.k)
 
-    job.replace(
-        "gold.candidates", candidates.where(f"rank <= {settings.k}").drop("models"), model=FUSED
-    )  # fmt: skip
-    job.replace(
-        "gold.associations", associations.where(f"rank <= {settings.k_related}").drop("models"), model=FUSED
-    )  # fmt: skip
-    related = related_products(associations, data.baskets, settings.k_related)
+    shown = candidates.unionByName(newcomers.drop("why")).where(F.col("rank") <= rank.k)
+    job.replace("gold.candidates", shown.drop("models"), model=FUSED)
+    beside = associations.where(F.col("rank") <= rank.k_related)
+    job.replace("gold.associations", beside.drop("models"), model=FUSED)
+
+    related = related_products(associations, data.baskets, rank.k_related)
     job.metric("n_related_products", job.replace("gold.related_products", related).rows)
+    past = histories(data.events, rank.recent)
     recommended = recommendations(
-        candidates,
-        associations,
-        histories(data.events, settings.recent),
-        data,
-        k=settings.k,
-        recent=settings.recent,
-        user_models=settings.user_models,
+        candidates, associations, past, data, k=rank.k, recent=rank.recent, user_models=rank.user_models
     )
-    job.metric("n_recommendations", job.replace("gold.recommendations", recommended).rows)
+    job.metric("n_recommendations", job.replace("gold.recommendations", recommended.unionByName(newcomers)).rows)
     candidates.unpersist()
     associations.unpersist()
 

@@ -46,7 +46,7 @@ def of_history(title: Column) -> Column:
 
 
 def of_voters(user_models: Sequence[str]) -> Column:
-    """What remains when no pair explains the product, from models and n_buyers: like-minded customers, or popularity."""
+    """What remains when no pair explains the product, from models and n_buyers: like-minded customers or popularity."""
     likeness = F.lit("chosen by customers whose purchases resemble yours")
     popularity = F.concat(F.lit("popular: bought by "), counted("n_buyers", "customer"))
     by_likeness = F.arrays_overlap("models", F.array(*[F.lit(name) for name in user_models]).cast("array<string>"))

@@ -82,7 +82,7 @@ def neighbourhoods(related: DataFrame, baskets: DataFrame, n_products: int, n_re
 
 
 def evaluations(evaluation: DataFrame, as_of: date) -> list[Values]:
-    """Every value of the newest evaluation before `as_of`: as_of, model, slice, metric, k, value, low, high, n_users."""
+    """Every value of the newest evaluation before `as_of`, in the columns of gold.evaluation."""
     earlier = evaluation.where(F.col("as_of") < F.lit(as_of))
     newest = earlier.agg(F.max("as_of").alias("as_of"))
     return _rows(earlier.join(F.broadcast(newest), "as_of").orderBy("model", "slice", "metric", "k"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from importlib.resources import files
 from typing import Any
 
@@ -45,6 +46,5 @@ def _day(iso: str | None) -> str:
     """3 May 2011, from 2011-05-03."""
     if not iso:
         return "–"
-    year, month, day = iso.split("-")
-    names = "January February March April May June July August September October November December".split()
-    return f"{int(day)} {names[int(month) - 1]} {year}"
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"

@@ -1,0 +1,60 @@
+"""What to show customers of whom nothing is known yet: what most customers of their region bought."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from cartograph.core.model import Silver
+from cartograph.rank import reasons
+
+_ANYWHERE = ""  # stands for every region
+
+
+def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
+    """One row per customer without candidates and popular product.
+
+    A customer of a region where something was sold gets the products that most customers of that region bought, the
+    others those that most customers bought anywhere. Score is the number of buyers.
+
+    Columns: user_id, rank, product_id, score, models (popularity), why.
+
+    Args:
+        data: silver tables before `as_of`.
+        served: rows with the user_id of every customer who has candidates.
+        k: length of a list.
+    """
+    if data.users is None:
+        return served.sparkSession.createDataFrame([], _COLUMNS)
+    waiting = data.users.join(served.select("user_id").distinct(), "user_id", "left_anti")
+    lists = _best_sellers(data.events, data.users, k)
+    regions = lists.select("region").distinct().withColumn("has_list", F.lit(True))
+    homes = waiting.join(F.broadcast(regions), "region", "left").select(
+        "user_id", F.when(F.col("has_list"), F.col("region")).otherwise(_ANYWHERE).alias("region")
+    )
+    near: Column = F.when(F.col("region") == _ANYWHERE, "popular").otherwise("popular in your region")
+    bought = F.concat(near, F.lit(": bought by "), reasons.counted("n_buyers", "customer"))
+    return homes.join(F.broadcast(lists), "region").select(
+        "user_id",
+        "rank",
+        "product_id",
+        F.col("n_buyers").cast("double").alias("score"),
+        F.array(F.lit("popularity")).alias("models"),
+        reasons.sentence(bought).alias("why"),
+    )
+
+
+_COLUMNS = "user_id string, rank int, product_id string, score double, models array<string>, why string"
+
+
+def _best_sellers(events: DataFrame, users: DataFrame, k: int) -> DataFrame:
+    """The `k` products with most buyers of each region and of all: region, product_id, n_buyers, rank."""
+    bought = events.where("event_type = 'purchase'").join(users.select("user_id", "region"), "user_id")
+    places = F.array_distinct(F.array(F.lit(_ANYWHERE), F.coalesce("region", F.lit(_ANYWHERE))))
+    buyers = (
+        bought.withColumn("region", F.explode(places))
+        .groupBy("region", "product_id")
+        .agg(F.countDistinct("user_id").alias("n_buyers"))
+    )
+    best_first = Window.partitionBy("region").orderBy(F.desc("n_buyers"), "product_id")
+    return buyers.withColumn("rank", F.row_number().over(best_first)).where(F.col("rank") <= k)

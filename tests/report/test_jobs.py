@@ -1,0 +1,119 @@
+"""rank, evaluate and report as jobs, one after the other, on a small lake."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cartograph.runtime.job import Suite
+from jobs import evaluate, rank, report
+from tests.small_lake import EARLIER, HOSTILE, LATER, PRODUCTS, small_shop
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Suite:
+    """The small shop after rank on both days, evaluate and report on the later one."""
+    suite = small_shop(spark)
+    for day in (EARLIER, LATER):
+        with suite.step("rank", as_of=day) as job:
+            rank.run(job)
+    with suite.step("evaluate", as_of=LATER) as job:
+        evaluate.run(job)
+    with suite.step("report", as_of=LATER) as job:
+        report.run(job)
+    return suite
+
+
+@pytest.fixture(scope="module")
+def page(shop: Suite) -> str:
+    return (Path(shop.config.report.path) / f"{LATER}.html").read_text()
+
+
+def test_every_product_has_related_products_with_a_reason(shop: Suite) -> None:
+    rows = shop.tables.read("gold.related_products", LATER).collect()
+    assert {row.product_id for row in rows} == set(PRODUCTS)
+    assert all(row.why.startswith("Bought ") for row in rows)
+
+
+def test_customers_without_candidates_get_the_popular_products(shop: Suite) -> None:
+    rows = shop.tables.read("gold.recommendations", LATER).where("user_id = 'user99'").orderBy("rank").collect()
+    assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[0].models == ["popularity"]
+    assert rows[0].why.startswith("Popular in your region: ")
+
+
+def test_the_fused_lists_are_evaluated_beside_the_models(shop: Suite) -> None:
+    models = shop.tables.read("gold.evaluation", EARLIER).where("slice = 'all'").select("model").distinct().collect()
+    assert {row.model for row in models} == {"als", "popularity", "fused"}
+
+
+def test_related_products_are_evaluated_on_baskets(shop: Suite) -> None:
+    rows = shop.tables.read("gold.evaluation", EARLIER).where("slice = 'baskets' and metric = 'hit_rate' and k = 5")
+    assert {row.model: row.value for row in rows.collect()} == {"item_neighbours": 1.0, "fused": 1.0}
+
+
+def test_running_rank_again_changes_nothing(shop: Suite) -> None:
+    before = [shop.tables.version(name) for name in ("gold.recommendations", "gold.related_products")]
+    with shop.step("rank", as_of=LATER) as job:
+        rank.run(job)
+    assert [shop.tables.version(name) for name in ("gold.recommendations", "gold.related_products")] == before
+
+
+def test_evaluating_a_day_without_lists_says_so_and_writes_nothing(shop: Suite) -> None:
+    version = shop.tables.version("gold.evaluation")
+    with shop.step("evaluate", as_of=EARLIER) as job:
+        evaluate.run(job)
+    assert shop.tables.version("gold.evaluation") == version
+
+
+class Elements(HTMLParser):
+    """Collects the tags, the attributes that load something, and the text of the page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loaded: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loaded += [
+            value or "" for name, value in attrs if name in ("src", "href") and not str(value).startswith("#")
+        ]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_titles_and_reasons_cannot_become_markup(page: str) -> None:
+    assert HOSTILE not in page
+    assert "<b>odd" not in page
+    assert Elements(page).tags.count("script") == 2  # the data and our own
+    assert HOSTILE in Elements(page).text  # shown, as text
+
+
+def test_nothing_is_loaded_from_anywhere(page: str) -> None:
+    assert Elements(page).loaded == []
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)", page)
+
+
+def test_the_data_of_the_page_is_json_and_complete(page: str) -> None:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    data = json.loads(found[1])
+    assert data["titles"]["lamp0"] == HOSTILE
+    assert {item["product_id"] for item in data["neighbourhoods"]} == set(PRODUCTS)
+    assert {row["model"] for row in data["evaluation"]} >= {"fused", "als"}
+    assert len(data["rules"]) == 24
+    assert len(data["sales"]) == 10
+
+
+def test_the_ledger_adds_up_on_the_page(page: str) -> None:
+    text = " ".join(Elements(page).text.split())
+    assert "7 quarantined, 2 duplicates. Nothing is lost." in text

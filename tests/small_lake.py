@@ -1,0 +1,125 @@
+"""A lake of a very small shop: silver tables, and what three models and the rules said on two days.
+
+Twelve products in four groups of three (`lamp0`, `lamp1`, `lamp2`, `cup0` …); each of 24 customers orders once a week
+from one group, guests order lamps. Made once per session: writing Delta tables is what takes the time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from cartograph.core import schema
+from cartograph.runtime.config import load_config
+from cartograph.runtime.job import Suite
+from cartograph.runtime.progress import Progress
+from cartograph.runtime.settings import Config
+from cartograph.runtime.tables import Tables
+from cartograph.runtime.tracking import Tracking
+from tests.conftest import LOCAL
+
+LATER = date(2011, 3, 1)
+EARLIER = LATER - timedelta(days=30)
+GROUPS = ("lamp", "cup", "bowl", "vase")
+PRODUCTS = [f"{group}{index}" for group in GROUPS for index in range(3)]
+HOSTILE = "<script>alert('lamp')</script> & \"co\""
+
+
+@cache
+def small_shop(spark: SparkSession) -> Suite:
+    """The shop's lake, as a suite to run jobs in: `with suite.step("rank", as_of=LATER) as job: rank.run(job)`."""
+    folder = tempfile.mkdtemp(prefix="small-lake-")
+    config = settings(folder)
+    tables = Tables(spark, f"{folder}/lake")
+    write_silver(spark, tables)
+    for day in (EARLIER, LATER):
+        write_model_outputs(spark, tables, day)
+    return Suite("tests", config, spark, tables, Tracking(config), Progress())
+
+
+def settings(folder: str) -> Config:
+    """The tests' settings with lake and report under `folder`."""
+    return load_config("demo", [*LOCAL, f"lake.root={folder}/lake", f"report.path={folder}/report"])
+
+
+def orders() -> list[tuple[str, str | None, datetime, list[str]]]:
+    """order_id, user_id, ordered_at, product_ids."""
+    made = []
+    for week in range(10):
+        for user in range(24):
+            when = datetime(2010, 12, 27, 9) + timedelta(weeks=week, hours=user)
+            group = GROUPS[(user + (week == 9)) % 4]
+            products = [f"{group}{(week + part) % 3}" for part in range(1 + user % 2)]
+            name = None if user == 0 else f"user{user:02}"
+            made.append((f"order{week}-{user:02}", name, when, sorted(products)))
+    return made
+
+
+def write_silver(spark: SparkSession, tables: Tables) -> None:
+    """events, baskets, products, users, ledger and quarantine; columns not named are null."""
+    first = datetime(2010, 12, 27)
+    titles = {product: f"{product[:-1].upper()} NO {product[-1]}" for product in PRODUCTS} | {"lamp0": HOSTILE}
+    batch = {"source": "small", "batch_id": "b1"}
+    baskets = [
+        {"order_id": order, "user_id": user, "ordered_at": when, "product_ids": products}
+        for order, user, when, products in orders()
+    ]
+    events = [
+        batch
+        | {"event_id": f"{basket['order_id']}-{product}", "product_id": product, "event_type": "purchase"}
+        | {"quantity": 2, "unit_price": 3.5, "event_at": basket["ordered_at"], "event_on": basket["ordered_at"].date()}
+        | {name: basket[name] for name in ("order_id", "user_id")}
+        for basket in baskets
+        for product in basket["product_ids"]
+    ]
+    users = [f"user{n:02}" for n in (*range(1, 24), 99)]
+    reasons = ["price_missing"] * 5 + ["<b>odd</b>"] * 2
+    n_kept = len(events)
+    rows: dict[str, list[dict[str, Any]]] = {
+        "silver.events": events,
+        "silver.baskets": baskets,
+        "silver.products": [{"product_id": name, "title": titles[name], "first_seen_at": first} for name in PRODUCTS],
+        "silver.users": [
+            {"user_id": name, "region": "north", "is_wholesale": False, "is_bot": False} for name in users
+        ],
+        "silver.ledger": [batch | {"n_in": n_kept + 9, "n_kept": n_kept, "n_quarantined": 7, "n_duplicates": 2}],
+        "silver.quarantine": [
+            batch | {"row_id": str(n), "rule": reason, "reason": reason} for n, reason in enumerate(reasons)
+        ],
+    }
+    for name, content in rows.items():
+        tables.replace(name, spark.createDataFrame(content, schema.table(name).columns))
+
+
+def write_model_outputs(spark: SparkSession, tables: Tables, day: date) -> None:
+    """Associations within groups, candidates of two models, one rule per pair of a group."""
+    pairs = sorted((one, other) for one in PRODUCTS for other in PRODUCTS if one != other and one[:-1] == other[:-1])
+    users = [f"user{n:02}" for n in range(1, 24)]
+    neighbours = [
+        {"product_id": one, "associated_product_id": other, "rank": 1 + index % 2, "score": 0.5}
+        for index, (one, other) in enumerate(pairs)
+    ]
+    chart = [
+        {"user_id": user, "product_id": product, "rank": rank, "score": 9.0 - rank}
+        for user in users
+        for rank, product in enumerate(("lamp0", "cup1", "bowl2"), 1)
+    ]
+    taste = [
+        {"user_id": user, "product_id": f"{GROUPS[(number + 1) % 4]}{rank}", "rank": rank + 1, "score": 0.9 - rank / 10}
+        for number, user in enumerate(users, 1)
+        for rank in range(3)
+    ]
+    measures = {"support": 0.05, "confidence": 0.5, "lift": 2.0, "leverage": 0.025, "is_redundant": False}
+    rules = [{"antecedent": [one], "consequent": [other], "n_baskets": 12} | measures for one, other in pairs]
+    for name, content, model in (
+        ("gold.associations", neighbours, {"model": "item_neighbours"}),
+        ("gold.candidates", chart, {"model": "popularity"}),
+        ("gold.candidates", taste, {"model": "als"}),
+        ("gold.rules", rules, {}),
+    ):
+        rows = [row | {"as_of": day} | model for row in content]
+        tables.replace(name, spark.createDataFrame(rows, schema.table(name).columns), as_of=day, **model)
