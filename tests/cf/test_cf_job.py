@@ -1,0 +1,69 @@
+"""The cf job writes the lists of every model, for one day, in a small shop's lake."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import date
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.cf.interactions import EVENT_WEIGHTS
+from cartograph.runtime.config import load_config
+from cartograph.runtime.job import Suite
+from jobs import cf
+from tests.small_lake import small_shop
+
+DAY = date(2011, 2, 15)  # a day of its own: other tests own the lake's other days
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Suite:
+    suite = small_shop(spark)
+    with suite.step("cf", as_of=DAY) as job:
+        cf.run(job)
+    return suite
+
+
+def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> None:
+    def models(table: str) -> set[str]:
+        return {row.model for row in shop.tables.read(table, DAY).select("model").distinct().collect()}
+
+    assert models("gold.associations") == {"popularity", "item_neighbours", "als"}
+    # Every customer has bought the whole group by then, so no neighbour is new to anybody.
+    assert models("gold.candidates") == {"popularity", "als"}
+
+
+def test_neighbours_are_of_the_same_group(shop: Suite) -> None:
+    nearest = shop.tables.read("gold.associations", DAY, model="item_neighbours").where("rank <= 2").collect()
+    assert len(nearest) == 24
+    assert all(row.product_id[:-1] == row.associated_product_id[:-1] for row in nearest)
+
+
+def test_candidates_are_new_to_the_customer(shop: Suite) -> None:
+    bought = shop.tables.read("silver.events", DAY).where("event_type = 'purchase'")
+    candidates = shop.tables.read("gold.candidates", DAY)
+    assert candidates.count() > 0
+    assert candidates.join(bought, ["user_id", "product_id"], "left_semi").count() == 0
+
+
+def test_only_customers_active_of_late_are_scored_when_days_are_set(shop: Suite) -> None:
+    with shop.step("cf", as_of=DAY) as job:
+        events = job.read("silver.events")
+        last = events.where("user_id is not null").groupBy("user_id").agg(F.max("event_at").alias("last_at"))
+        job.config = load_config("demo", ["cf.active_days=1"])
+        active = cf.customers(job, events)
+        expected = last.where("last_at >= timestamp'2011-02-14'")
+        assert {row.user_id for row in active.collect()} == {row.user_id for row in expected.collect()}
+        assert 0 < expected.count() < last.count()
+
+
+@pytest.mark.parametrize("name", cf.MODELS)
+def test_settings_of_the_file_are_the_defaults_of_the_model(name: str) -> None:
+    settings = load_config("local").cf
+    parameters = inspect.signature(cf.MODELS[name]).parameters
+    defaults = {key: parameter.default for key, parameter in parameters.items()}
+    assert defaults.pop("mask_seen") == settings.mask_seen
+    assert dict(defaults.pop("event_weights")) == dict(EVENT_WEIGHTS) == dict(settings.event_weights)
+    assert defaults == getattr(settings, name).model_dump()
