@@ -3,8 +3,8 @@
 Below `path` (any folder or URI that Spark can write to):
 
 - `events/part-*.txt.gz`: JSON lines with event_id, user_id, product_id, event_type (view, cart, purchase, rating,
-  return), order_id, session_id, quantity, unit_price, rating, event_at ("2025-03-01 18:22:07", UTC). All values are text,
-  null ones are left out, some lines are corrupt.
+  return), order_id, session_id, quantity, unit_price, rating, event_at ("2025-03-01 18:22:07", UTC). All values are
+  text, null ones are left out, some lines are corrupt.
 - `products/part-*.json`: JSON lines with product_id, title, description, category ("Kitchen > Coffee > Coffee Beans"),
   brand, price, cost, stock, attributes (an object), seen_at.
 - `users/part-*.csv`: CSV with header: user_id, region, age_band, seen_at.

@@ -56,7 +56,7 @@ def viewed(plan: Plan, shop: Catalogue, people: Customers, missions: Missions, r
     n_alternatives = rng.binomial(alternatives.shape[1], 0.5, n) * curious
     alternatives[np.arange(alternatives.shape[1]) >= n_alternatives[:, None]] = -1
     sibling = families.first[family] + (rng.random(n) * families.n_variants[family]).astype(np.int64)
-    asks = (rng.random(n) < 0.2) & curious & (sibling != missions.product)
+    asks = (rng.random(n) < 0.3) & curious & (sibling != missions.product)
     alternatives[:, -1] = np.where(asks & (alternatives[:, -1] < 0), sibling, alternatives[:, -1])
     return np.column_stack([missions.product, alternatives])
 
@@ -173,7 +173,7 @@ def quantities(people: Customers, missions: Missions, lines: Lines, rng: np.rand
     """Pieces per line: mostly one; dozens for resale."""
     n = len(lines.product)
     few = np.minimum(rng.geometric(0.75, n), 9)
-    many = 6 * rng.integers(2, 25, n)
+    many = 12 * rng.integers(2, 20, n)
     return np.where(people.kind[missions.customer[lines.mission]] == NORMAL, few, many)
 
 

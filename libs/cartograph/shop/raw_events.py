@@ -30,12 +30,13 @@ _RENAMED = {
 BLOCKS_PER_TASK = 1_000_000 // EVENTS_PER_BLOCK
 
 
-def raw_events(spark: SparkSession, plan: Plan) -> DataFrame:
+def raw_events(spark: SparkSession, plan: Plan, n_tasks: int | None = None) -> DataFrame:
     """One row per event, duplicates included: the text columns of `COLUMNS`, and `dirt` (kind, null if clean).
 
     Rows do not depend on the number of partitions, only their order between files does.
     """
-    n_tasks = max(min(spark.sparkContext.defaultParallelism, plan.n_blocks), -(-plan.n_blocks // BLOCKS_PER_TASK))
+    at_least = -(-plan.n_blocks // BLOCKS_PER_TASK)
+    n_tasks = n_tasks or max(min(spark.sparkContext.defaultParallelism, plan.n_blocks), at_least)
     blocks = spark.range(0, plan.n_blocks, 1, n_tasks)
     return _as_text(blocks.mapInArrow(_generator(plan), _NUMBERS))
 

@@ -16,7 +16,7 @@ from cartograph.shop.plan import DAY, Plan
 
 GUEST_SHARE = 0.08
 STOPS = np.array([0.45, 0.12, 0.45])  # by customer kind: chance to stop after a mission
-BOT_MISSIONS = (350, 700)  # a robot walks through a good part of the shop within half an hour
+BOT_MISSIONS = (400, 700)  # a robot walks through a good part of the shop within a quarter of an hour
 CANDIDATES = 3
 
 
@@ -61,7 +61,7 @@ def spontaneous_missions(
     )
     visit = np.repeat(np.arange(n_visits), n_missions)
     step = np.arange(len(visit)) - np.repeat(np.cumsum(n_missions) - n_missions, n_missions)
-    pace = np.where(kind[visit] == BOT, 2, rng.integers(150, 420, len(visit)))
+    pace = np.where(kind[visit] == BOT, 1, rng.integers(150, 420, len(visit)))
     at = start[visit] + step * pace
     product = _considered(plan, shop, people, who[visit], at, rng)
     missions = Missions(visit, who[visit], is_guest[visit].astype(np.int64), at, product, np.zeros_like(visit))
