@@ -54,9 +54,7 @@ with DAG(
         "env": Param("cluster", type="string", description="conf/<env>.yml"),
         "source": Param("shop", type="string", description="conf/sources/<source>.yml"),
         "path": Param("build/demo/shop", type="string", description="files of that source: a folder or URI"),
-        "python": Param(
-            f"{HOME}/.venv/bin/python", type="string", description="interpreter of driver and executors"
-        ),
+        "python": Param(f"{HOME}/.venv/bin/python", type="string", description="interpreter of driver and executors"),
     },
     tags=["cartograph"],
 ) as dag:
