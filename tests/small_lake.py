@@ -20,6 +20,7 @@ from cartograph.runtime.progress import Progress
 from cartograph.runtime.settings import Config
 from cartograph.runtime.tables import Tables
 from cartograph.runtime.tracking import Tracking
+from jobs import evaluate, rank, report
 from tests.conftest import LOCAL
 
 LATER = date(2011, 3, 1)
@@ -30,14 +31,23 @@ HOSTILE = "<script>alert('lamp')</script> & \"co\""
 
 
 @cache
+def judged_shop(spark: SparkSession) -> Suite:
+    """The shop after rank on both days, then evaluate and report on the later one."""
+    shop = small_shop(spark)
+    for day in (EARLIER, LATER):
+        shop.run("rank", rank.run, as_of=day)
+    shop.run("evaluate", evaluate.run, as_of=LATER)
+    shop.run("report", report.run, as_of=LATER)
+    return shop
+
+
 def small_shop(spark: SparkSession) -> Suite:
-    """The shop's lake, as a suite to run jobs in: `with suite.step("rank", as_of=LATER) as job: rank.run(job)`."""
+    """The shop with its silver tables and what the models said, as a suite to run jobs in."""
     folder = tempfile.mkdtemp(prefix="small-lake-")
     config = settings(folder)
-    tables = Tables(spark, f"{folder}/lake")
+    tables = Tables.of(spark, config)
     write_silver(spark, tables)
-    for day in (EARLIER, LATER):
-        write_model_outputs(spark, tables, day)
+    write_model_outputs(spark, tables)
     return Suite("tests", config, spark, tables, Tracking(config), Progress())
 
 
@@ -95,31 +105,38 @@ def write_silver(spark: SparkSession, tables: Tables) -> None:
         tables.replace(name, spark.createDataFrame(content, schema.table(name).columns))
 
 
-def write_model_outputs(spark: SparkSession, tables: Tables, day: date) -> None:
-    """Associations within groups, candidates of two models, one rule per pair of a group."""
+def write_model_outputs(spark: SparkSession, tables: Tables) -> None:
+    """On both days: associations within groups, candidates of two models, one rule per pair of a group."""
     pairs = sorted((one, other) for one in PRODUCTS for other in PRODUCTS if one != other and one[:-1] == other[:-1])
     users = [f"user{n:02}" for n in range(1, 24)]
     neighbours = [
-        {"product_id": one, "associated_product_id": other, "rank": 1 + index % 2, "score": 0.5}
+        {
+            "model": "item_neighbours",
+            "product_id": one,
+            "associated_product_id": other,
+            "rank": 1 + index % 2,
+            "score": 0.5,
+        }
         for index, (one, other) in enumerate(pairs)
     ]
     chart = [
-        {"user_id": user, "product_id": product, "rank": rank, "score": 9.0 - rank}
+        {"model": "popularity", "user_id": user, "product_id": product, "rank": rank, "score": 9.0 - rank}
         for user in users
         for rank, product in enumerate(("lamp0", "cup1", "bowl2"), 1)
     ]
     taste = [
-        {"user_id": user, "product_id": f"{GROUPS[(number + 1) % 4]}{rank}", "rank": rank + 1, "score": 0.9 - rank / 10}
+        {
+            "model": "als",
+            "user_id": user,
+            "product_id": f"{GROUPS[(number + 1) % 4]}{rank}",
+            "rank": rank + 1,
+            "score": 0.5,
+        }
         for number, user in enumerate(users, 1)
         for rank in range(3)
     ]
     measures = {"support": 0.05, "confidence": 0.5, "lift": 2.0, "leverage": 0.025, "is_redundant": False}
     rules = [{"antecedent": [one], "consequent": [other], "n_baskets": 12} | measures for one, other in pairs]
-    for name, content, model in (
-        ("gold.associations", neighbours, {"model": "item_neighbours"}),
-        ("gold.candidates", chart, {"model": "popularity"}),
-        ("gold.candidates", taste, {"model": "als"}),
-        ("gold.rules", rules, {}),
-    ):
-        rows = [row | {"as_of": day} | model for row in content]
-        tables.replace(name, spark.createDataFrame(rows, schema.table(name).columns), as_of=day, **model)
+    for name, content in (("associations", neighbours), ("candidates", chart + taste), ("rules", rules)):
+        rows = [row | {"as_of": day} for row in content for day in (EARLIER, LATER)]
+        tables.replace(f"gold.{name}", spark.createDataFrame(rows, schema.table(f"gold.{name}").columns))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from math import log2
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from cartograph.evaluate.bootstrap import means, resampled_means
 from cartograph.evaluate.evaluation import evaluation
 from cartograph.evaluate.popularity import product_popularity
 from cartograph.evaluate.truth import basket_truth, user_truth
+from cartograph.runtime.tables import Tables
+from tests.cluster import Cluster
 from tests.core.test_metrics import oracle
 
 EVENT = "user_id string, product_id string, event_type string"
@@ -157,3 +161,19 @@ def test_a_basket_asks_about_one_of_its_products_and_answers_with_the_others(spa
     assert {row.cluster_id for row in truth} == {"o1", "o3"}
     for row in truth:
         assert sorted([row.list_id, *row.relevant]) == dict(rows)[row.cluster_id]
+
+
+def judge(spark: SparkSession, root: str) -> dict[str, float]:
+    """What `test_a_cluster_agrees_with_the_oracle` runs on a cluster: evaluate, write, read back."""
+    before, after, lists = World().frames(spark)
+    popularity = product_popularity(before, 0.2, 0.2)
+    values = evaluation(lists, user_truth(before, after, popularity), popularity, **MEASURED)
+    tables, day = Tables(spark, root), date(2011, 3, 1)
+    tables.replace("gold.evaluation", values, as_of=day)
+    rows = tables.read("gold.evaluation", day).where("model = 'als' and slice = 'all' and k = 5").collect()
+    return {row.metric: row.value for row in rows}
+
+
+@pytest.mark.cluster
+def test_a_cluster_agrees_with_the_oracle(cluster: Cluster, world: World, tmp_path: Path) -> None:
+    assert cluster.run(judge, str(tmp_path)) == pytest.approx(world.expected("als", "all", 5), abs=1e-9)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -12,6 +13,8 @@ from cartograph.core.model import Silver
 from cartograph.rank.fusion import fused_lists
 from cartograph.rank.recommendations import recent_products, recommendations
 from cartograph.rank.related_products import related_products
+from cartograph.runtime.tables import Tables
+from tests.cluster import Cluster
 
 EVENTS = [
     ("1", "ann", "cup", "purchase", datetime(2011, 5, 3)),
@@ -34,6 +37,15 @@ BASKETS = [
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession) -> Silver:
+    return shop_of(spark)
+
+
+@pytest.fixture(scope="module")
+def associations(spark: SparkSession) -> DataFrame:
+    return associations_of(spark)
+
+
+def shop_of(spark: SparkSession) -> Silver:
     return Silver(
         events=spark.createDataFrame(
             EVENTS, "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
@@ -43,8 +55,7 @@ def shop(spark: SparkSession) -> Silver:
     )
 
 
-@pytest.fixture(scope="module")
-def associations(spark: SparkSession) -> DataFrame:
+def associations_of(spark: SparkSession) -> DataFrame:
     rows = [("rules", "cup", "saucer", 1), ("als", "cup", "lamp", 1), ("als", "cup", "vase", 2)]
     lists = spark.createDataFrame(rows, "model string, product_id string, associated_product_id string, rank int")
     return fused_lists(lists, "product_id", "associated_product_id", 60, {})
@@ -90,3 +101,21 @@ def test_a_product_bought_and_viewed_later_is_told_by_its_purchase(shop: Silver)
 def test_only_the_last_events_may_be_a_reason(shop: Silver) -> None:
     rows = recent_products(histories(shop.events, 20).where("user_id = 'eve'"), 1).collect()
     assert [row.product_id for row in rows] == ["lamp"]
+
+
+def rank_on_cluster(spark: SparkSession, root: str) -> dict[str, str]:
+    """What the test below runs on a cluster: fuse, give reasons, write, read back."""
+    shop = shop_of(spark)
+    tables, day = Tables(spark, root), date(2011, 6, 1)
+    tables.replace("gold.related_products", related_products(associations_of(spark), shop.baskets, 5), as_of=day)
+    rows = tables.read("gold.related_products", day).collect()
+    return {row.associated_product_id: row.why for row in rows}
+
+
+@pytest.mark.cluster
+def test_related_products_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    assert cluster.run(rank_on_cluster, str(tmp_path)) == {
+        "lamp": "Bought in separate orders by 1 customer.",
+        "saucer": "Bought together in 2 baskets, 2.0 times more often than chance.",
+        "vase": "Bought by the same kind of customers.",
+    }

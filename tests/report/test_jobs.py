@@ -11,22 +11,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.runtime.job import Suite
-from jobs import evaluate, rank, report
-from tests.small_lake import EARLIER, HOSTILE, LATER, PRODUCTS, small_shop
+from jobs import evaluate, rank
+from tests.small_lake import EARLIER, HOSTILE, LATER, PRODUCTS, judged_shop
 
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession) -> Suite:
-    """The small shop after rank on both days, evaluate and report on the later one."""
-    suite = small_shop(spark)
-    for day in (EARLIER, LATER):
-        with suite.step("rank", as_of=day) as job:
-            rank.run(job)
-    with suite.step("evaluate", as_of=LATER) as job:
-        evaluate.run(job)
-    with suite.step("report", as_of=LATER) as job:
-        report.run(job)
-    return suite
+    return judged_shop(spark)
 
 
 @pytest.fixture(scope="module")

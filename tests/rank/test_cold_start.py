@@ -1,0 +1,44 @@
+"""What customers without any history are shown."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from cartograph.core.model import Silver
+from cartograph.rank.cold_start import cold_start_lists
+
+EVENTS = [("ann", "cup"), ("bob", "cup"), ("bob", "lamp"), ("eve", "kilt"), ("joe", "kilt"), ("joe", "cup")]
+USERS = [("ann", "south"), ("bob", "south"), ("eve", "north"), ("joe", "north"), ("max", None),
+         ("new_north", "north"), ("new_west", "west"), ("new_anywhere", None)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lists(spark: SparkSession) -> dict[str, list[Row]]:
+    events = [(user, product, "purchase") for user, product in EVENTS] + [("ann", "sofa", "view")]
+    data = Silver(
+        events=spark.createDataFrame(events, "user_id string, product_id string, event_type string"),
+        baskets=spark.createDataFrame([], "order_id string"),
+        products=spark.createDataFrame([], "product_id string"),
+        users=spark.createDataFrame(USERS, "user_id string, region string"),
+    )
+    served = spark.createDataFrame([(name,) for name in ("ann", "bob", "eve", "joe", "max")], "user_id string")
+    found: dict[str, list[Row]] = {}
+    for row in cold_start_lists(data, served, 2).orderBy("rank").collect():
+        found.setdefault(row.user_id, []).append(row)
+    return found
+
+
+def test_only_customers_without_candidates_are_added(lists: dict[str, list[Row]]) -> None:
+    assert set(lists) == {"new_north", "new_west", "new_anywhere"}
+
+
+def test_a_known_region_gets_its_own_best_sellers(lists: dict[str, list[Row]]) -> None:
+    assert [(row["rank"], row.product_id) for row in lists["new_north"]] == [(1, "kilt"), (2, "cup")]
+    assert lists["new_north"][0].why == "Popular in your region: bought by 2 customers."
+
+
+def test_a_region_without_sales_gets_the_best_sellers_of_all(lists: dict[str, list[Row]]) -> None:
+    for name in ("new_west", "new_anywhere"):
+        assert [(row["rank"], row.product_id) for row in lists[name]] == [(1, "cup"), (2, "kilt")]
+        assert lists[name][0].why == "Popular: bought by 3 customers."
