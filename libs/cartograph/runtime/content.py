@@ -15,7 +15,7 @@ from cartograph.core.schema import Table
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Number of rows and two independent 64-bit hash sums over them; the order of the rows does not matter."""
+    """Number of rows and two 64-bit hash sums over them; the order of the rows does not matter."""
 
     rows: int
     first: int
@@ -71,12 +71,9 @@ def _rules(table: Table, partition: dict[str, Any]) -> list[tuple[str, Column]]:
 
 
 def _sums(schema: T.StructType) -> list[Column]:
-    parts = [part for field in schema for part in _hashable(field)]
-    return [
-        F.count(F.lit(1)),
-        F.sum(F.xxhash64(*parts).cast("decimal(20,0)")),
-        F.sum(F.xxhash64(F.lit("second"), *parts).cast("decimal(20,0)")),
-    ]
+    """Number of rows, and two sums over them: of a hash of each row, and of a hash of that hash."""
+    row = F.xxhash64(*[part for field in schema for part in _hashable(field)])
+    return [F.count(F.lit(1)), *(F.sum(hashed.cast("decimal(20,0)")) for hashed in (row, F.xxhash64(row)))]
 
 
 def _hashable(field: T.StructField) -> list[Column]:

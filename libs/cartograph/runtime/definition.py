@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
@@ -19,16 +18,19 @@ def create(spark: SparkSession, table: Table, place: str, by_name: bool) -> None
     """Makes the empty table at the folder `place`, or under that name of a catalog, unless it is there."""
     if by_name:
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {place.rsplit('.', 1)[0]}")
-    builder = DeltaTable.createIfNotExists(spark)
-    builder = builder.tableName(place) if by_name else builder.location(place)
-    builder = builder.comment(table.comment).addColumns(_nested_nullable(table.columns))
-    if table.partition:
-        builder = builder.partitionedBy(*table.partition)
-    for key, value in (_ALWAYS | _PROPERTIES.get(table.layer, {})).items():
-        builder = builder.property(key, value)
-    for check, condition in table.checks:
-        builder = builder.property(f"delta.constraints.{check}", condition)
-    builder.execute()
+    target = place if by_name else f"delta.`{place.replace('`', '``')}`"
+    columns = ", ".join(
+        f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' NOT NULL'}"
+        for column in table.columns
+    )
+    partition = f"PARTITIONED BY ({', '.join(table.partition)})" if table.partition else ""
+    checks = {f"delta.constraints.{check}": condition for check, condition in table.checks}
+    properties = _ALWAYS | _PROPERTIES.get(table.layer, {}) | checks
+    listed = ", ".join(f"{_quoted(key)} = {_quoted(value)}" for key, value in properties.items())
+    spark.sql(
+        f"CREATE TABLE IF NOT EXISTS {target} ({columns}) USING delta {partition} "
+        f"COMMENT {_quoted(table.comment)} TBLPROPERTIES ({listed})"
+    )
 
 
 def definition_differences(found: T.StructType, table: Table) -> list[str]:
@@ -36,10 +38,6 @@ def definition_differences(found: T.StructType, table: Table) -> list[str]:
     return schema.differences(found, table.columns)
 
 
-def _nested_nullable(columns: T.StructType) -> T.StructType:
-    """The columns with nulls allowed inside arrays: Delta enforces NOT NULL at the top only and refuses it below."""
-    fields = []
-    for column in columns:
-        kind = T.ArrayType(column.dataType.elementType) if isinstance(column.dataType, T.ArrayType) else column.dataType
-        fields.append(T.StructField(column.name, kind, column.nullable))
-    return T.StructType(fields)
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -19,9 +19,10 @@ def home() -> Path:
 
 def resolve(path: str) -> str:
     """`path` made absolute under the project's root; a URI such as `s3a://…` or `dbfs:/…` stays as it is."""
+    path = re.sub("^file:/+", "/", path)
     return path if _SCHEME.match(path) else str((home() / Path(path).expanduser()).resolve())
 
 
 def is_local(path: str) -> bool:
     """Whether `path` is on this machine's file system."""
-    return path.startswith("file:") or not _SCHEME.match(path)
+    return not _SCHEME.match(path)

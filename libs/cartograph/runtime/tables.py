@@ -15,25 +15,25 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Self
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core import schema
 from cartograph.core.schema import Table
 from cartograph.runtime import places
+from cartograph.runtime.conditions import as_sql, before, within
 from cartograph.runtime.content import Fingerprint, differing, duplicated_keys, fingerprint, survey
 from cartograph.runtime.definition import create, definition_differences
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
-from cartograph.runtime.locks import Locks, lock_files
+from cartograph.runtime.lock_files import lock_files
+from cartograph.runtime.locks import Locks
 from cartograph.runtime.settings import Config
 
 __all__ = ["DigestChanged", "RowsRefused", "SchemaMismatch", "TableError", "TableMissing", "Tables", "WriteResult"]
-
-_INSTANTS = ("event_at", "ordered_at", "first_seen_at")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Tables:
         """
         frame = self._load(self._existing(name))
         if as_of is not None:
-            frame = frame.filter(_before(schema.columns_of(name), as_of))
+            frame = frame.filter(before(schema.columns_of(name), as_of))
         for column, value in equals.items():
             frame = frame.filter(F.col(column) == F.lit(value))
         return frame
@@ -128,11 +128,11 @@ class Tables:
             raise ValueError(f"{name} is partitioned by {table.partition}, not by {sorted(unknown)}")
         with self._writing(name, partition), _kept(_fitted(table, frame, partition)) as rows:
             content = self._checked(table, rows, partition)
-            old = self._load(name).filter(_matches(partition)) if self.skip_unchanged else None
+            old = self._load(name).filter(within(partition)) if self.skip_unchanged else None
             changed = old is None or fingerprint(old) != content
             if changed:
                 writer = rows.write.format("delta").mode("overwrite")
-                self._save(name, writer.option("replaceWhere", _sql(partition)) if partition else writer)
+                self._save(name, writer.option("replaceWhere", as_sql(partition)) if partition else writer)
         return WriteResult(name, self.version(name), content.rows, changed, time.monotonic() - started, partition)
 
     def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
@@ -283,29 +283,6 @@ def _kept(frame: DataFrame) -> Iterator[DataFrame]:
         yield frame
     finally:
         frame.unpersist()
-
-
-def _before(columns: list[str], as_of: date) -> Column:
-    if "as_of" in columns:
-        return F.col("as_of") == F.lit(as_of)
-    instant = next((name for name in _INSTANTS if name in columns), None)
-    if instant is None:
-        return F.lit(True)
-    known = F.col(instant) < F.lit(datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC))
-    return known | F.col(instant).isNull() if instant == "first_seen_at" else known
-
-
-def _matches(partition: dict[str, Any]) -> Column:
-    condition = F.lit(True)
-    for column, value in partition.items():
-        condition = condition & (F.col(column) == F.lit(value))
-    return condition
-
-
-def _sql(partition: dict[str, Any]) -> str:
-    """The partition as SQL: as_of = '2011-11-01' AND model = 'als'."""
-    quoted = {column: str(value).replace("\\", "\\\\").replace("'", "\\'") for column, value in partition.items()}
-    return " AND ".join(f"`{column}` = '{value}'" for column, value in quoted.items())
 
 
 def _listed(problems: list[str]) -> str:

@@ -158,6 +158,8 @@ class Tracking:
             logging.getLogger("mlflow.store").setLevel(logging.WARNING)
             from mlflow.tracking import MlflowClient
 
+            if self.uri.startswith("sqlite:///"):  # MLflow itself would retry an impossible file for minutes
+                Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             client = MlflowClient(self.uri)
             found = client.get_experiment_by_name(self.settings.experiment)
             self._experiment = found.experiment_id if found else self._new_experiment(client)
@@ -208,9 +210,7 @@ def tracking_uri(config: Config) -> str:
     uri = os.environ.get("MLFLOW_TRACKING_URI", config.tracking.uri)
     if not uri.startswith("sqlite:///") or uri.startswith("sqlite:////"):
         return uri
-    file = Path(places.resolve(uri.removeprefix("sqlite:///")))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{file}"
+    return "sqlite:///" + places.resolve(uri.removeprefix("sqlite:///"))
 
 
 def git_revision() -> str:

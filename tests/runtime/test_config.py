@@ -1,0 +1,150 @@
+"""Layers, refusals that name everything at once, and secrets that never show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cartograph.runtime import places
+from cartograph.runtime.config import ConfigError, load_config, show_config
+from cartograph.runtime.secrets import PUBLIC_KEY, SecretError, make_key_file
+from cartograph.runtime.settings import Config
+
+KEY = "CARTOGRAPH_PSEUDONYM_KEY"
+
+
+@pytest.fixture(autouse=True)
+def _no_key_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY, raising=False)
+    monkeypatch.delenv(f"{KEY}_FILE", raising=False)
+
+
+def refusal(*overrides: str, env: str = "demo", conf_dir: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(env, overrides, conf_dir)
+    return str(caught.value)
+
+
+def test_the_environment_wins_over_base_and_an_argument_over_both() -> None:
+    base = yaml.safe_load((places.home() / "conf" / "base.yml").read_text())
+    config = load_config("demo", ["shop.seed=5", "evaluate.k=[3, 7]"])
+    assert config.lake.root == "build/demo/lake" != base["lake"]["root"]
+    assert (config.shop.seed, config.evaluate.k) == (5, (3, 7))
+    assert config.lake.lock_stale_seconds == base["lake"]["lock_stale_seconds"]
+
+
+@pytest.mark.parametrize("env", ["demo", "local", "cluster", "databricks"])
+def test_every_shipped_environment_is_valid(env: str) -> None:
+    assert load_config(env, [f"preprocess.key_file={places.home()}/build/tests/key"]).env == env
+
+
+def test_every_setting_of_base_has_a_comment() -> None:
+    lines = (places.home() / "conf" / "base.yml").read_text().splitlines()
+    settings = [i for i, line in enumerate(lines) if ": " in line.split("#")[0] and not line.strip().startswith("-")]
+    bare = [lines[i] for i in settings if "#" not in lines[i] and "#" not in lines[i - 1] and "#" not in lines[i - 2]]
+    assert bare == []
+
+
+def test_an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() -> None:
+    assert "unknown key lake.rooot in --set lake.rooot=x; did you mean lake.root?" in refusal("lake.rooot=x")
+    assert "unknown key shop.lock_stale_second" in refusal("shop.lock_stale_second=1")
+    assert "did you mean lake.lock_stale_seconds?" in refusal("shop.lock_stale_second=1")
+
+
+def test_every_problem_is_told_at_once_with_the_file_it_stands_in(tmp_path: Path) -> None:
+    (tmp_path / "base.yml").write_text((places.home() / "conf" / "base.yml").read_text())
+    (tmp_path / "demo.yml").write_text("lake: {rot: x}\nshop: {seed: many}\nspark: {log_level: LOUD}\n")
+    message = refusal("evaluate.horizon_days=-1", conf_dir=tmp_path)
+    origin = str(tmp_path / "demo.yml")
+    for part in (
+        f"unknown key lake.rot in {origin}",
+        f"shop.seed = 'many' in {origin}",
+        f"spark.log_level = 'LOUD' in {origin}",
+        "evaluate.horizon_days = -1 in --set evaluate.horizon_days=-1",
+    ):
+        assert part in message
+
+
+def test_a_setting_missing_from_base_is_named(tmp_path: Path) -> None:
+    values = yaml.safe_load((places.home() / "conf" / "base.yml").read_text())
+    del values["lake"]["root"], values["tracking"]
+    (tmp_path / "base.yml").write_text(yaml.safe_dump(values))
+    (tmp_path / "bare.yml").write_text("")
+    message = refusal(env="bare", conf_dir=tmp_path)
+    assert "lake.root is not set" in message
+    assert "tracking is not set" in message
+
+
+def test_an_unknown_environment_names_those_there_are() -> None:
+    assert "cluster, databricks, demo, local" in refusal(env="prod")
+
+
+@pytest.mark.parametrize("override", ["lake.root", "=x", "lake.root=[1", "lake.root={a: 1}"])
+def test_a_malformed_override_is_refused(override: str) -> None:
+    assert refusal(override)
+
+
+def test_spark_settings_are_free_but_their_values_are_not() -> None:
+    assert load_config("demo", ["spark.conf={spark.a.b: 3}"]).spark.conf["spark.a.b"] == 3
+    assert "spark.conf" in refusal("spark.conf=[1]")
+
+
+def test_the_configuration_is_frozen(config: Config) -> None:
+    with pytest.raises(Exception, match="frozen"):
+        config.lake.root = "elsewhere"
+
+
+def test_a_secret_is_refused_in_a_file_and_in_an_argument_and_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "base.yml").write_text((places.home() / "conf" / "base.yml").read_text())
+    (tmp_path / "mine.yml").write_text("preprocess: {pseudonym_key: geheim}\n")
+    for message in (refusal("preprocess.pseudonym_key=geheim"), refusal(env="mine", conf_dir=tmp_path)):
+        assert f"set {KEY} or {KEY}_FILE" in message
+        assert "geheim" not in message
+
+
+def test_shown_and_printed_configurations_hide_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, "geheim")
+    config = load_config("cluster")
+    assert config.preprocess.pseudonym_key is not None
+    assert config.preprocess.pseudonym_key.get_secret_value() == "geheim"
+    assert "geheim" not in show_config(config) + repr(config) + config.model_dump_json()
+    assert yaml.safe_load(show_config(config))["preprocess"]["pseudonym_key"] == "**********"
+
+
+def test_the_key_comes_from_the_environment_then_from_a_file_then_from_the_key_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def key(env: str, *overrides: str) -> str | None:
+        secret = load_config(env, overrides).preprocess.pseudonym_key
+        return secret.get_secret_value() if secret else None
+
+    file = tmp_path / "deep" / "key"
+    made = key("local", f"preprocess.key_file={file}")
+    assert made is not None
+    assert len(made) == 64
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert key("local", f"preprocess.key_file={file}") == made  # kept, not made again
+    assert (key("demo"), key("cluster"), key("databricks")) == (PUBLIC_KEY, None, None)
+    monkeypatch.setenv(f"{KEY}_FILE", str(file))
+    assert key("cluster") == made
+    monkeypatch.setenv(KEY, "from the environment")
+    assert key("local") == "from the environment"
+
+
+def test_an_empty_or_unreadable_secret_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(f"{KEY}_FILE", str(tmp_path / "none"))
+    with pytest.raises(SecretError, match="cannot read"):
+        load_config("cluster")
+    monkeypatch.setenv(KEY, "  ")
+    with pytest.raises(SecretError, match=f"{KEY} is empty"):
+        load_config("cluster")
+
+
+def test_of_two_processes_that_make_the_key_file_the_first_wins(tmp_path: Path) -> None:
+    make_key_file(tmp_path / "key")
+    first = (tmp_path / "key").read_text()
+    make_key_file(tmp_path / "key")
+    assert (tmp_path / "key").read_text() == first
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
