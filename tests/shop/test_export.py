@@ -17,8 +17,11 @@ from cartograph.shop.export import export, plan_digest
 from cartograph.shop.plan import Plan
 from cartograph.shop.raw_events import raw_events, raw_lines
 from jobs import shop
+from tests.cluster import Cluster
 from tests.conftest import LOCAL
 from tests.shop.conftest import PLAN, Exported
+
+SMALL = Plan(n_events=2_000)
 
 
 def fingerprint(rows: DataFrame) -> tuple[int, int]:
@@ -34,6 +37,18 @@ def test_rows_do_not_depend_on_the_number_of_partitions(spark: SparkSession, exp
         generated = raw_lines(raw_events(spark, PLAN, n_tasks))
         assert generated.rdd.getNumPartitions() == n_tasks
         assert fingerprint(generated) == written
+
+
+def export_and_fingerprint(spark: SparkSession, path: str) -> list[int]:
+    """Runs on the cluster: the fingerprint of what it exported."""
+    export(spark, SMALL, path)
+    return list(fingerprint(spark.read.text(f"{path}/events")))
+
+
+@pytest.mark.cluster
+def test_a_real_cluster_exports_the_same_rows(spark: SparkSession, cluster: Cluster, tmp_path: Path) -> None:
+    on_cluster = cluster.run(export_and_fingerprint, str(tmp_path / "shop"))
+    assert on_cluster == list(fingerprint(raw_lines(raw_events(spark, SMALL))))
 
 
 def test_the_manifest_counts_what_was_written(spark: SparkSession, exported: Exported) -> None:
@@ -54,12 +69,13 @@ def test_raw_text_reads_like_a_shop(spark: SparkSession, exported: Exported) -> 
 
 
 def test_an_export_is_made_once_per_plan_and_again_when_it_was_cut_off(spark: SparkSession, tmp_path: Path) -> None:
-    plan, path = Plan(n_events=2_000), str(tmp_path / "shop")
-    assert export(spark, plan, path)["is_new"]
-    assert not export(spark, plan, path)["is_new"]
-    assert export(spark, Plan(n_events=2_000, seed=8), path)["is_new"]
+    path = str(tmp_path / "shop")
+    assert export(spark, SMALL, path)["is_new"]
+    assert not export(spark, SMALL, path)["is_new"]
     (tmp_path / "shop" / "manifest.json").unlink()
-    assert export(spark, Plan(n_events=2_000, seed=8), path)["is_new"]
+    other = Plan(n_events=2_000, seed=8)
+    assert export(spark, other, path)["is_new"]
+    assert not export(spark, other, path)["is_new"]
 
 
 def test_the_job_writes_the_shop_of_its_settings(spark: SparkSession, tmp_path: Path) -> None:
