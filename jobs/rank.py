@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.histories import histories
 from cartograph.rank.cold_start import cold_start_lists
+from cartograph.rank.evidence import with_evidence
 from cartograph.rank.fusion import FUSED, fused_lists
 from cartograph.rank.recommendations import recommendations
 from cartograph.rank.related_products import related_products
@@ -22,17 +23,17 @@ def run(job: Job) -> None:
     rank, data = job.settings, job.silver()
     lists, pairs = job.read("gold.candidates"), job.read("gold.associations")
     candidates = fused_lists(lists, "user_id", "product_id", rank.constant, rank.weights).persist()
-    associations = fused_lists(
-        pairs, "product_id", "associated_product_id", rank.constant, rank.association_weights
-    ).persist()  # fmt: skip
+    fused_pairs = fused_lists(pairs, "product_id", "associated_product_id", rank.constant, rank.association_weights)
+    associations = with_evidence(fused_pairs, data.baskets).persist()
     newcomers = cold_start_lists(data, candidates, rank.k)
 
     shown = candidates.unionByName(newcomers.drop("why")).where(F.col("rank") <= rank.k)
     job.replace("gold.candidates", shown.drop("models"), model=FUSED)
     beside = associations.where(F.col("rank") <= rank.k_related)
-    job.replace("gold.associations", beside.drop("models"), model=FUSED)
+    columns = ["product_id", "rank", "associated_product_id", "score"]
+    job.replace("gold.associations", beside.select(*columns), model=FUSED)
 
-    related = related_products(associations, data.baskets, rank.k_related)
+    related = related_products(associations, rank.k_related)
     job.metric("n_related_products", job.replace("gold.related_products", related).rows)
     past = histories(data.events, rank.recent)
     recommended = recommendations(

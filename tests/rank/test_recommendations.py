@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.rank.evidence import with_evidence
 from cartograph.rank.fusion import fused_lists
 from cartograph.rank.recommendations import recent_products, recommendations
 from cartograph.rank.related_products import related_products
@@ -41,8 +42,8 @@ def shop(spark: SparkSession) -> Silver:
 
 
 @pytest.fixture(scope="module")
-def associations(spark: SparkSession) -> DataFrame:
-    return associations_of(spark)
+def associations(spark: SparkSession, shop: Silver) -> DataFrame:
+    return associations_of(spark, shop)
 
 
 def shop_of(spark: SparkSession) -> Silver:
@@ -55,14 +56,14 @@ def shop_of(spark: SparkSession) -> Silver:
     )
 
 
-def associations_of(spark: SparkSession) -> DataFrame:
+def associations_of(spark: SparkSession, shop: Silver) -> DataFrame:
     rows = [("rules", "cup", "saucer", 1), ("als", "cup", "lamp", 1), ("als", "cup", "vase", 2)]
     lists = spark.createDataFrame(rows, "model string, product_id string, associated_product_id string, rank int")
-    return fused_lists(lists, "product_id", "associated_product_id", 60, {})
+    return with_evidence(fused_lists(lists, "product_id", "associated_product_id", 60, {}), shop.baskets)
 
 
 def test_each_related_product_tells_its_counts(shop: Silver, associations: DataFrame) -> None:
-    rows = related_products(associations, shop.baskets, 5).orderBy("rank").collect()
+    rows = related_products(associations, 5).orderBy("rank").collect()
     assert [(row.associated_product_id, row.why) for row in rows] == [
         ("lamp", "Bought in separate orders by 1 customer."),
         ("saucer", "Bought together in 2 baskets, 2.0 times more often than chance."),
@@ -71,7 +72,7 @@ def test_each_related_product_tells_its_counts(shop: Silver, associations: DataF
 
 
 def test_the_list_per_product_is_cut_at_k(shop: Silver, associations: DataFrame) -> None:
-    assert related_products(associations, shop.baskets, 2).count() == 2
+    assert related_products(associations, 2).count() == 2
 
 
 def test_each_recommendation_tells_the_best_reason_there_is(
@@ -105,9 +106,8 @@ def test_only_the_last_events_may_be_a_reason(shop: Silver) -> None:
 
 def rank_on_cluster(spark: SparkSession, root: str) -> dict[str, str]:
     """What the test below runs on a cluster: fuse, give reasons, write, read back."""
-    shop = shop_of(spark)
     tables, day = Tables(spark, root), date(2011, 6, 1)
-    tables.replace("gold.related_products", related_products(associations_of(spark), shop.baskets, 5), as_of=day)
+    tables.replace("gold.related_products", related_products(associations_of(spark, shop_of(spark)), 5), as_of=day)
     rows = tables.read("gold.related_products", day).collect()
     return {row.associated_product_id: row.why for row in rows}
 

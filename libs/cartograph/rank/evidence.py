@@ -2,54 +2,68 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-PAIR = ["product_id", "associated_product_id"]
+FEWEST = 2  # one basket or customer alone is an accident, not a reason
+
+_PAIR = ["product_id", "associated_product_id"]
+_UNORDERED = ["first", "second"]
 
 
-def pair_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
-    """One row per pair asked about: how many baskets and customers had both products, and the lift.
+def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
+    """`pairs` with how many baskets and customers had both products, and the lift.
 
     Lift is the share of baskets with both over the product of the shares with each: how many times more often than
-    chance. Only the pairs asked about are counted. Baskets of guests count in `n_baskets`, not in `n_users`.
+    chance. Only the pairs given are counted, and their customers only where fewer than two baskets speak for them.
 
-    Columns: product_id, associated_product_id, n_baskets, n_users (0 when never together), lift (null then).
+    Columns added: n_baskets (0 when never together), lift (null then), n_users (customers who bought both, whether
+    together or not; 0 where not counted).
 
     Args:
-        pairs: product_id, associated_product_id.
-        baskets: rows of silver.baskets.
+        pairs: product_id, associated_product_id and any further columns.
+        baskets: rows of silver.baskets. Those of guests count in n_baskets, not in n_users.
     """
-    first, second = F.least(*PAIR).alias("first"), F.greatest(*PAIR).alias("second")
-    unordered = pairs.select(first, second).distinct()
-    lines = baskets.select("order_id", "user_id", F.explode("product_ids").alias("product_id"))
-    customers = lines.where("user_id is not null").select("user_id", "product_id").distinct()
+    ordered = {"first": F.least(*_PAIR), "second": F.greatest(*_PAIR)}
+    asked = pairs.withColumns(ordered)
+    unordered = asked.select(*_UNORDERED).distinct()
+    in_baskets = _together(unordered, baskets, "n_baskets")
+    rare = unordered.join(in_baskets.where(F.col("n_baskets") >= FEWEST), _UNORDERED, "left_anti")
+    by_customers = _together(rare, _customers(baskets), "n_users")
     counted = (
-        unordered.join(_together(unordered, lines, "order_id", "n_baskets"), ["first", "second"], "left")
-        .join(_together(unordered, customers, "user_id", "n_users"), ["first", "second"], "left")
+        asked.join(in_baskets, _UNORDERED, "left")
+        .join(by_customers, _UNORDERED, "left")
         .na.fill(0, ["n_baskets", "n_users"])
     )
-    asked = pairs.select(*PAIR, first, second).distinct()
-    return asked.join(_with_lift(counted, lines), ["first", "second"]).drop("first", "second")
+    return _with_lift(counted, baskets).select(*pairs.columns, "n_baskets", "n_users", "lift")
 
 
-def _together(pairs: DataFrame, lines: DataFrame, unit: str, name: str) -> DataFrame:
-    """One row per pair that some `unit` had: in how many of them. By joins, so that no large basket is held whole."""
-    firsts = lines.select(unit, F.col("product_id").alias("first"))
-    seconds = lines.select(unit, F.col("product_id").alias("second"))
-    both = firsts.join(pairs, "first").join(seconds, [unit, "second"])
-    return both.groupBy("first", "second").agg(F.count(F.lit(1)).alias(name))
+def _together(pairs: DataFrame, sets: DataFrame, name: str) -> DataFrame:
+    """One row per pair that some row of `sets` holds: in how many of them.
+
+    Each product of a set looks up its partners and keeps those in the same set. Joining sets with themselves would
+    build every pair of every set first, a hundred times as many rows.
+    """
+    partners = pairs.groupBy("first").agg(F.collect_set("second").alias("partners"))
+    lines = sets.select("product_ids", F.explode("product_ids").alias("first")).join(partners, "first")
+    found = lines.select("first", F.explode(F.array_intersect("product_ids", "partners")).alias("second"))
+    return found.groupBy(*_UNORDERED).agg(F.count(F.lit(1)).alias(name))
 
 
-def _with_lift(counted: DataFrame, lines: DataFrame) -> DataFrame:
+def _customers(baskets: DataFrame) -> DataFrame:
+    """One row per customer: product_ids, everything they bought."""
+    lines = baskets.where("user_id is not null").select("user_id", F.explode("product_ids").alias("product_id"))
+    return lines.groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids"))
+
+
+def _with_lift(counted: DataFrame, baskets: DataFrame) -> DataFrame:
     """`counted` with lift = n_baskets x orders / (baskets with the first x baskets with the second)."""
-    sizes = lines.groupBy("product_id").agg(F.count(F.lit(1)).alias("n"))
-    n_orders = lines.agg(F.countDistinct("order_id").alias("n_orders"))
-    lift: Column = F.col("n_baskets").cast("double") * F.col("n_orders") / (F.col("n_first") * F.col("n_second"))
+    sizes = baskets.select(F.explode("product_ids").alias("product")).groupBy("product").count()
+    n_orders = baskets.agg(F.count(F.lit(1)).alias("n_orders"))
+    lift = F.col("n_baskets").cast("double") * F.col("n_orders") / (F.col("n_first") * F.col("n_second"))
     return (
-        counted.join(sizes.select(F.col("product_id").alias("first"), F.col("n").alias("n_first")), "first", "left")
-        .join(sizes.select(F.col("product_id").alias("second"), F.col("n").alias("n_second")), "second", "left")
+        counted.join(sizes.select(F.col("product").alias("first"), F.col("count").alias("n_first")), "first", "left")
+        .join(sizes.select(F.col("product").alias("second"), F.col("count").alias("n_second")), "second", "left")
         .join(F.broadcast(n_orders))
         .withColumn("lift", F.when(F.col("n_baskets") > 0, lift))
-        .drop("n_first", "n_second", "n_orders")
     )

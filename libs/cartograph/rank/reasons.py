@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-FEWEST = 2  # one basket or customer alone is an accident, not a reason
+from cartograph.rank.evidence import FEWEST
 
 
 def of_pair() -> Column:

@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.rank import reasons
-from cartograph.rank.evidence import PAIR, pair_evidence
 
 
 def recommendations(
@@ -31,7 +30,7 @@ def recommendations(
 
     Args:
         fused: `fused_lists` of gold.candidates.
-        associations: `fused_lists` of gold.associations.
+        associations: `fused_lists` of gold.associations, `with_evidence`.
         histories: what each customer did, of `core.histories`.
         data: silver tables before `as_of`.
         k: length of a list.
@@ -40,7 +39,7 @@ def recommendations(
     """
     shown = fused.where(F.col("rank") <= k)
     reasoned = shown.join(
-        _pair_reasons(shown, associations, histories, data, recent), ["user_id", "product_id"], "left"
+        _pair_reasons(shown, associations, histories, data.products, recent), ["user_id", "product_id"], "left"
     )
     n_buyers = data.events.where("event_type = 'purchase'").groupBy("product_id").agg(
         F.countDistinct("user_id").alias("n_buyers")
@@ -70,14 +69,16 @@ def recent_products(histories: DataFrame, recent: int) -> DataFrame:
 
 
 def _pair_reasons(
-    shown: DataFrame, associations: DataFrame, histories: DataFrame, data: Silver, recent: int
+    shown: DataFrame, associations: DataFrame, histories: DataFrame, products: DataFrame, recent: int
 ) -> DataFrame:
-    """One row per shown product that an association leads to: user_id, product_id, pair_reason (may be null)."""
+    """One row per shown product that an association leads to: user_id, product_id, pair_reason."""
     past = recent_products(histories, recent).withColumnRenamed("product_id", "past_id")
-    leads = associations.select(
-        F.col("product_id").alias("past_id"), F.col("associated_product_id").alias("product_id"), "score"
+    leads = associations.withColumn("pair", reasons.of_pair()).where("pair is not null")
+    leads = leads.select(
+        F.col("product_id").alias("past_id"), F.col("associated_product_id").alias("product_id"), "score", "pair"
     )
-    strongest = Window.partitionBy("user_id", "product_id").orderBy(F.desc("score"), F.desc("event_at"), "past_id")
+    strongest_first = [F.desc("score"), F.desc("event_at"), F.asc("past_id")]
+    strongest = Window.partitionBy("user_id", "product_id").orderBy(*strongest_first)
     chosen = (
         shown.select("user_id", "product_id")
         .join(past, "user_id")
@@ -85,14 +86,7 @@ def _pair_reasons(
         .withColumn("place", F.row_number().over(strongest))
         .where("place = 1")
     )
-    pairs = chosen.select(F.col("past_id").alias(PAIR[0]), F.col("product_id").alias(PAIR[1]))
-    counts = pair_evidence(pairs, data.baskets).withColumnsRenamed({PAIR[0]: "past_id", PAIR[1]: "product_id"})
-    titles = data.products.select(F.col("product_id").alias("past_id"), "title")
+    titles = products.select(F.col("product_id").alias("past_id"), "title")
     seen = reasons.of_history(F.coalesce("title", "past_id"))
-    return (
-        chosen.join(counts, ["past_id", "product_id"])
-        .join(titles, "past_id", "left")
-        .withColumn("pair", reasons.of_pair())
-        .where("pair is not null")
-        .select("user_id", "product_id", reasons.sentence(seen, F.col("pair")).alias("pair_reason"))
-    )
+    reason = reasons.sentence(seen, F.col("pair")).alias("pair_reason")
+    return chosen.join(titles, "past_id", "left").select("user_id", "product_id", reason)

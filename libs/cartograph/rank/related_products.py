@@ -6,23 +6,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.rank import reasons
-from cartograph.rank.evidence import PAIR, pair_evidence
 
 RELATION = "complement"  # the only relation told so far: what goes with a product
 
 
-def related_products(fused: DataFrame, baskets: DataFrame, k: int) -> DataFrame:
+def related_products(associations: DataFrame, k: int) -> DataFrame:
     """The `k` best associations of each product, with the reason.
 
     Columns: product_id, relation, rank, associated_product_id, score, why.
 
     Args:
-        fused: `fused_lists` of gold.associations.
-        baskets: rows of silver.baskets.
+        associations: `fused_lists` of gold.associations, `with_evidence`.
         k: length of a list.
     """
-    best = fused.where(F.col("rank") <= k)
     why = reasons.sentence(F.coalesce(reasons.of_pair(), F.lit("bought by the same kind of customers")))
-    return best.join(pair_evidence(best, baskets), PAIR).select(
+    return associations.where(F.col("rank") <= k).select(
         "product_id", F.lit(RELATION).alias("relation"), "rank", "associated_product_id", "score", why.alias("why")
     )
