@@ -21,9 +21,10 @@ _ACCEPTED: Mapping[str, tuple[type[T.DataType], ...]] = {
     "boolean": (T.BooleanType,),
     "date": (T.DateType,),
     "timestamp": (T.TimestampType, T.TimestampNTZType),
+    "map": (T.MapType, T.StructType),
     "any": (T.DataType,),
 }
-_SQL_TYPE = {"long": "bigint", "double": "double", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
+SQL_TYPE = {"long": "bigint", "double": "double", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
 SAMPLED_ROWS = 1000  # lines of a text file whose values are tried against the declared types
 _MOST = 0.5  # a text column is another type when more than this share of its values cannot be cast
 
@@ -47,7 +48,7 @@ def compare(name: str, found: T.StructType, declared: Input, sample: DataFrame |
     """
     present = {field.name: field.dataType for field in found}
     missing = [column for column in declared.columns if column not in present]
-    new = [column for column in present if column not in declared.columns]
+    new = [column for column in present if column not in declared.types]
     problems = [_missing(name, column, list(present), new) for column in missing]
     if declared.is_text:
         problems += [] if sample is None else _unlike_values(name, sample, declared, present)
@@ -79,14 +80,14 @@ def _retyped(name: str, declared: Input, present: Mapping[str, T.DataType]) -> l
     """Columns whose stored type is not the declared one; a wider or narrower number of the same kind is fine."""
     return [
         f"{name}: column {column!r} is {present[column].simpleString()}, declared {wanted}"
-        for column, wanted in declared.columns.items()
+        for column, wanted in declared.types.items()
         if column in present and not isinstance(present[column], _ACCEPTED[wanted])
     ]
 
 
 def _unlike_values(name: str, sample: DataFrame, declared: Input, present: Mapping[str, T.DataType]) -> list[str]:
     """Text columns whose values are mostly not of the declared type."""
-    typed = {c: _SQL_TYPE[t] for c, t in declared.columns.items() if t in _SQL_TYPE and c in present}
+    typed = {c: SQL_TYPE[t] for c, t in declared.types.items() if t in SQL_TYPE and c in present}
     if not typed:
         return []
     counts = sample.agg(
@@ -96,7 +97,7 @@ def _unlike_values(name: str, sample: DataFrame, declared: Input, present: Mappi
     ).first()
     assert counts is not None
     return [
-        f"{name}: column {column!r} does not hold {declared.columns[column]} values, for example {counts[f'first_{i}']!r}"
+        f"{name}: column {column!r} does not hold {declared.types[column]} values, for example {counts[f'first_{i}']!r}"
         for i, column in enumerate(typed)
         if counts[f"n_{i}"] - counts[f"cast_{i}"] > _MOST * counts[f"n_{i}"]
     ]

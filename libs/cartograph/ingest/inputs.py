@@ -62,16 +62,31 @@ def probe(spark: SparkSession, declared: Input, files: Sequence[InputFile]) -> l
 
 def _probe(spark: SparkSession, declared: Input, file: InputFile) -> Probe:
     nothing = drift.Comparison((), ())
-    options = {**reader_options(declared), "primitivesAsString": "true", "columnNameOfCorruptRecord": CORRUPT}
     try:
-        rows = spark.read.format(declared.format).options(**options).load(file.uri)
-        schema = T.StructType([field for field in rows.schema if field.name != CORRUPT])
+        rows = _first_rows(spark, declared, file)
+        schema = T.StructType([_as_declared(field, declared) for field in rows.schema if field.name != CORRUPT])
         if not schema.fields:
             return Probe(file, None, "the file is empty or holds no readable line", nothing)
-        sample = rows.select(*[f"`{name}`" for name in schema.names]).limit(drift.SAMPLED_ROWS)
-        return Probe(file, schema, None, drift.compare(file.name, schema, declared, sample))
+        return Probe(file, schema, None, drift.compare(file.name, schema, declared, rows))
     except (PySparkException, Py4JJavaError) as error:
         return Probe(file, None, f"the file cannot be read as {declared.format}: {str(error).splitlines()[0]}", nothing)
+
+
+def _first_rows(spark: SparkSession, declared: Input, file: InputFile) -> DataFrame:
+    """The first rows of a file; of JSON only so many lines are looked at to find the columns."""
+    options = reader_options(declared)
+    if declared.format != "json":
+        return spark.read.format(declared.format).options(**options).load(file.uri).limit(drift.SAMPLED_ROWS)
+    lines = spark.read.text(file.uri).limit(drift.SAMPLED_ROWS).collect()
+    texts = spark.sparkContext.parallelize([line["value"] for line in lines], 1)
+    options |= {"primitivesAsString": "true", "columnNameOfCorruptRecord": CORRUPT}
+    return spark.read.options(**options).json(texts)
+
+
+def _as_declared(field: T.StructField, declared: Input) -> T.StructField:
+    """The column as it is read: a JSON object that is declared a map is one."""
+    is_object = declared.format == "json" and declared.types.get(field.name) == "map"
+    return T.StructField(field.name, T.MapType(T.StringType(), T.StringType())) if is_object else field
 
 
 def read_files(spark: SparkSession, declared: Input, probes: Sequence[Probe]) -> DataFrame:
@@ -92,12 +107,11 @@ def read_files(spark: SparkSession, declared: Input, probes: Sequence[Probe]) ->
 
 def _read_alike(spark: SparkSession, declared: Input, alike: Sequence[Probe]) -> DataFrame:
     """The rows of files that have the same columns."""
-    schema = alike[0].schema
-    assert schema is not None
+    schema = _with_optional(declared, alike[0].schema)
     uris = [found.file.uri for found in alike]
     reader = spark.read.format(declared.format).options(**reader_options(declared))
     if not declared.is_text:
-        rows = reader.schema(schema).load(uris)
+        rows = reader.schema(schema).load(uris)  # a column that the files lack is null
         position = F.col("_metadata.row_index").cast("string")
         return rows.select("*", F.lit(None).cast("string").alias(CORRUPT), *_place(position))
     # Pruned columns would not be parsed, and a line with too few of them would pass for a whole one.
@@ -106,6 +120,15 @@ def _read_alike(spark: SparkSession, declared: Input, alike: Sequence[Probe]) ->
     in_split = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1))
     position = F.concat_ws("-", F.col("_metadata.file_block_start"), in_split)
     return rows.select("*", *_place(position))
+
+
+def _with_optional(declared: Input, found: T.StructType | None) -> T.StructType:
+    """The columns found, then the optional ones that are not there."""
+    assert found is not None
+    of_type = {"map": "map<string,string>", "any": "string", **drift.SQL_TYPE}
+    types = {name: "string" if declared.is_text and kind != "map" else of_type.get(kind, kind) for name, kind in declared.optional.items()}
+    lacking = [T.StructField(name, T.DataType.fromDDL(kind)) for name, kind in types.items() if name not in found.names]
+    return T.StructType([*found.fields, *lacking])
 
 
 def _place(position: Column) -> list[Column]:

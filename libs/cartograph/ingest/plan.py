@@ -14,7 +14,18 @@ from cartograph.core.errors import UserError
 from cartograph.core.schema import table
 from cartograph.ingest import bronze, drift
 from cartograph.ingest.files import InputFile, list_files
-from cartograph.ingest.inputs import CORRUPT, POSITION, SLASH, SLASHES, URI, Probe, fixed_splits, probe, read_files, read_table
+from cartograph.ingest.inputs import (
+    CORRUPT,
+    POSITION,
+    SLASH,
+    SLASHES,
+    URI,
+    Probe,
+    fixed_splits,
+    probe,
+    read_files,
+    read_table,
+)
 from cartograph.ingest.source import Mapping, Source
 
 StoredRowIds = Callable[[str], DataFrame | None]
@@ -152,8 +163,11 @@ def _counted(
     counts: dict[str, tuple[int, int]] = {}
     if raw is not None:
         corrupt = F.count(CORRUPT) if countable else F.lit(0)
+        # Whether a line is corrupt depends on the columns asked for: writing them all makes Spark parse them all.
+        parsed = F.max(F.length(bronze.row_contents(raw)))
+        counts_of_batch = (F.count("*").alias("n_read"), corrupt.alias("n_corrupt"), parsed)
         with fixed_splits(spark):
-            counted = raw.groupBy(bronze.BATCH).agg(F.count("*").alias("n_read"), corrupt.alias("n_corrupt")).collect()
+            counted = raw.groupBy(bronze.BATCH).agg(*counts_of_batch).collect()
         counts = {row[bronze.BATCH]: (row["n_read"], row["n_corrupt"]) for row in counted}
     return tuple(
         Batch(batch_id, file.name, *counts.get(batch_id, (0, 0)), unreadable=unreadable[file.uri])

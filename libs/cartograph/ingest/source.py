@@ -14,7 +14,7 @@ from cartograph.core.errors import UserError
 from cartograph.core.schema import columns_of
 
 BOOKKEEPING = ("source", "batch_id", "source_file", "row_id")  # filled by ingest, never by a declaration
-ColumnType = Literal["string", "long", "double", "boolean", "date", "timestamp", "any"]
+ColumnType = Literal["string", "long", "double", "boolean", "date", "timestamp", "map", "any"]
 TextFormat = ("csv", "json")
 TableFormat = ("delta", "jdbc")
 
@@ -31,14 +31,20 @@ class Input(_Declaration):
     """One set of files with the same columns, or one table.
 
     `path` lies below the path given to the job ("" is that path itself; globs are allowed), `options` go to Spark's
-    reader, `columns` are those that must be there. For `delta` the path is the table's folder, for `jdbc` the path
-    is the connection's URL unless `options.url` gives it.
+    reader, `columns` are those that must be there, `optional` those that may be. For `delta` the path is the table's
+    folder, for `jdbc` the path is the connection's URL unless `options.url` gives it.
     """
 
     format: Literal["csv", "json", "parquet", "delta", "jdbc"]
     columns: Annotated[dict[str, ColumnType], Field(min_length=1)]
     path: str = ""
     options: dict[str, str] = {}
+    optional: dict[str, ColumnType] = {}
+
+    @property
+    def types(self) -> dict[str, ColumnType]:
+        """The declared type of every column, optional ones included."""
+        return {**self.columns, **self.optional}
 
     @property
     def is_text(self) -> bool:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.schema import EVENT_TYPES, columns_of
 from cartograph.preprocess import outliers
-from cartograph.preprocess.pseudonyms import pseudonymised
+from cartograph.preprocess.pseudonyms import BLANKS, pseudonymised
 from cartograph.preprocess.settings import Rules
 
 _CONTENT = tuple(name for name in columns_of("bronze.events") if name not in ("source", "batch_id", "source_file", "row_id"))
@@ -27,7 +27,7 @@ def judged_events(bronze: DataFrame, key: bytes, rules: Rules) -> DataFrame:
     typed = _typed(hidden, rules)
     first = typed.select("*", _verdict(*_broken(), *_not_for_sale(rules)).alias("verdict"))
     first = first.select("*", "verdict.rule", "verdict.reason").drop("verdict")
-    fenced = outliers.with_fences(first, rules.quantity_fence, rules.price_min_rows)
+    fenced = outliers.with_fences(first, rules.quantity_fence, rules.price_fence, rules.price_min_rows)
     far = _verdict(
         ("outlier_quantity", outliers.is_far_quantity(), _value("quantity", "is far from the batch's other quantities")),
         ("outlier_price", outliers.is_far_price(rules.price_ratio), _value("unit_price", "is far from the usual price")),
@@ -37,7 +37,7 @@ def judged_events(bronze: DataFrame, key: bytes, rules: Rules) -> DataFrame:
         "*",
         F.coalesce("rule", "far.rule").alias("final_rule"),
         F.coalesce("reason", "far.reason").alias("final_reason"),
-    ).drop("rule", "reason", "far", "max_quantity", "usual_price").withColumnsRenamed(
+    ).drop("rule", "reason", "far", "max_quantity", "max_price", "usual_price").withColumnsRenamed(
         {"final_rule": "rule", "final_reason": "reason"}
     )  # fmt: skip
 
@@ -61,16 +61,16 @@ def _typed(rows: DataFrame, rules: Rules) -> DataFrame:
     number = F.col("quantity").try_cast("double")
     is_whole = (number == F.floor(number)) & (F.abs(number) <= _LARGEST)
     quantity = F.when(is_whole, number.try_cast("int"))
-    kind = F.lower(F.trim("event_type"))
+    kind = F.lower(text("event_type"))
     is_return = (kind == "return") | ((kind == "purchase") & (quantity < 0))
     event_at = F.col("event_at").try_cast("timestamp")
     return rows.select(
-        F.coalesce(_text("event_id"), content).alias("event_id"),
+        F.coalesce(text("event_id"), content).alias("event_id"),
         "user_id",
         product_id(rules.upper_id_sources).alias("product_id"),
         F.when(is_return, "return").otherwise(kind).alias("event_type"),
-        _text("order_id").alias("order_id"),
-        _text("session_id").alias("session_id"),
+        text("order_id").alias("order_id"),
+        text("session_id").alias("session_id"),
         F.when(is_return, F.abs(quantity)).otherwise(quantity).alias("quantity"),
         _finite("unit_price").alias("unit_price"),
         _finite("rating").alias("rating"),
@@ -79,22 +79,22 @@ def _typed(rows: DataFrame, rules: Rules) -> DataFrame:
         "source",
         "batch_id",
         "row_id",
-        _text("title").alias("title"),
+        text("title").alias("title"),
         F.struct(*_CONTENT).alias(RAW),
     )
 
 
 def product_id(upper_id_sources: Sequence[str]) -> Column:
     """A raw row's product id, trimmed; upper case for sources that do not mind case."""
-    trimmed = _text("product_id")
+    trimmed = text("product_id")
     if not upper_id_sources:
         return trimmed
     return F.when(F.col("source").isin(list(upper_id_sources)), F.upper(trimmed)).otherwise(trimmed)
 
 
-def _text(column: str) -> Column:
-    """Trimmed text; blank is null."""
-    return F.nullif(F.trim(F.col(column)), F.lit(""))
+def text(column: str) -> Column:
+    """Text without blanks of any kind around it; nothing left is null."""
+    return F.nullif(F.btrim(F.col(column), F.lit(BLANKS)), F.lit(""))
 
 
 def _finite(column: str) -> Column:

@@ -8,24 +8,30 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_MIN_IQR = 0.6931471805599453  # ln 2: a shop that always sells one piece may still sell a few
+_MIN_IQR = 1.3862943611198906  # ln 4: where most lines are of one piece, a hundred may still be true
 
 
-def with_fences(rows: DataFrame, fence: float, min_rows: int) -> DataFrame:
-    """Good rows' batches with `max_quantity`, and their products with `usual_price` (null: no outlier can be told).
+def with_fences(rows: DataFrame, fence: float, price_fence: float, min_rows: int) -> DataFrame:
+    """The rows with `max_quantity` and `max_price` of their batch and `usual_price` of their product in it, null if unknown.
 
-    The quantity's fence is Tukey's outer one on the logarithm: Q3 + fence * IQR over the batch (Tukey, 1977). The usual
+    The fences are Tukey's on the logarithm, Q3 + fence * IQR over the batch (Exploratory Data Analysis, 1977). The usual
     price is the median of the product's positive prices in the batch, if there are at least `min_rows`.
     """
     good = rows.where("rule IS NULL")
-    quartiles = F.percentile_approx(F.ln("quantity"), [0.25, 0.75], 1000)
-    quantities = good.where("quantity > 0").groupBy("batch_id").agg(quartiles.alias("q"))
-    iqr = F.greatest(F.col("q")[1] - F.col("q")[0], F.lit(_MIN_IQR))
-    quantities = quantities.select("batch_id", F.exp(F.col("q")[1] + fence * iqr).alias("max_quantity"))
+    batches = good.groupBy("batch_id").agg(
+        _upper_fence("quantity", fence).alias("max_quantity"), _upper_fence("unit_price", price_fence).alias("max_price")
+    )
     prices = good.where("unit_price > 0").groupBy("batch_id", "product_id")
     prices = prices.agg(F.percentile_approx("unit_price", 0.5, 100).alias("usual_price"), F.count("*").alias("n"))
     usual = prices.where(F.col("n") >= min_rows).drop("n")
-    return rows.join(F.broadcast(quantities), "batch_id", "left").join(usual, ["batch_id", "product_id"], "left")
+    return rows.join(F.broadcast(batches), "batch_id", "left").join(usual, ["batch_id", "product_id"], "left")
+
+
+def _upper_fence(column: str, fence: float) -> Column:
+    """Q3 + fence * IQR of the positive values' logarithms, as a value."""
+    logarithm = F.when(F.col(column) > 0, F.ln(column))
+    quartiles = F.percentile_approx(logarithm, [0.25, 0.75], 1000)
+    return F.exp(quartiles[1] + fence * F.greatest(quartiles[1] - quartiles[0], F.lit(_MIN_IQR)))
 
 
 def is_far_quantity() -> Column:
@@ -34,6 +40,7 @@ def is_far_quantity() -> Column:
 
 
 def is_far_price(ratio: float) -> Column:
-    """A price more than `ratio` times above or below what the product usually costs in the batch."""
+    """A price more than `ratio` times above or below what the product usually costs; for rare products the batch's fence."""
     price, usual = F.col("unit_price"), F.col("usual_price")
-    return (price > 0) & ((price > ratio * usual) | (price * ratio < usual))
+    is_unusual = (price > ratio * usual) | (price * ratio < usual)
+    return (price > 0) & F.coalesce(is_unusual, price > F.col("max_price"))

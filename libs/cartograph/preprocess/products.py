@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
-from cartograph.preprocess.events import matches, product_id
+from cartograph.preprocess.events import matches, product_id, text
 from cartograph.preprocess.settings import Rules
 from cartograph.preprocess.titles import normalised_titles, shown_titles
 
@@ -21,9 +21,9 @@ def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
         product_id(rules.upper_id_sources).alias("product_id"),
         F.col("title").alias("raw_title"),
         normalised_titles("title").alias("title"),
-        F.nullif(F.trim("description"), F.lit("")).alias("description"),
+        text("description").alias("description"),
         _path("category").alias("category"),
-        F.nullif(F.trim("brand"), F.lit("")).alias("brand"),
+        text("brand").alias("brand"),
         F.when(F.abs(number) < float("inf"), number).alias("price"),
         F.when(stock == F.floor(stock), stock.try_cast("long")).alias("stock"),
         "attributes",

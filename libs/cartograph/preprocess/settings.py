@@ -18,6 +18,7 @@ class Rules:
     upper_id_sources: tuple[str, ...]
     quantity_fence: float
     price_ratio: float
+    price_fence: float
     price_min_rows: int
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 # 500 ML, 500ml and 500 ml are one size. Left out: `in`, `m`, which are words too.
 _SIZE = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?)\s*(ml|cl|dl|ltr|l|mg|kg|gr|g|oz|lbs?|mm|cm|ft)\b\.?", re.IGNORECASE)
@@ -25,7 +26,7 @@ def normalised(text: str) -> str:
     return _BLANKS.sub(" ", sized).strip()
 
 
-@F.pandas_udf("string")  # type: ignore[call-overload]
+@F.pandas_udf(T.StringType())  # type: ignore[call-overload]
 def normalised_titles(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
     """`normalised` on a column; what is empty afterwards is null."""
     for texts in batches:

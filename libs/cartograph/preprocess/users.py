@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
+from cartograph.preprocess.events import text
 from cartograph.preprocess.pseudonyms import pseudonymised
 from cartograph.preprocess.settings import Flags
 
@@ -21,7 +22,7 @@ def judged_users(bronze: DataFrame, key: bytes) -> DataFrame:
     told = F.concat(F.lit("seen_at '"), F.col("seen_at"), F.lit("' is not a time"))
     reason = F.when(F.col("user_id").isNull(), "user_id is missing").when(is_no_time, told)
     judged = hidden.withColumns({"rule": rule, "reason": reason})
-    return judged.withColumns({"seen_at": seen_at, "region": _text("region"), "age_band": _text("age_band")})
+    return judged.withColumns({"seen_at": seen_at, "region": text("region"), "age_band": text("age_band")})
 
 
 def quarantined_users(judged: DataFrame) -> DataFrame:
@@ -78,7 +79,3 @@ def _robots(events: DataFrame, flags: Flags) -> DataFrame:
         .groupBy("user_id")
         .agg((F.max("actions") >= flags.bot_actions).alias("is_bot"))
     )
-
-
-def _text(column: str) -> Column:
-    return F.nullif(F.trim(F.col(column)), F.lit(""))

@@ -96,10 +96,35 @@ class PreprocessSettings(Section):
     flags: CustomerFlags
 
 
+class MiningSettings(Section):
+    """rules.mining.mine and rules.rules.rules_from_itemsets."""
+
+    engine: Literal["auto", "mllib", "native"]
+    min_support: Annotated[float, Field(gt=0, le=1)]
+    max_length: Annotated[int, Field(ge=0)]
+    min_confidence: Share
+    max_consequent: Positive
+
+
+class RulesModelSettings(Section):
+    """rules.model.Rules."""
+
+    min_support: Annotated[float, Field(gt=0, le=1)]
+    min_confidence: Share
+    min_lift: Annotated[float, Field(ge=0)]
+    measure: str
+    engine: Literal["auto", "mllib", "native"]
+    recent: Positive
+    mask_seen: bool
+
+
 class RulesSettings(Section):
     """Association rules."""
 
     k: Positive
+    history: Positive
+    mining: MiningSettings
+    model: RulesModelSettings
 
 
 class PopularitySettings(Section):
@@ -120,12 +145,13 @@ class ItemNeighboursSettings(Section):
 class AlsSettings(Section):
     """cf.als.Als."""
 
-    engine: Literal["mllib"]
+    engine: Literal["mllib", "native"]
     rank: Positive
     iterations: Positive
     regularisation: Annotated[float, Field(ge=0)]
     alpha: Annotated[float, Field(gt=0)]
     nonnegative: bool
+    solver: Literal["cg", "cholesky"]
     seed: int
 
 

@@ -21,12 +21,12 @@ from cartograph.shop.vocabulary import (
     BRANDS,
     BUNDLE_TYPES,
     CHAIN_TYPES,
-    SERIES,
     VARIANTS,
     ProductType,
     complement_types,
     departments,
     linked_types,
+    price_factors,
     product_types,
 )
 
@@ -111,7 +111,7 @@ def catalogue(plan: Plan) -> Catalogue:
     position = np.arange(n_products) - families.first[family]
     n_options = np.array([len(VARIANTS[kind.variants]) for kind in types])[families.type[family]]
     variant = (families.variant_offset[family] + position) % n_options
-    factor = np.array([_factors(kind) for kind in types])[families.type[family], variant]
+    factor = np.array([price_factors(kind) for kind in types])[families.type[family], variant]
     price = np.maximum(0.5, np.floor(families.price[family] * factor)) + 0.99 - 0.5 * (rng.random(n_products) < 0.3)
     names = list(departments())
     complement, strength = _complements(types, families, rng)
@@ -295,17 +295,5 @@ def _chain_next(chains: Ints, n_products: int) -> Ints:
     return following
 
 
-def _factors(kind: ProductType) -> list[float]:
-    """Price factors of a type's variants, padded to the longest list of variants."""
-    factors = [factor for _, factor in VARIANTS[kind.variants]]
-    return factors + [1.0] * (max(map(len, VARIANTS.values())) - len(factors))
-
-
 def _zipf(n: int, exponent: float) -> Floats:
     return 1.0 / np.arange(1, n + 1) ** exponent
-
-
-def series_name(rank: int, offset: int) -> str:
-    """The model line of a type's `rank`-th family: unique within the type."""
-    name = SERIES[(rank + offset) % len(SERIES)]
-    return name if rank < len(SERIES) else f"{name} {rank // len(SERIES) + 1}"

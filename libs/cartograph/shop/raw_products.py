@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.shop import plan as streams
-from cartograph.shop.catalogue import Catalogue, Ints, catalogue, series_name
+from cartograph.shop.catalogue import Catalogue, Ints, catalogue
 from cartograph.shop.customers import customers
 from cartograph.shop.plan import DAY, Plan
-from cartograph.shop.vocabulary import AGE_BANDS, BRANDS, CARE, REGIONS, VARIANTS, departments
+from cartograph.shop.vocabulary import AGE_BANDS, BRANDS, CARE, REGIONS, VARIANTS, departments, series_name
 
 PRODUCTS_PER_BLOCK = 4_096
 Words = NDArray[Any]

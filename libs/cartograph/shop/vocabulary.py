@@ -269,3 +269,15 @@ def complement_types() -> list[tuple[str, str]]:
     return [
         (left, right.strip()) for left, rights in linked_types(COMPLEMENT_TYPES, ">") for right in rights.split(",")
     ]
+
+
+def price_factors(kind: ProductType) -> list[float]:
+    """Price factors of a type's variants, padded to the longest list of variants."""
+    factors = [factor for _, factor in VARIANTS[kind.variants]]
+    return factors + [1.0] * (max(map(len, VARIANTS.values())) - len(factors))
+
+
+def series_name(rank: int, offset: int) -> str:
+    """The model line of a type's `rank`-th family: unique within the type."""
+    name = SERIES[(rank + offset) % len(SERIES)]
+    return name if rank < len(SERIES) else f"{name} {rank // len(SERIES) + 1}"

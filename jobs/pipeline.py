@@ -1,0 +1,83 @@
+"""Every step in order, in one Spark session: from raw files to ranked, explained lists and the report on them.
+
+Runs the same functions as the single jobs and adds no logic: shop (when the source is the demo shop), ingest, preprocess,
+then rules, cf and rank for `as_of` - evaluate.horizon_days and for `as_of`, then evaluate and report. The earlier lists are
+judged by what customers bought since; the later ones are the result.
+
+Without --as-of the day after the last event is taken, so that everything is used and no clock is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table
+
+from cartograph.report.summary import best_sellers_related, models_compared
+from cartograph.runtime.job import Suite, main_suite
+from jobs import cf, evaluate, ingest, preprocess, rank, report, rules, shop
+
+MODELS = {"rules": rules.run, "cf": cf.run, "rank": rank.run}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the pipeline asks for besides the usual."""
+    parser.add_argument("--source", default=shop.SOURCE, help="a declaration in conf/sources (default: the demo shop)")
+    parser.add_argument("--path", help="file, folder, glob, URI or JDBC URL of the source's inputs")
+
+
+def run(suite: Suite, given: argparse.Namespace) -> None:
+    """Runs the steps, earlier day first."""
+    if given.source == shop.SOURCE and given.path is None:
+        given.path = suite.config.shop.path
+        suite.run("shop", shop.run)
+    suite.run("ingest", ingest.run, arguments=given)
+    suite.run("preprocess", preprocess.run)
+    as_of = given.as_of or day_after_last_event(suite)
+    for day in (as_of - timedelta(days=suite.config.evaluate.horizon_days), as_of):
+        for step, run_step in MODELS.items():
+            suite.run(step, run_step, as_of=day)
+    suite.run("evaluate", evaluate.run, as_of=as_of)
+    suite.run("report", report.run, as_of=as_of)
+    show(suite, as_of)
+
+
+def show(suite: Suite, as_of: date) -> None:
+    """Prints related products of the best sellers, the models compared, and where everything is."""
+    tables, config, console = suite.tables, suite.config, Console()
+    earlier = as_of - timedelta(days=config.evaluate.horizon_days)
+    related = best_sellers_related(
+        tables.read("gold.related_products", as_of),
+        tables.read("silver.baskets", as_of),
+        tables.read("silver.products", as_of),
+        n=5,
+        k=3,
+    )
+    console.print(_printed(f"Bought together, before {as_of}", related))
+    compared = models_compared(tables.read("gold.evaluation", earlier), ("ndcg", "recall", "hit_rate", "coverage"))
+    console.print(_printed(f"Lists made on {earlier}, judged by the {config.evaluate.horizon_days} days after", compared))
+    console.print(f"tables   {config.lake.root}")
+    console.print(f"runs     {config.tracking.uri} (mlflow ui --backend-store-uri {config.tracking.uri})")
+    console.print(f"report   {config.report.path}/{as_of}.html")
+
+
+def _printed(title: str, rows: DataFrame) -> Table:
+    """A few rows as a table for the terminal."""
+    shown = Table(*rows.columns, title=title)
+    for row in rows.collect():
+        shown.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row))
+    return shown
+
+
+def day_after_last_event(suite: Suite) -> date:
+    """The first day on which everything there is lies in the past."""
+    last: date = suite.tables.read("silver.events").agg(F.max("event_on")).collect()[0][0]
+    return last + timedelta(days=1)
+
+
+if __name__ == "__main__":
+    main_suite("pipeline", run, __doc__, arguments)
