@@ -14,13 +14,14 @@ import argparse
 import hashlib
 from pathlib import Path
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from cartograph.ingest.inputs import fixed_splits
 from cartograph.ingest.plan import NewRows, new_rows
 from cartograph.ingest.source import load_source
 from cartograph.runtime import places
 from cartograph.runtime.job import Job, main
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 _BATCHES = "bronze.batches"
 

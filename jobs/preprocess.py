@@ -12,6 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from cartograph.core.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
@@ -21,9 +25,6 @@ from cartograph.preprocess.resolve import resolved_events
 from cartograph.preprocess.settings import Flags, Rules
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from cartograph.runtime.job import Job, main
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 
 @dataclass

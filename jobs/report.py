@@ -32,6 +32,7 @@ def run(job: Job) -> None:
 
 def collected(job: Job) -> dict[str, Any]:
     """Everything the page shows, under the names its template uses."""
+    assert job.as_of is not None
     settings, events, baskets = job.settings, job.read("silver.events"), job.read("silver.baskets")
     related = _of(job.read, job, "gold.related_products")
     rules = _of(job.read, job, "gold.rules")
