@@ -40,7 +40,8 @@ def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -
 
 def corrupt_rows(raw: DataFrame, source: str) -> DataFrame:
     """Rows of bronze.quarantine: the lines that could not be read."""
-    return raw.where(F.col(CORRUPT).isNotNull()).select(
+    # Spark answers a query for corrupt lines only if it parses other columns too: so the row's content is asked for.
+    return raw.where(F.col(CORRUPT).isNotNull() & (F.length(row_contents(raw)) > 0)).select(
         F.lit(source).alias("source"),
         BATCH,
         FILE,
