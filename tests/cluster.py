@@ -67,11 +67,12 @@ class Cluster:
                 if "error" in answer:
                     raise ClusterError(answer["error"])
                 return answer["value"]
+        self._process = None  # the next test gets a new one
         raise ClusterError(f"the cluster's driver ended with status {process.wait()}; its log is {self._log}")
 
     @property
     def _log(self) -> Path:
-        return ROOT / "build" / "tests" / "cluster.log"
+        return ROOT / "build" / "tests" / f"cluster-{os.getpid()}.log"
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:

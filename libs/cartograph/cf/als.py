@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
 from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
+from cartograph.cf.native_als import Objective, native_factors
 from cartograph.core.codes import numbered
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
 from cartograph.core.topk import top_k
@@ -25,12 +26,13 @@ class Als:
     from their histories (fold-in).
 
     Args:
-        engine: mllib, Spark's own.
+        engine: mllib, Spark's own; native, compiled kernels in a worker group (`cf.native_als`), many times faster.
         rank: length of a factor.
         iterations: times that both sides are solved for.
         regularisation: multiplied by the number of interactions of the customer or product.
         alpha: confidence gained per unit of weight.
-        nonnegative: allow no negative numbers in factors.
+        nonnegative: allow no negative numbers in factors (mllib only).
+        solver: of the native engine: cg, three steps of conjugate gradient a time; cholesky, exact.
         event_weights: what an event of each type weighs; types not named do not count.
         seed: of the first factors.
         mask_seen: never recommend what is in the customer's history.
@@ -47,6 +49,7 @@ class Als:
         regularisation: float = 0.02,
         alpha: float = 40.0,
         nonnegative: bool = False,
+        solver: str = "cg",
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
         seed: int = 7,
         mask_seen: bool = True,
@@ -57,6 +60,7 @@ class Als:
         self.regularisation = regularisation
         self.alpha = alpha
         self.nonnegative = nonnegative
+        self.solver = solver
         self.event_weights = event_weights
         self.seed = seed
         self.mask_seen = mask_seen
@@ -67,7 +71,8 @@ class Als:
         """Learns `user_factors_` (user_id, vector) and `item_factors_` (product_id, vector).
 
         Raises:
-            ValueError: unknown engine.
+            ValueError: no such engine or solver.
+            TooFewSlots: engine native, and fewer free cores than the group needs.
         """
         weights = interactions(data.events, self.event_weights)
         users, products = numbered(weights, "user_id"), numbered(weights, "product_id")
@@ -83,8 +88,18 @@ class Als:
 
     def _factors(self, ratings: DataFrame) -> tuple[DataFrame, DataFrame]:
         """Factors of customers and of products, each as code, vector."""
-        if self.engine != "mllib":
-            raise ValueError(f"no ALS engine {self.engine!r}; there is mllib")
+        if self.engine == "mllib":
+            return self._mllib_factors(ratings)
+        if self.engine != "native" or self.solver not in ("cg", "cholesky") or self.nonnegative:
+            raise ValueError(
+                f"no ALS with engine={self.engine}, solver={self.solver}, nonnegative={self.nonnegative}: "
+                "engine is mllib or native; native has the solvers cg and cholesky, and no nonnegative factors"
+            )
+        objective = Objective(self.rank, self.iterations, self.alpha, self.regularisation, self.solver, self.seed)
+        return native_factors(ratings, objective)
+
+    def _mllib_factors(self, ratings: DataFrame) -> tuple[DataFrame, DataFrame]:
+        """Factors by Spark's own solver."""
         ratings = ratings.persist()
         n_blocks = _n_blocks(ratings)
         solver = ALS(
