@@ -1,7 +1,8 @@
-"""Seconds and peak memory of every step from raw files to the report, on a generated shop of any size.
+"""Seconds and peak memory of every step from raw files to the report, on a generated shop of any size or on real files.
 
     python -m benchmarks.pipeline --events 1e6
     python -m benchmarks.pipeline --events 1e7 --steps shop,ingest,preprocess --driver-memory 8g
+    python -m benchmarks.pipeline --source online_retail_ii --path online_retail_ii.parquet
 
 The shop and the lake are made in a folder of their own, removed at the end unless --keep is given. The models run for
 two days, as the pipeline runs them. `metrics.steps` holds the seconds of each step and the highest resident memory of
@@ -24,6 +25,7 @@ from typing import Any
 from benchmarks.harness import PeakMemory, print_result
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
+from jobs.pipeline import day_after_last_event
 
 ONCE, PER_DAY, AT_THE_END = ("shop", "ingest", "preprocess"), ("rules", "cf", "rank"), ("evaluate", "report")
 STEPS = (*ONCE, *PER_DAY, *AT_THE_END)
@@ -57,13 +59,18 @@ class Meter:
 def main() -> None:
     """Runs the steps asked for and prints one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=float, required=True, help="about this many raw events, e.g. 1e6")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--events", type=float, help="generate a shop of about this many raw events, e.g. 1e6")
+    what.add_argument("--source", help="a declaration in conf/sources, with --path")
+    parser.add_argument("--path", help="inputs of that source")
     parser.add_argument("--steps", default=",".join(STEPS), help=f"some of {','.join(STEPS)}; earlier ones are needed")
     parser.add_argument("--driver-memory", default="4g")
     parser.add_argument("--folder", help="where shop and lake go (default: a temporary folder below build)")
     parser.add_argument("--keep", action="store_true", help="leave the folder behind")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, repeatable")
     options = parser.parse_args()
+    if bool(options.source) != bool(options.path):
+        parser.error("--source and --path go together")
     steps = options.steps.split(",")
     unknown = sorted(set(steps) - set(STEPS))
     if unknown:
@@ -71,32 +78,40 @@ def main() -> None:
     Path("build").mkdir(exist_ok=True)
     folder = options.folder or tempfile.mkdtemp(prefix="pipeline-", dir="build")
     try:
-        measure(int(options.events), steps, str(Path(folder).resolve()), options)
+        measure(steps, str(Path(folder).resolve()), options)
     finally:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def measure(n_events: int, steps: list[str], folder: str, options: argparse.Namespace) -> None:
+def measure(steps: list[str], folder: str, options: argparse.Namespace) -> None:
     """Runs `steps` one after the other in one session and prints what they took."""
-    config = load_config("demo", [*settings(n_events, folder, options.driver_memory), *options.set])
+    config = load_config("demo", [*settings(options.events, folder, options.driver_memory), *options.set])
+    given = argparse.Namespace(source=options.source or "shop", path=options.path or config.shop.path, conf_dir=None)
     meter = Meter()
     with ExitStack() as open_things:
         with meter("start"):
             suite = open_things.enter_context(Suite.open("benchmark", config))
             open_things.callback(suite.spark.stop)
-        for step, as_of in schedule(steps, config.shop.end_on, config.evaluate.horizon_days):
-            job = importlib.import_module(f"jobs.{step}")
-            given = argparse.Namespace(source="shop", path=config.shop.path, conf_dir=None)
+
+        def run(step: str, as_of: date | None = None) -> None:
             with meter(step):
-                suite.run(step, job.run, as_of, given)
-        report(n_events, folder, suite, meter)
+                suite.run(step, importlib.import_module(f"jobs.{step}").run, as_of, given)
+
+        for step in ONCE:
+            if step in steps and not (step == "shop" and options.source):
+                run(step)
+        if {*PER_DAY, *AT_THE_END} & {*steps}:
+            last = day_after_last_event(suite)
+            for step, day in schedule(steps, last, config.evaluate.horizon_days):
+                run(step, day)
+        report(options, suite, meter)
 
 
-def settings(n_events: int, folder: str, driver_memory: str) -> list[str]:
+def settings(n_events: float | None, folder: str, driver_memory: str) -> list[str]:
     """The demo environment with everything below `folder` and nothing recorded."""
     return [
-        f"shop.n_events={n_events}",
+        *([f"shop.n_events={int(n_events)}"] if n_events else []),
         f"shop.path={folder}/shop",
         f"lake.root={folder}/lake",
         f"report.path={folder}/report",
@@ -106,16 +121,14 @@ def settings(n_events: int, folder: str, driver_memory: str) -> list[str]:
     ]
 
 
-def schedule(steps: list[str], last: date, horizon_days: int) -> list[tuple[str, date | None]]:
+def schedule(steps: list[str], last: date, horizon_days: int) -> list[tuple[str, date]]:
     """(step, as_of) in the pipeline's order: the models for the earlier day first."""
     days = (last - timedelta(days=horizon_days), last)
-    order: list[tuple[str, date | None]] = [(step, None) for step in ONCE]
-    order += [(step, day) for day in days for step in PER_DAY]
-    order += [(step, last) for step in AT_THE_END]
+    order = [(step, day) for day in days for step in PER_DAY] + [(step, last) for step in AT_THE_END]
     return [(step, day) for step, day in order if step in steps]
 
 
-def report(n_events: int, folder: str, suite: Suite, meter: Meter) -> None:
+def report(options: argparse.Namespace, suite: Suite, meter: Meter) -> None:
     """Prints the JSON line."""
     setup = meter.seconds.pop("start")
     seconds = sum(meter.seconds.values())
@@ -127,14 +140,9 @@ def report(n_events: int, folder: str, suite: Suite, meter: Meter) -> None:
         for name in ("bronze.events", "silver.events", "silver.baskets")
         if suite.tables.exists(name)
     }
-    raw = sum(file.stat().st_size for file in Path(folder, "shop", "events").glob("part-*"))
-    metrics = {
-        "steps": steps,
-        "rows": rows,
-        "raw_events_mb": round(raw / 1e6, 1),
-        "events_per_second": round(n_events / seconds),
-    }
-    print_result(f"pipeline {n_events:.0e}", "spark", metrics, seconds, setup, meter.whole())
+    metrics = {"steps": steps, "rows": rows}
+    case = options.source or f"{options.events:.0e}"
+    print_result(f"pipeline {case}", "spark", metrics, seconds, setup, meter.whole())
 
 
 if __name__ == "__main__":
