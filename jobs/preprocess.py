@@ -3,8 +3,9 @@
 Reads   bronze.events, bronze.products, bronze.users, bronze.batches, and the silver rows that new ones touch
 Writes  silver.quarantine, silver.events, silver.baskets, silver.products, silver.users, silver.ledger
 
-A batch is done when the ledger, which is written last, has it; an interrupted run is done again and gives the same. Returns do
-not change baskets, and an order whose lines all went to another order keeps its basket: sources do not do that.
+A batch is done when the ledger, which is written last, has it; an interrupted run is done again and gives the same.
+Returns do not change baskets, and an order whose lines all went to another order keeps its basket: sources do not do
+that.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from cartograph.core.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import good_events, judged_events, quarantined
-from cartograph.preprocess.products import judged_facts, products, quarantined_facts
+from cartograph.preprocess.products import facts_of, judged_facts, products, quarantined_facts
 from cartograph.preprocess.resolve import resolved_events
 from cartograph.preprocess.settings import Flags, Rules
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from cartograph.runtime.job import Job, main
+
+_MOST_LISTED = 1000  # batches that are named in a filter, so that Delta skips the files of others
 
 
 @dataclass
@@ -38,15 +41,22 @@ class _Work:
     def bronze(self, target: str) -> DataFrame:
         """Rows of the new batches of one bronze table."""
         new = self.batches.where(F.col("target") == target).select("batch_id")
-        return self.all_bronze(target).join(F.broadcast(new), "batch_id", "left_semi")
+        few = new.limit(_MOST_LISTED + 1).collect()
+        rows = self._bronze(target)
+        if len(few) > _MOST_LISTED:
+            return rows.join(F.broadcast(new), "batch_id", "left_semi")
+        return rows.where(F.col("batch_id").isin([row["batch_id"] for row in few]))
 
     def all_bronze(self, target: str) -> DataFrame:
         """Rows of all recorded batches of one bronze table."""
-        name = f"bronze.{target}"
-        if not self.job.tables.exists(name):
-            return self.job.spark.createDataFrame([], table(name).columns)
         recorded = self.job.tables.read("bronze.batches", target=target).select("batch_id")
-        return self.job.read(name).join(F.broadcast(recorded), "batch_id", "left_semi")
+        return self._bronze(target).join(F.broadcast(recorded), "batch_id", "left_semi")
+
+    def _bronze(self, target: str) -> DataFrame:
+        name = f"bronze.{target}"
+        if self.job.tables.exists(name):
+            return self.job.read(name)
+        return self.job.spark.createDataFrame([], table(name).columns)
 
     def stored(self, name: str) -> DataFrame | None:
         """A silver table as it is; None when nothing of it counts."""
@@ -68,20 +78,35 @@ def run(job: Job) -> None:
         return
     key = job.secret("pseudonym_key").encode()
     rules, flags = Rules(**job.settings.rules.model_dump()), Flags(**job.settings.flags.model_dump())
-    judged = judged_events(work.bronze("events"), key, rules).persist(StorageLevel.DISK_ONLY)
-    facts, people = judged_facts(work.bronze("products"), rules), judged_users(work.bronze("users"), key)
+    judged = [
+        judged_events(work.bronze("events"), key, rules),
+        judged_facts(work.bronze("products"), rules),
+        judged_users(work.bronze("users"), key),
+    ]
     try:
-        work.write("silver.quarantine", _union(quarantined(judged), quarantined_facts(facts), quarantined_users(people)))
-        good = good_events(judged)
-        lost = ledger.duplicates(good, work.stored("silver.events")).localCheckpoint()
-        work.write("silver.events", resolved_events(good, work.stored("silver.events"), job.settings.session_gap_minutes))
-        _write_baskets(work, good)
-        _write_products(work, good, facts, rules)
-        _write_users(work, good, people, key, flags)
-        kept = [frame.where("rule IS NULL").groupBy("batch_id").agg(F.count("*").alias("n_kept")) for frame in (facts, people)]
-        _balance(work, _union(*kept), lost)
+        events, facts, people = (rows.persist(StorageLevel.DISK_ONLY) for rows in judged)
+        _write(work, events, facts, people, rules, flags, key)
     finally:
-        judged.unpersist()
+        for rows in judged:
+            rows.unpersist()
+
+
+def _write(
+    work: _Work, judged: DataFrame, facts: DataFrame, people: DataFrame, rules: Rules, flags: Flags, key: bytes
+) -> None:
+    """Writes the silver tables out of judged events, product facts and customers; the ledger last."""
+    aside = _union(quarantined(judged), quarantined_facts(facts), quarantined_users(people))
+    work.write("silver.quarantine", aside)
+    good, stored = good_events(judged), work.stored("silver.events")
+    lost = ledger.duplicates(good, stored).localCheckpoint()
+    work.write("silver.events", resolved_events(good, stored, work.job.settings.session_gap_minutes))
+    _write_baskets(work, good)
+    _write_products(work, good, facts, rules)
+    _write_users(work, good, people, key, flags)
+    kept = [
+        rows.where("rule IS NULL").groupBy("batch_id").agg(F.count("*").alias("n_kept")) for rows in (facts, people)
+    ]
+    _balance(work, _union(*kept), lost)
 
 
 def _pending(job: Job) -> _Work | None:
@@ -96,7 +121,10 @@ def _pending(job: Job) -> _Work | None:
 
 def _write_baskets(work: _Work, good: DataFrame) -> None:
     events = work.job.tables.read("silver.events")
-    work.write("silver.baskets", baskets(events if work.is_first else events.join(touched_orders(good), "order_id", "left_semi")))
+    work.write(
+        "silver.baskets",
+        baskets(events if work.is_first else events.join(touched_orders(good), "order_id", "left_semi")),
+    )
 
 
 def _write_products(work: _Work, good: DataFrame, facts: DataFrame, rules: Rules) -> None:
@@ -104,8 +132,7 @@ def _write_products(work: _Work, good: DataFrame, facts: DataFrame, rules: Rules
     new = facts.where("rule IS NULL")
     if not work.is_first:
         touched = new.select("product_id").union(first_sales.select("product_id")).distinct()
-        known = judged_facts(work.all_bronze("products"), rules).where("rule IS NULL")
-        new = known.join(touched, "product_id", "left_semi")
+        new = judged_facts(facts_of(work.all_bronze("products"), touched, rules), rules).where("rule IS NULL")
     work.write("silver.products", products(new, first_sales, work.stored("silver.products")))
 
 

@@ -18,7 +18,8 @@ FILE = "source_file"
 def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -> DataFrame:
     """Rows of bronze.<target> out of raw rows that carry `batch_id`, `source_file` and their position.
 
-    `row_id` is the batch and the row's place in its file, or the batch and the group for grouped rows.
+    `row_id` is the batch and the row's place in its file, or the batch and the group for grouped rows. Rows of a table
+    have no batch yet; there a group is known by all its values, so that it comes again when they change.
 
     Raises:
         SourceError: an expression does not fit the input's columns; the message names the canonical column.
@@ -30,18 +31,21 @@ def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -
     keys = {name: _column(target, name, mapping.columns[name]).alias(f"__{name}") for name in mapping.group_by}
     others = {name: text for name, text in mapping.columns.items() if name not in keys}
     try:
-        grouped = kept.groupBy(BATCH, FILE, *keys.values()).agg(*[_column(target, n, t).alias(n) for n, t in others.items()])
+        grouped = kept.groupBy(BATCH, FILE, *keys.values()).agg(
+            *[_column(target, n, t).alias(n) for n, t in others.items()]
+        )
     except AnalysisException as error:
         raise _wrong(target, ", ".join(others), error) from error
-    group = F.md5(F.concat_ws("\x1f", *[F.coalesce(f"__{name}", F.lit("\x00")) for name in keys]))
+    of_group = [F.coalesce(f"__{name}", F.lit("\x00")) for name in keys]
+    values = F.when(F.col(BATCH).isNull(), F.to_json(F.struct(*others)))
+    group = F.md5(F.concat_ws("\x1f", *of_group, values))
     named = {**{name: F.col(f"__{name}") for name in keys}, **{name: F.col(name) for name in others}}
     return _select(grouped, target, {"source": F.lit(source), "row_id": F.concat_ws(":", BATCH, group), **named})
 
 
 def corrupt_rows(raw: DataFrame, source: str) -> DataFrame:
-    """Rows of bronze.quarantine: the lines that could not be read."""
-    # Spark answers a query for corrupt lines only if it parses other columns too: so the row's content is asked for.
-    return raw.where(F.col(CORRUPT).isNotNull() & (F.length(row_contents(raw)) > 0)).select(
+    """Rows of bronze.quarantine: the lines of persisted raw rows that could not be read."""
+    return raw.where(F.col(CORRUPT).isNotNull()).select(
         F.lit(source).alias("source"),
         BATCH,
         FILE,
@@ -74,7 +78,10 @@ def _expressions(target: str, mapping: Mapping) -> dict[str, Column]:
 def _column(target: str, name: str, text: str) -> Column:
     """The canonical column's expression, as text or as the map that the table wants."""
     wanted = table(f"bronze.{target}").columns[name].dataType
-    return F.expr(text).cast(wanted)
+    try:
+        return F.expr(text).cast(wanted)
+    except AnalysisException as error:  # it is not SQL
+        raise _wrong(target, name, error) from error
 
 
 def _select(rows: DataFrame, target: str, known: dict[str, Column]) -> DataFrame:

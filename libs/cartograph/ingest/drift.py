@@ -50,9 +50,10 @@ def compare(name: str, found: T.StructType, declared: Input, sample: DataFrame |
     missing = [column for column in declared.columns if column not in present]
     new = [column for column in present if column not in declared.types]
     problems = [_missing(name, column, list(present), new) for column in missing]
-    if declared.is_text:
-        problems += [] if sample is None else _unlike_values(name, sample, declared, present)
-    else:
+    if declared.is_text and sample is not None:
+        problems += _nested(name, declared, present)
+        problems += _unlike_values(name, sample, declared, present)
+    elif not declared.is_text:
         problems += _retyped(name, declared, present)
     return Comparison(tuple(problems), tuple(f"{name}: new column {column!r} is not used" for column in new))
 
@@ -85,19 +86,35 @@ def _retyped(name: str, declared: Input, present: Mapping[str, T.DataType]) -> l
     ]
 
 
+def _nested(name: str, declared: Input, present: Mapping[str, T.DataType]) -> list[str]:
+    """Columns of JSON that hold objects or lists where one value is declared."""
+    is_nested = (T.StructType, T.ArrayType)
+    return [
+        f"{name}: column {column!r} is {present[column].simpleString()}, declared {wanted}"
+        for column, wanted in declared.types.items()
+        if wanted not in ("map", "any") and column in present and isinstance(present[column], is_nested)
+    ]
+
+
 def _unlike_values(name: str, sample: DataFrame, declared: Input, present: Mapping[str, T.DataType]) -> list[str]:
     """Text columns whose values are mostly not of the declared type."""
-    typed = {c: SQL_TYPE[t] for c, t in declared.types.items() if t in SQL_TYPE and c in present}
+    typed = {
+        c: SQL_TYPE[t] for c, t in declared.types.items() if t in SQL_TYPE and isinstance(present.get(c), T.StringType)
+    }
     if not typed:
         return []
+    values = {c: (F.col(f"`{c}`"), F.col(f"`{c}`").try_cast(sql)) for c, sql in typed.items()}
     counts = sample.agg(
-        *[F.count(F.col(f"`{column}`")).alias(f"n_{i}") for i, column in enumerate(typed)],
-        *[F.count(F.col(f"`{c}`").try_cast(sql)).alias(f"cast_{i}") for i, (c, sql) in enumerate(typed.items())],
-        *[F.first(F.col(f"`{column}`"), ignorenulls=True).alias(f"first_{i}") for i, column in enumerate(typed)],
+        *[F.count(text).alias(f"n_{i}") for i, (text, _) in enumerate(values.values())],
+        *[F.count(value).alias(f"cast_{i}") for i, (_, value) in enumerate(values.values())],
+        *[
+            F.first(F.when(value.isNull(), text), ignorenulls=True).alias(f"wrong_{i}")
+            for i, (text, value) in enumerate(values.values())
+        ],
     ).first()
     assert counts is not None
     return [
-        f"{name}: column {column!r} does not hold {declared.types[column]} values, for example {counts[f'first_{i}']!r}"
+        f"{name}: column {column!r} does not hold {declared.types[column]} values, for example {counts[f'wrong_{i}']!r}"
         for i, column in enumerate(typed)
         if counts[f"n_{i}"] - counts[f"cast_{i}"] > _MOST * counts[f"n_{i}"]
     ]

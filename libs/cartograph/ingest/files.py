@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from cartograph.core.errors import UserError
+from cartograph.ingest.failures import cause
 
 _READERS = 8  # files read at the same time for their digests
 
@@ -20,11 +22,12 @@ class InputNotFound(UserError):
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file by its URI, as Spark's `_metadata.file_path` spells it, and the SHA-256 of its content."""
+    """A file by its URI, as Spark's `_metadata.file_path` spells it, its size and the SHA-256 of its content."""
 
     uri: str
     name: str
     digest: str
+    n_bytes: int = 0
 
 
 def list_files(spark: SparkSession, path: str) -> list[InputFile]:
@@ -34,33 +37,50 @@ def list_files(spark: SparkSession, path: str) -> list[InputFile]:
     from the whole content: a file that was renamed, copied or touched is still the same file.
 
     Raises:
-        InputNotFound: the path does not exist, or holds no data file.
+        InputNotFound: the path does not exist, holds no data file, or cannot be reached.
     """
     jvm: Any = spark._jvm
-    hadoop_path = jvm.org.apache.hadoop.fs.Path(path)
-    file_system = hadoop_path.getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
-    roots = file_system.globStatus(hadoop_path)
+    try:
+        hadoop_path = jvm.org.apache.hadoop.fs.Path(path)
+        file_system = hadoop_path.getFileSystem(spark._jsc.hadoopConfiguration())
+        found = _found(file_system, hadoop_path)
+        with ThreadPoolExecutor(_READERS) as readers:
+            return list(readers.map(lambda status: _digested(jvm, file_system, status), found))
+    except Py4JJavaError as error:
+        raise InputNotFound(f"{path} cannot be read: {cause(error)}") from error
+
+
+def _found(file_system: Any, path: Any) -> list[Any]:
+    """The data files that the path stands for."""
+    roots = file_system.globStatus(path)
     if roots is None or len(roots) == 0:
         raise InputNotFound(f"there is nothing at {path}")
-    found = [status for root in roots for status in _below(file_system, root)]
+    is_exact = len(roots) == 1 and roots[0].getPath().getName() == path.getName()
+    found = [file for root in roots if is_exact or _is_data(root) for file in _below(file_system, root)]
     if not found:
         raise InputNotFound(f"there is no data file in {path}")
+    # Not by URI: its spelling (`file:/a`, `file:///a`) depends on how the file was found.
+    return sorted(found, key=lambda file: str(file.getPath().toUri().getPath()))
 
-    def digested(status: Any) -> InputFile:
-        stream = file_system.open(status.getPath())
-        try:
-            digest = jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream)
-        finally:
-            stream.close()
-        return InputFile(status.getPath().toUri().toString(), status.getPath().getName(), digest)
 
-    with ThreadPoolExecutor(_READERS) as readers:
-        return sorted(readers.map(digested, found), key=lambda file: file.uri)
+def _is_data(status: Any) -> bool:
+    return status.getPath().getName()[0] not in "_."
 
 
 def _below(file_system: Any, status: Any) -> Sequence[Any]:
     """The data files at or below one file or folder."""
     if status.isFile():
         return [status]
-    inside = [child for child in file_system.listStatus(status.getPath()) if child.getPath().getName()[0] not in "_."]
+    inside = [child for child in file_system.listStatus(status.getPath()) if _is_data(child)]
     return [file for child in inside for file in _below(file_system, child)]
+
+
+def _digested(jvm: Any, file_system: Any, status: Any) -> InputFile:
+    """The file with the digest of its content, read in full."""
+    path = status.getPath()
+    stream = file_system.open(path)
+    try:
+        digest = jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream)
+    finally:
+        stream.close()
+    return InputFile(path.toUri().toString(), path.getName(), digest, status.getLen())

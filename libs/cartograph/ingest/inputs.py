@@ -9,14 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from cartograph.ingest import drift
-from cartograph.ingest.files import InputFile
+from cartograph.ingest.failures import SPARK_ERRORS, cause
+from cartograph.ingest.files import InputFile, InputNotFound
 from cartograph.ingest.source import Input, SourceError
 
 CORRUPT = "__corrupt"  # the whole line, where it could not be read
@@ -68,19 +67,23 @@ def _probe(spark: SparkSession, declared: Input, file: InputFile) -> Probe:
         if not schema.fields:
             return Probe(file, None, "the file is empty or holds no readable line", nothing)
         return Probe(file, schema, None, drift.compare(file.name, schema, declared, rows))
-    except (PySparkException, Py4JJavaError) as error:
-        return Probe(file, None, f"the file cannot be read as {declared.format}: {str(error).splitlines()[0]}", nothing)
+    except SPARK_ERRORS as error:
+        return Probe(file, None, f"the file cannot be read as {declared.format}: {cause(error)}", nothing)
 
 
 def _first_rows(spark: SparkSession, declared: Input, file: InputFile) -> DataFrame:
-    """The first rows of a file; of JSON only so many lines are looked at to find the columns."""
+    """The first rows of a file, with all its columns."""
     options = reader_options(declared)
     if declared.format != "json":
         return spark.read.format(declared.format).options(**options).load(file.uri).limit(drift.SAMPLED_ROWS)
+    options |= {"primitivesAsString": "true", "columnNameOfCorruptRecord": CORRUPT}
     lines = spark.read.text(file.uri).limit(drift.SAMPLED_ROWS).collect()
     texts = spark.sparkContext.parallelize([line["value"] for line in lines], 1)
-    options |= {"primitivesAsString": "true", "columnNameOfCorruptRecord": CORRUPT}
-    return spark.read.options(**options).json(texts)
+    rows = spark.read.options(**options).json(texts)
+    if len(lines) < drift.SAMPLED_ROWS or set(declared.columns) <= set(rows.columns):
+        return rows
+    # A column may be empty, and so left out, in all the first lines: then the whole file tells.
+    return spark.read.options(**options).json(file.uri).limit(drift.SAMPLED_ROWS)
 
 
 def _as_declared(field: T.StructField, declared: Input) -> T.StructField:
@@ -126,9 +129,16 @@ def _with_optional(declared: Input, found: T.StructType | None) -> T.StructType:
     """The columns found, then the optional ones that are not there."""
     assert found is not None
     of_type = {"map": "map<string,string>", "any": "string", **drift.SQL_TYPE}
-    types = {name: "string" if declared.is_text and kind != "map" else of_type.get(kind, kind) for name, kind in declared.optional.items()}
+    optional = declared.optional.items()
+    is_text = declared.is_text
+    types = {name: "string" if is_text and kind != "map" else of_type.get(kind, kind) for name, kind in optional}
     lacking = [T.StructField(name, T.DataType.fromDDL(kind)) for name, kind in types.items() if name not in found.names]
     return T.StructType([*found.fields, *lacking])
+
+
+def same_spelling(uri: str) -> str:
+    """A file's URI as `__uri` spells it."""
+    return re.sub(SLASHES, SLASH, uri)
 
 
 def _place(position: Column) -> list[Column]:
@@ -139,8 +149,8 @@ def _place(position: Column) -> list[Column]:
 def fixed_splits(spark: SparkSession) -> Iterator[None]:
     """Inside it, files are cut at the same places on every machine and a task reads exactly one piece.
 
-    Spark cuts by the number of cores and packs pieces together. With the cost of opening a file as high as the largest piece
-    it does neither, so a row's number within its piece is the same in every run.
+    Spark cuts by the number of cores and packs pieces together. With the cost of opening a file as high as the largest
+    piece it does neither, so a row's number within its piece is the same in every run.
     """
     wanted = {"spark.sql.files.maxPartitionBytes": _SPLIT_BYTES, "spark.sql.files.openCostInBytes": _SPLIT_BYTES}
     before = {key: spark.conf.get(key) for key in wanted}
@@ -154,10 +164,26 @@ def fixed_splits(spark: SparkSession) -> Iterator[None]:
 
 
 def read_table(spark: SparkSession, declared: Input, path: str) -> tuple[DataFrame, drift.Comparison]:
-    """A Delta or JDBC table as it is now, and how its columns differ from those declared."""
+    """A Delta or JDBC table as it is now, and how its columns differ from those declared.
+
+    Raises:
+        InputNotFound: there is no such table, or its database cannot be reached.
+    """
     options = reader_options(declared)
-    if declared.format == "jdbc":
-        rows = spark.read.format("jdbc").options(**{"url": path, **options}).load()
-    else:
-        rows = spark.read.format("delta").options(**options).load(path)
-    return rows, drift.compare(path, rows.schema, declared)
+    name = table_name(declared, path)
+    try:
+        if declared.format == "jdbc":
+            rows = spark.read.format("jdbc").options(**{"url": path, **options}).load()
+        else:
+            rows = spark.read.format("delta").options(**options).load(path)
+    except SPARK_ERRORS as error:
+        raise InputNotFound(f"{name} cannot be read as {declared.format}: {cause(error)}") from error
+    return rows, drift.compare(name, rows.schema, declared)
+
+
+def table_name(declared: Input, path: str) -> str:
+    """What a table is called in messages and in `source_file`: its folder, or its database and name; no password."""
+    if declared.format != "jdbc":
+        return path
+    database = re.split(r"[?;]", declared.options.get("url", path))[0]
+    return f"{re.sub(r'//[^/]*@', '//', database)} {declared.options.get('dbtable', 'query')}"

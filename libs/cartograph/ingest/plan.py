@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.schema import table
 from cartograph.ingest import bronze, drift
-from cartograph.ingest.files import InputFile, list_files
-from cartograph.ingest.inputs import (
-    CORRUPT,
-    POSITION,
-    SLASH,
-    SLASHES,
-    URI,
-    Probe,
-    fixed_splits,
-    probe,
-    read_files,
-    read_table,
-)
-from cartograph.ingest.source import Mapping, Source
+from cartograph.ingest.files import InputFile, InputNotFound, list_files
+from cartograph.ingest.inputs import INTERNAL, URI, Probe, probe, read_files, read_table, same_spelling
+from cartograph.ingest.reading import FileRead, Reading, n_pieces, reading
+from cartograph.ingest.source import Mapping, Source, SourceError
+from cartograph.ingest.table_rows import Batch, NewRows, batch_id, new_of_table
 
 StoredRowIds = Callable[[str], DataFrame | None]
 
@@ -36,27 +27,23 @@ class TooManyUnreadable(UserError):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """The content of one file, or the new rows of a table."""
+class Found:
+    """Per bronze table what is new, and what the user should know about the inputs."""
 
-    batch_id: str
-    source_file: str
-    n_read: int = 0
-    n_quarantined: int = 0
-    unreadable: str | None = None
+    new: tuple[NewRows, ...]
+    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class NewRows:
-    """New rows of one bronze table, what could not be read of them, and their batches."""
+class _Feed:
+    """A bronze table that files feed, and its new batches by the file each comes from."""
 
     target: str
-    batches: tuple[Batch, ...]
-    rows: DataFrame | None
-    quarantine: DataFrame | None
-    notices: tuple[str, ...] = ()
+    mapping: Mapping
+    files: dict[str, InputFile]
 
 
+@contextmanager
 def new_rows(
     spark: SparkSession,
     source: Source,
@@ -64,8 +51,10 @@ def new_rows(
     known: Collection[str],
     stored_row_ids: StoredRowIds,
     max_quarantined_share: float,
-) -> list[NewRows]:
-    """Per bronze table that the source feeds: what is there and not yet ingested.
+) -> Iterator[Found]:
+    """Per bronze table that the source feeds: what is there and not yet ingested. The frames hold within the block.
+
+    Columns are compared first, then every input is read once, kept on disk and counted.
 
     Args:
         path: where the source's inputs lie.
@@ -74,23 +63,31 @@ def new_rows(
         max_quarantined_share: the share of lines, and of files, that may be unreadable.
 
     Raises:
-        InputNotFound: an input has no file.
+        InputNotFound: an input has no file, or a table cannot be reached.
         SchemaDrift: columns are missing, renamed or retyped.
         TooManyUnreadable: more than the allowed share cannot be read.
         SourceError: an expression does not fit the columns.
     """
-    found: list[NewRows] = []
-    comparisons: list[drift.Comparison] = []
-    for target, mapping in source.mappings.items():
-        declared = source.inputs[mapping.input]
-        if declared.is_table:
-            found.append(_new_of_table(spark, source, target, mapping, path, stored_row_ids, comparisons))
-        else:
-            found.append(_new_of_files(spark, source, target, mapping, path, known, comparisons))
+    feeds, listed = _new_files(spark, source, path, known)
+    probes = {name: probe(spark, source.inputs[name], files) for name, files in listed.items()}
+    tables = {
+        target: read_table(spark, source.inputs[mapping.input], located(path, source.inputs[mapping.input].path))
+        for target, mapping in source.mappings.items()
+        if source.inputs[mapping.input].is_table
+    }
+    comparisons = [found.comparison for each in probes.values() for found in each]
+    comparisons += [comparison for _, comparison in tables.values()]
     drift.refuse(comparisons)
-    for new in found:
-        _refuse_unreadable(new, max_quarantined_share)
-    return found
+    _refuse_wrong_expressions(spark, source, feeds, probes)
+    with ExitStack() as kept:
+        readings = {name: kept.enter_context(reading(spark, source.inputs[name], probes[name])) for name in probes}
+        new = [_new_of_files(spark, source, feed, readings, max_quarantined_share) for feed in feeds]
+        for target, (raw, _) in tables.items():
+            mapping = source.mappings[target]
+            place = located(path, source.inputs[mapping.input].path)
+            stored = stored_row_ids(target)
+            new.append(kept.enter_context(new_of_table(source, target, mapping, place, raw, stored)))
+        yield Found(tuple(new), tuple(dict.fromkeys(notice for each in comparisons for notice in each.notices)))
 
 
 def located(path: str, below: str) -> str:
@@ -98,137 +95,131 @@ def located(path: str, below: str) -> str:
     return f"{path.rstrip('/')}/{below}" if below else path
 
 
+def _new_files(
+    spark: SparkSession, source: Source, path: str, known: Collection[str]
+) -> tuple[list[_Feed], dict[str, list[InputFile]]]:
+    """The feeds with their new batches, and per input the files to read for them."""
+    used = [name for mapping in source.mappings.values() for name in (mapping.input, *mapping.join)]
+    there = {name: _listed(spark, source, name, path) for name in used if not source.inputs[name].is_table}
+    feeds: list[_Feed] = []
+    wanted: dict[str, list[InputFile]] = {}
+    for target, mapping in source.mappings.items():
+        if mapping.input not in there:
+            continue
+        salt = [file.digest for name in mapping.join for file in there[name]]
+        ids = {batch_id(source.name, target, file.digest, *salt): file for file in there[mapping.input]}
+        feeds.append(_Feed(target, mapping, {batch: file for batch, file in ids.items() if batch not in known}))
+        wanted.setdefault(mapping.input, []).extend(feeds[-1].files.values())
+        for name in mapping.join if feeds[-1].files else ():
+            wanted.setdefault(name, []).extend(there[name])
+    return feeds, {name: list(dict.fromkeys(files)) for name, files in wanted.items() if files}
+
+
+def _listed(spark: SparkSession, source: Source, name: str, path: str) -> list[InputFile]:
+    try:
+        return list_files(spark, located(path, source.inputs[name].path))
+    except InputNotFound as error:
+        raise InputNotFound(f"input {name!r} of source {source.name!r}: {error}") from error
+
+
+def _refuse_wrong_expressions(
+    spark: SparkSession, source: Source, feeds: Sequence[_Feed], probes: dict[str, list[Probe]]
+) -> None:
+    """Resolves all expressions against the columns found, so that a wrong one is told before anything is read."""
+    raw = {
+        name: read_files(spark, source.inputs[name], found)
+        for name, found in probes.items()
+        if any(each.schema for each in found)
+    }
+    for feed in feeds:
+        if feed.files and all(name in raw for name in (feed.mapping.input, *feed.mapping.join)):
+            _canonical(source, feed, _with_batches(spark, raw[feed.mapping.input], feed), raw)
+
+
 def _new_of_files(
-    spark: SparkSession,
-    source: Source,
-    target: str,
-    mapping: Mapping,
-    path: str,
-    known: Collection[str],
-    comparisons: list[drift.Comparison],
+    spark: SparkSession, source: Source, feed: _Feed, readings: dict[str, Reading], most: float
 ) -> NewRows:
-    """The rows of files whose content has not been ingested yet."""
-    declared = source.inputs[mapping.input]
-    joined = {name: list_files(spark, located(path, source.inputs[name].path)) for name in mapping.join}
-    salt = [file.digest for files in joined.values() for file in files]
-    ids = {_batch_id(source, target, file.digest, *salt): file for file in list_files(spark, located(path, declared.path))}
-    new = {batch_id: file for batch_id, file in ids.items() if batch_id not in known}
-    if not new:
-        return NewRows(target, (), None, None)
-    probes = probe(spark, declared, list(new.values()))
-    lookups = {name: probe(spark, source.inputs[name], files) for name, files in joined.items()}
-    found = [p.comparison for p in (*probes, *(p for ps in lookups.values() for p in ps))]
-    comparisons += found
-    notices = tuple(dict.fromkeys(notice for comparison in found for notice in comparison.notices))
-    if any(comparison.problems for comparison in found):
-        return NewRows(target, (), None, None, notices)
-    raw = _with_batches(spark, read_files(spark, declared, probes), new) if any(p.schema for p in probes) else None
-    batches = _counted(spark, raw, new, probes, countable=declared.is_text)
-    if raw is None:
-        return NewRows(target, batches, None, _unreadable_files(spark, source.name, batches), notices)
-    rows = bronze.canonical_rows(_joined(spark, source, mapping, raw, lookups), source.name, target, mapping)
+    """The rows of one table's new files, and what could not be read of them."""
+    if not feed.files:
+        return NewRows(feed.target, (), None, None)
+    found = readings[feed.mapping.input]
+    of_file = {read.file.digest: read for read in found.files}
+    batches = tuple(_batch(batch, of_file[file.digest]) for batch, file in feed.files.items())
+    _refuse_unreadable(feed.target, batches, most)
     quarantine = _unreadable_files(spark, source.name, batches)
-    if declared.is_text and any(batch.n_quarantined for batch in batches):
+    if found.rows is None:
+        return NewRows(feed.target, batches, None, quarantine)
+    lookups = {name: _lookup(name, column, readings[name]) for name, column in feed.mapping.join.items()}
+    raw = _with_batches(spark, found.rows, feed)
+    rows = _canonical(source, feed, raw, lookups)
+    if any(batch.n_quarantined for batch in batches):
         corrupt = bronze.corrupt_rows(raw, source.name)
         quarantine = corrupt if quarantine is None else corrupt.unionByName(quarantine)
-    return NewRows(target, batches, rows, quarantine, notices)
+    return NewRows(feed.target, batches, rows.coalesce(n_pieces(spark, list(feed.files.values()))), quarantine)
 
 
-def _batch_id(source: Source, target: str, *digests: str) -> str:
-    return hashlib.sha256("\x1f".join((source.name, target, *digests)).encode()).hexdigest()[:32]
+def _batch(batch: str, read: FileRead) -> Batch:
+    return Batch(batch, read.file.name, read.n_read, read.n_corrupt, read.unreadable)
 
 
-def _with_batches(spark: SparkSession, raw: DataFrame, new: dict[str, InputFile]) -> DataFrame:
-    """Raw rows with the batch and name of their file."""
-    known = [(re.sub(SLASHES, SLASH, file.uri), batch_id, file.name) for batch_id, file in new.items()]
+def _with_batches(spark: SparkSession, raw: DataFrame, feed: _Feed) -> DataFrame:
+    """The raw rows of the feed's new files, with the batch and name of their file."""
+    known = [(same_spelling(file.uri), batch, file.name) for batch, file in feed.files.items()]
     batches = spark.createDataFrame(known, f"{URI} string, {bronze.BATCH} string, {bronze.FILE} string")
-    return raw.join(F.broadcast(batches), URI, "left")  # a row without its batch is refused by the table, not lost
+    return raw.join(F.broadcast(batches), URI)
 
 
-def _joined(
-    spark: SparkSession, source: Source, mapping: Mapping, raw: DataFrame, lookups: dict[str, list[Probe]]
-) -> DataFrame:
-    """Raw rows with the columns of the small inputs that the mapping joins."""
-    for name, column in mapping.join.items():
-        lookup = read_files(spark, source.inputs[name], lookups[name]).drop(CORRUPT, URI, POSITION)
-        raw = raw.join(F.broadcast(lookup), column, "left")
-    return raw
+def _canonical(source: Source, feed: _Feed, raw: DataFrame, lookups: dict[str, DataFrame]) -> DataFrame:
+    """Rows of the feed's table, the small inputs joined."""
+    for name, column in feed.mapping.join.items():
+        try:
+            raw = raw.join(F.broadcast(lookups[name].drop(*INTERNAL)), column, "left")
+        except AnalysisException as error:
+            raise SourceError(
+                f"{feed.target} joins {name} by {column!r}, which is not a column of both inputs"
+            ) from error
+    return bronze.canonical_rows(raw, source.name, feed.target, feed.mapping)
 
 
-def _counted(
-    spark: SparkSession, raw: DataFrame | None, new: dict[str, InputFile], probes: Sequence[Probe], countable: bool
-) -> tuple[Batch, ...]:
-    """The batches with the lines read and unreadable in each (counted beforehand only where lines can be unreadable)."""
-    unreadable = {found.file.uri: found.unreadable for found in probes}
-    counts: dict[str, tuple[int, int]] = {}
-    if raw is not None:
-        corrupt = F.count(CORRUPT) if countable else F.lit(0)
-        # Whether a line is corrupt depends on the columns asked for: writing them all makes Spark parse them all.
-        parsed = F.max(F.length(bronze.row_contents(raw)))
-        counts_of_batch = (F.count("*").alias("n_read"), corrupt.alias("n_corrupt"), parsed)
-        with fixed_splits(spark):
-            counted = raw.groupBy(bronze.BATCH).agg(*counts_of_batch).collect()
-        counts = {row[bronze.BATCH]: (row["n_read"], row["n_corrupt"]) for row in counted}
-    return tuple(
-        Batch(batch_id, file.name, *counts.get(batch_id, (0, 0)), unreadable=unreadable[file.uri])
-        for batch_id, file in new.items()
-    )
+def _lookup(name: str, column: str, found: Reading) -> DataFrame:
+    """The rows of a small input; all of them, as a missing one would spoil others.
+
+    Raises:
+        TooManyUnreadable: some of it cannot be read.
+        SourceError: two rows have the same value to join by.
+    """
+    broken = [f"{read.file.name}: {read.unreadable}" for read in found.files if read.unreadable]
+    broken += [f"{read.file.name}: {read.n_corrupt} lines" for read in found.files if read.n_corrupt]
+    if broken or found.rows is None:
+        raise TooManyUnreadable(f"input {name!r}, which is joined to others, cannot be read: {'; '.join(broken)}")
+    twice = found.rows.groupBy(column).count().where("count > 1").first()
+    if twice:
+        raise SourceError(
+            f"input {name!r} has {twice['count']} rows of {column} {twice[0]!r}; to join it, it may have one"
+        )
+    return found.rows
 
 
 def _unreadable_files(spark: SparkSession, source: str, batches: Sequence[Batch]) -> DataFrame | None:
     """Rows of bronze.quarantine: one per file that cannot be read at all."""
-    rows = [(source, b.batch_id, b.source_file, f"{b.batch_id}:file", b.unreadable, None) for b in batches if b.unreadable]
+    rows = [
+        (source, b.batch_id, b.source_file, f"{b.batch_id}:file", b.unreadable, None) for b in batches if b.unreadable
+    ]
     return spark.createDataFrame(rows, table("bronze.quarantine").columns) if rows else None
 
 
-def _refuse_unreadable(new: NewRows, most: float) -> None:
-    n_read, n_corrupt = sum(b.n_read for b in new.batches), sum(b.n_quarantined for b in new.batches)
-    broken = [batch.source_file for batch in new.batches if batch.unreadable]
+def _refuse_unreadable(target: str, batches: Sequence[Batch], most: float) -> None:
+    n_read, n_corrupt = sum(b.n_read for b in batches), sum(b.n_quarantined for b in batches)
+    broken = [batch for batch in batches if batch.unreadable]
+    allowed = f"more than ingest.max_quarantined_share = {most:g} allows; nothing was written"
     if n_corrupt > most * n_read:
+        worst = max(batches, key=lambda batch: batch.n_quarantined)
         raise TooManyUnreadable(
-            f"{n_corrupt} of {n_read} lines for bronze.{new.target} cannot be read, more than "
-            f"ingest.max_quarantined_share = {most:g} allows; nothing was written"
+            f"{n_corrupt} of {n_read} lines for bronze.{target} cannot be read ({worst.n_quarantined} of them in "
+            f"{worst.source_file}), {allowed}"
         )
-    if len(broken) > most * len(new.batches):
-        reasons = "; ".join(f"{b.source_file}: {b.unreadable}" for b in new.batches if b.unreadable)
+    if len(broken) > most * len(batches):
+        reasons = "; ".join(f"{batch.source_file}: {batch.unreadable}" for batch in broken[:5])
         raise TooManyUnreadable(
-            f"{len(broken)} of {len(new.batches)} files for bronze.{new.target} cannot be read, more than "
-            f"ingest.max_quarantined_share = {most:g} allows; nothing was written ({reasons})"
+            f"{len(broken)} of {len(batches)} files for bronze.{target} cannot be read, {allowed} ({reasons})"
         )
-
-
-def _new_of_table(
-    spark: SparkSession,
-    source: Source,
-    target: str,
-    mapping: Mapping,
-    path: str,
-    stored_row_ids: StoredRowIds,
-    comparisons: list[drift.Comparison],
-) -> NewRows:
-    """The rows of a table that bronze does not hold yet; equal rows are told apart by counting them."""
-    declared = source.inputs[mapping.input]
-    place = located(path, declared.path)
-    raw, comparison = read_table(spark, declared, place)
-    comparisons.append(comparison)
-    if comparison.problems:
-        return NewRows(target, (), None, None, comparison.notices)
-    content = F.md5(F.concat_ws("\x1f", F.lit(source.name), F.lit(target), bronze.row_contents(raw)))
-    occurrence = F.row_number().over(Window.partitionBy(POSITION).orderBy(F.lit(0)))
-    marked = raw.select("*", content.alias(POSITION), F.lit(None).cast("string").alias(CORRUPT))
-    marked = marked.withColumn(POSITION, F.concat_ws("-", POSITION, occurrence))
-    marked = marked.select("*", F.lit(None).cast("string").alias(bronze.BATCH), F.lit(place).alias(bronze.FILE))
-    rows = bronze.canonical_rows(marked, source.name, target, mapping)
-    stored = stored_row_ids(target)
-    if stored is not None:
-        rows = rows.join(stored, "row_id", "left_anti")
-    digest = rows.agg(
-        F.count("*").alias("n"), F.bit_xor(F.xxhash64("row_id")), F.bit_xor(F.xxhash64("row_id", F.lit(1)))
-    ).first()
-    assert digest is not None
-    if digest["n"] == 0:
-        return NewRows(target, (), None, None, comparison.notices)
-    batch_id = _batch_id(source, target, *[str(value) for value in digest])
-    batch = Batch(batch_id, place, digest["n"])
-    rows = rows.withColumn(bronze.BATCH, F.lit(batch_id))
-    return NewRows(target, (batch,), rows, None, comparison.notices)

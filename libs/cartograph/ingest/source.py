@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cartograph.core.errors import UserError
 from cartograph.core.schema import columns_of
@@ -21,6 +21,14 @@ TableFormat = ("delta", "jdbc")
 
 class SourceError(UserError):
     """A source's declaration is missing or wrong; the message lists every problem."""
+
+
+def _as_text(value: Any) -> Any:
+    """YAML's true, 1 or 0.5 as the text that was meant: options and expressions are text."""
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
 
 
 class _Declaration(BaseModel):
@@ -38,7 +46,7 @@ class Input(_Declaration):
     format: Literal["csv", "json", "parquet", "delta", "jdbc"]
     columns: Annotated[dict[str, ColumnType], Field(min_length=1)]
     path: str = ""
-    options: dict[str, str] = {}
+    options: dict[str, Text] = {}
     optional: dict[str, ColumnType] = {}
 
     @property
@@ -61,13 +69,13 @@ class Mapping(_Declaration):
     """How the rows of one bronze table come out of an input.
 
     `where` keeps rows, `join` adds the columns of small inputs (input name -> column both have), `columns` gives the
-    SQL expression per canonical column. With `group_by` (canonical columns) there is one row per group and batch, and the
-    other expressions are aggregates.
+    SQL expression per canonical column. With `group_by` (canonical columns) there is one row per group and batch, and
+    the other expressions are aggregates.
     """
 
     input: str
-    columns: Annotated[dict[str, str], Field(min_length=1)]
-    where: str | None = None
+    columns: Annotated[dict[str, Text], Field(min_length=1)]
+    where: Text | None = None
     join: dict[str, str] = {}
     group_by: tuple[str, ...] = ()
 

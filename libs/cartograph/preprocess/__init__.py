@@ -1,4 +1,4 @@
-"""Bronze to silver: typed, cleaned, de-duplicated, under pseudonyms. Every row is kept, set aside with a reason, or counted.
+"""Bronze to silver: typed, cleaned, de-duplicated, under pseudonyms; every row kept, set aside or counted.
 
 `settings.py`    the thresholds and patterns that the steps take
 `pseudonyms.py`  customers' ids by keyed HMAC-SHA-256

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 
 def baskets(events: DataFrame) -> DataFrame:
-    """One row per order of silver.events: order_id, user_id (null for guests), ordered_at (its first line), product_ids.
+    """One row per order of silver.events: order_id, user_id (null for guests), ordered_at (first line), product_ids.
 
     Returns take nothing out: a basket says what was wanted together.
     """

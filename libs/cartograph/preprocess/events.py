@@ -12,34 +12,41 @@ from cartograph.preprocess import outliers
 from cartograph.preprocess.pseudonyms import BLANKS, pseudonymised
 from cartograph.preprocess.settings import Rules
 
-_CONTENT = tuple(name for name in columns_of("bronze.events") if name not in ("source", "batch_id", "source_file", "row_id"))
+_CONTENT = tuple(
+    name for name in columns_of("bronze.events") if name not in ("source", "batch_id", "source_file", "row_id")
+)
 RAW = "raw"
 _LARGEST = 2**31 - 1
+_DAY = r"^\s*\d{4}-\d{1,2}-\d{1,2}"
+_YEARS = (1900, 2199)
 
 
 def judged_events(bronze: DataFrame, key: bytes, rules: Rules) -> DataFrame:
-    """One row per raw event: the columns of silver.events, `row_id`, `title`, `raw`, and `rule`, `reason` (null: good).
+    """One row per raw event: silver.events' columns, `row_id`, `rule` and `reason` (null: good), `raw` of bad rows.
 
     An event without an id is known by its content, so that equal lines are one event. Purchases of a negative quantity
     are returns. Verdicts look at the row and its batch alone.
     """
-    hidden = pseudonymised(bronze, ["user_id"], key)
-    typed = _typed(hidden, rules)
-    first = typed.select("*", _verdict(*_broken(), *_not_for_sale(rules)).alias("verdict"))
-    first = first.select("*", "verdict.rule", "verdict.reason").drop("verdict")
-    fenced = outliers.with_fences(first, rules.quantity_fence, rules.price_fence, rules.price_min_rows)
+    typed = _typed(bronze, rules)
+    first = _judged(typed, _verdict(*_broken(), *_not_for_sale(rules)))
+    marked = outliers.marked(first, rules.quantity_fence, rules.price_ratio, rules.price_fence, rules.price_min_rows)
     far = _verdict(
-        ("outlier_quantity", outliers.is_far_quantity(), _value("quantity", "is far from the batch's other quantities")),
-        ("outlier_price", outliers.is_far_price(rules.price_ratio), _value("unit_price", "is far from the usual price")),
+        ("outlier_quantity", F.col("is_far_quantity"), _value("quantity", "is far from the batch's other quantities")),
+        ("outlier_price", F.col("is_far_price"), _value("unit_price", "is far from the usual price")),
     )
-    second = fenced.select("*", F.when(F.col("rule").isNull(), far).alias("far"))
-    return second.select(
-        "*",
-        F.coalesce("rule", "far.rule").alias("final_rule"),
-        F.coalesce("reason", "far.reason").alias("final_reason"),
-    ).drop("rule", "reason", "far", "max_quantity", "max_price", "usual_price").withColumnsRenamed(
-        {"final_rule": "rule", "final_reason": "reason"}
-    )  # fmt: skip
+    second = _judged(marked, F.when(F.col("rule").isNull(), far).otherwise(F.struct("rule", "reason")))
+    # Customers' names go last, when no further pass over the rows would hash them again.
+    hidden = pseudonymised(second, ["user_id"], key).withColumn(RAW, F.col(RAW).withField("user_id", F.col("user_id")))
+    content = F.md5(F.concat_ws("\x1f", *[F.coalesce(F.col(RAW)[name], F.lit("\x00")) for name in _CONTENT]))
+    is_bad = F.col("rule").isNotNull()
+    known = hidden.withColumns({"event_id": F.coalesce("event_id", content), RAW: F.when(is_bad, F.col(RAW))})
+    return known.drop("title", "is_far_quantity", "is_far_price")
+
+
+def _judged(rows: DataFrame, verdict: Column) -> DataFrame:
+    """The rows with the parts of the verdict as `rule` and `reason`."""
+    marked = rows.withColumn("verdict", verdict)
+    return marked.withColumns({"rule": F.col("verdict.rule"), "reason": F.col("verdict.reason")}).drop("verdict")
 
 
 def good_events(judged: DataFrame) -> DataFrame:
@@ -57,16 +64,15 @@ def quarantined(judged: DataFrame) -> DataFrame:
 
 def _typed(rows: DataFrame, rules: Rules) -> DataFrame:
     """Text to types by try_cast; what does not fit becomes null and is found by comparing with `raw`."""
-    content = F.md5(F.concat_ws("\x1f", *[F.coalesce(name, F.lit("\x00")) for name in _CONTENT]))
     number = F.col("quantity").try_cast("double")
     is_whole = (number == F.floor(number)) & (F.abs(number) <= _LARGEST)
     quantity = F.when(is_whole, number.try_cast("int"))
     kind = F.lower(text("event_type"))
     is_return = (kind == "return") | ((kind == "purchase") & (quantity < 0))
-    event_at = F.col("event_at").try_cast("timestamp")
+    event_at = instant("event_at")
     return rows.select(
-        F.coalesce(text("event_id"), content).alias("event_id"),
-        "user_id",
+        text("event_id").alias("event_id"),
+        text("user_id").alias("user_id"),
         product_id(rules.upper_id_sources).alias("product_id"),
         F.when(is_return, "return").otherwise(kind).alias("event_type"),
         text("order_id").alias("order_id"),
@@ -95,6 +101,16 @@ def product_id(upper_id_sources: Sequence[str]) -> Column:
 def text(column: str) -> Column:
     """Text without blanks of any kind around it; nothing left is null."""
     return F.nullif(F.btrim(F.col(column), F.lit(BLANKS)), F.lit(""))
+
+
+def instant(column: str) -> Column:
+    """Text as a time, null if it is none.
+
+    A bare year, or a time without its day (which Spark takes for today's), is not one; nor is a year that can only be a
+    mistake, which later steps could not hold in nanoseconds.
+    """
+    at = F.col(column).try_cast("timestamp")
+    return F.when(F.col(column).rlike(_DAY) & F.year(at).between(*_YEARS), at)
 
 
 def _finite(column: str) -> Column:
@@ -149,5 +165,8 @@ def _value(column: str, problem: str) -> Column:
 def _verdict(*rules: tuple[str, Column, Column]) -> Column:
     """The first rule that applies, with its reason."""
     return F.coalesce(
-        *[F.when(condition, F.struct(F.lit(name).alias("rule"), reason.alias("reason"))) for name, condition, reason in rules]
+        *[
+            F.when(condition, F.struct(F.lit(name).alias("rule"), reason.alias("reason")))
+            for name, condition, reason in rules
+        ]
     )

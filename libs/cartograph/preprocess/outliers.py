@@ -1,6 +1,7 @@
 """Robust fences: which quantities and prices are too far from the others of their batch to be true.
 
-A fence depends on its own batch alone, so a row's fate is the same whichever batches are processed with it.
+A fence depends on its own batch alone, and quantiles are exact: so a row's fate is the same whichever batches are
+processed with it, and however often.
 """
 
 from __future__ import annotations
@@ -11,36 +12,42 @@ from pyspark.sql import functions as F
 _MIN_IQR = 1.3862943611198906  # ln 4: where most lines are of one piece, a hundred may still be true
 
 
-def with_fences(rows: DataFrame, fence: float, price_fence: float, min_rows: int) -> DataFrame:
-    """The rows with `max_quantity` and `max_price` of their batch and `usual_price` of their product in it, null if unknown.
+def marked(rows: DataFrame, fence: float, ratio: float, price_fence: float, min_rows: int) -> DataFrame:
+    """The rows with `is_far_quantity` and `is_far_price`: true, false, or null where there is nothing to say.
 
-    The fences are Tukey's on the logarithm, Q3 + fence * IQR over the batch (Exploratory Data Analysis, 1977). The usual
-    price is the median of the product's positive prices in the batch, if there are at least `min_rows`.
+    A quantity is far above the batch's fence, Tukey's on the logarithm: Q3 + fence * IQR (Exploratory Data Analysis,
+    1977). A price is far when it is more than `ratio` times above or below the median of the product's positive prices
+    in the batch; of products with fewer than `min_rows` of them, when it lies above the fence of all prices.
+
+    The few prices that are far are found among the distinct ones, so that the rows themselves are not shuffled.
     """
-    good = rows.where("rule IS NULL")
-    batches = good.groupBy("batch_id").agg(
-        _upper_fence("quantity", fence).alias("max_quantity"), _upper_fence("unit_price", price_fence).alias("max_price")
+    good = rows.where("rule IS NULL AND (quantity > 0 OR unit_price > 0)")
+    lines = good.groupBy("batch_id", "product_id", "unit_price", "quantity").agg(F.count("*").alias("n"))
+    fences = lines.groupBy("batch_id").agg(
+        _upper_fence("quantity", fence).alias("max_quantity"),
+        _upper_fence("unit_price", price_fence).alias("max_price"),
     )
-    prices = good.where("unit_price > 0").groupBy("batch_id", "product_id")
-    prices = prices.agg(F.percentile_approx("unit_price", 0.5, 100).alias("usual_price"), F.count("*").alias("n"))
-    usual = prices.where(F.col("n") >= min_rows).drop("n")
-    return rows.join(F.broadcast(batches), "batch_id", "left").join(usual, ["batch_id", "product_id"], "left")
+    far = _far_prices(lines, fences, ratio, min_rows).withColumn("is_far_price", F.lit(True))
+    with_fences = rows.join(F.broadcast(fences.drop("max_price")), "batch_id", "left")
+    with_prices = with_fences.join(F.broadcast(far), ["batch_id", "product_id", "unit_price"], "left")
+    return with_prices.withColumn("is_far_quantity", F.col("quantity") > F.col("max_quantity")).drop("max_quantity")
+
+
+def _far_prices(lines: DataFrame, fences: DataFrame, ratio: float, min_rows: int) -> DataFrame:
+    """batch_id, product_id, unit_price: the prices that are far from what the product usually costs."""
+    prices = lines.where("unit_price > 0")
+    usual = prices.groupBy("batch_id", "product_id").agg(
+        F.percentile("unit_price", 0.5, F.col("n")).alias("usual_price"), F.sum("n").alias("n_lines")
+    )
+    known = prices.join(F.broadcast(fences), "batch_id").join(usual, ["batch_id", "product_id"])
+    price, middle = F.col("unit_price"), F.col("usual_price")
+    is_unusual = (price > ratio * middle) | (price * ratio < middle)
+    is_far = F.when(F.col("n_lines") >= min_rows, is_unusual).otherwise(price > F.col("max_price"))
+    return known.where(is_far).select("batch_id", "product_id", "unit_price").distinct()
 
 
 def _upper_fence(column: str, fence: float) -> Column:
-    """Q3 + fence * IQR of the positive values' logarithms, as a value."""
+    """Q3 + fence * IQR of the positive values' logarithms, as a value; each line counts `n` times."""
     logarithm = F.when(F.col(column) > 0, F.ln(column))
-    quartiles = F.percentile_approx(logarithm, [0.25, 0.75], 1000)
-    return F.exp(quartiles[1] + fence * F.greatest(quartiles[1] - quartiles[0], F.lit(_MIN_IQR)))
-
-
-def is_far_quantity() -> Column:
-    """More pieces than the batch's fence allows."""
-    return F.col("quantity") > F.col("max_quantity")
-
-
-def is_far_price(ratio: float) -> Column:
-    """A price more than `ratio` times above or below what the product usually costs; for rare products the batch's fence."""
-    price, usual = F.col("unit_price"), F.col("usual_price")
-    is_unusual = (price > ratio * usual) | (price * ratio < usual)
-    return (price > 0) & F.coalesce(is_unusual, price > F.col("max_price"))
+    first, third = (F.percentile(logarithm, share, F.col("n")) for share in (0.25, 0.75))
+    return F.exp(third + fence * F.greatest(third - first, F.lit(_MIN_IQR)))

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
-from cartograph.preprocess.events import matches, product_id, text
+from cartograph.preprocess.events import instant, matches, product_id, text
 from cartograph.preprocess.settings import Rules
 from cartograph.preprocess.titles import normalised_titles, shown_titles
 
@@ -16,7 +16,7 @@ _LATEST = ("description", "category", "brand", "price", "stock", "attributes")
 
 def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
     """One row per raw product fact: typed columns, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
-    number, stock, seen_at = (F.col("price").try_cast("double"), F.col("stock").try_cast("double"), F.col("seen_at"))
+    number, stock = F.col("price").try_cast("double"), F.col("stock").try_cast("double")
     typed = bronze.select(
         product_id(rules.upper_id_sources).alias("product_id"),
         F.col("title").alias("raw_title"),
@@ -27,7 +27,7 @@ def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
         F.when(F.abs(number) < float("inf"), number).alias("price"),
         F.when(stock == F.floor(stock), stock.try_cast("long")).alias("stock"),
         "attributes",
-        seen_at.try_cast("timestamp").alias("seen_at"),
+        instant("seen_at").alias("seen_at"),
         F.col("n_seen").try_cast("long").alias("n_seen"),
         *("source", "batch_id", "row_id"),
         F.struct(*_RAW).alias("raw"),
@@ -42,7 +42,16 @@ def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
         ("not_a_product", matches("title", rules.not_product_titles), _told("title", "is not a product")),
     ]
     verdict = F.coalesce(*[F.when(c, F.struct(F.lit(n).alias("rule"), r.alias("reason"))) for n, c, r in verdicts])
-    return typed.withColumn("verdict", verdict).select("*", "verdict.rule", "verdict.reason").drop("verdict", "raw_title")
+    return (
+        typed.withColumn("verdict", verdict).select("*", "verdict.rule", "verdict.reason").drop("verdict", "raw_title")
+    )
+
+
+def facts_of(bronze: DataFrame, products: DataFrame, rules: Rules) -> DataFrame:
+    """The raw product facts about these products (product_id, as in silver)."""
+    wanted = products.select(F.col("product_id").alias("__wanted"))
+    named = bronze.withColumn("__named", product_id(rules.upper_id_sources))
+    return named.join(wanted, F.col("__named") == F.col("__wanted"), "left_semi").drop("__named")
 
 
 def quarantined_facts(judged: DataFrame) -> DataFrame:

@@ -28,7 +28,8 @@ def hmac_sha256(message: Column, inner: Column, outer: Column) -> Column:
 def pseudonymised(rows: DataFrame, columns: Sequence[str], key: bytes) -> DataFrame:
     """The same rows, the text of `columns` replaced by pseudonyms; blank becomes null.
 
-    The pads come as a joined one-row frame and not as literals, so that the key stands in no query plan, event log or UI.
+    The pads come as a joined one-row frame and not as literals, so that the key stands in no query plan, event log or
+    UI.
     """
     spark: SparkSession = rows.sparkSession
     row = spark.sparkContext.parallelize([tuple(bytearray(pad) for pad in pads(key))], 1)

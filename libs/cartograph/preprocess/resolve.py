@@ -1,4 +1,4 @@
-"""What events say together: the last version of each, sessions from gaps, and returns with the orders they take back."""
+"""What events say together: the last version of each, sessions from gaps, returns with the orders they take back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def resolved_events(good: DataFrame, stored: DataFrame | None, session_gap_minut
 
     Args:
         good: the good rows of new batches (silver.events without returned_order_id, and row_id).
-        stored: silver.events as it is; None when nothing of it counts. Rows of the new batches in it are leftovers of an
-            interrupted run and are not looked at.
+        stored: silver.events as it is; None when nothing of it counts. Rows of the new batches in it are leftovers of
+            an interrupted run and are not looked at.
         session_gap_minutes: a longer pause ends a session.
     """
     new = good.select("*", F.lit(None).cast("string").alias("returned_order_id"), F.lit(None).alias("before"))
@@ -50,7 +50,10 @@ def buyer() -> Column:
 
 
 def latest(events: DataFrame) -> DataFrame:
-    """One row per event: the one with the last event time; of equal ones the last batch's, so that order of arrival is equal."""
+    """One row per event: the one with the last event time; of equal ones that of the greatest batch_id and row_id.
+
+    So it does not matter in which order they arrive.
+    """
     newest = [F.desc("event_at"), F.desc("batch_id"), F.desc("row_id")]
     numbered = events.withColumn("__n", F.row_number().over(Window.partitionBy("event_id").orderBy(*newest)))
     return numbered.where("__n = 1").drop("__n")
@@ -78,9 +81,11 @@ def _with_sessions(events: DataFrame, gap_minutes: int) -> DataFrame:
 
 
 def _with_returned_orders(events: DataFrame) -> DataFrame:
-    """Returns with the order they take back: the one they name, else the last one before that sold enough, else the last one."""
+    """Returns with the order taken back: the one they name, else the last before that sold enough, else the last."""
     earlier = (
-        Window.partitionBy("buyer", "product_id").orderBy("event_at", "event_type", "event_id").rowsBetween(-_LOOK_BACK, -1)
+        Window.partitionBy("buyer", "product_id")
+        .orderBy("event_at", "event_type", "event_id")
+        .rowsBetween(-_LOOK_BACK, -1)
     )
     sold = F.when(F.col("event_type") == "purchase", F.struct("order_id", "quantity", "event_at"))
     candidates = F.transform(

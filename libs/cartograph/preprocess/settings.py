@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Rules:
     """Which rows are set aside.
 
-    `not_product_ids` and `not_product_titles` are Java regular expressions that match whole ids or titles, whatever their
-    case. The product ids of `upper_id_sources` are the same in upper and lower case.
+    `not_product_ids` and `not_product_titles` are Java regular expressions that match whole ids or titles, whatever
+    their case. The product ids of `upper_id_sources` are the same in upper and lower case.
     """
 
     not_product_ids: tuple[str, ...]

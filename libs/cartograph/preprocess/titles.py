@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from pyspark.sql.pandas.functions import pandas_udf
 
 # 500 ML, 500ml and 500 ml are one size. Left out: `in`, `m`, which are words too.
 _SIZE = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?)\s*(ml|cl|dl|ltr|l|mg|kg|gr|g|oz|lbs?|mm|cm|ft)\b\.?", re.IGNORECASE)
@@ -26,7 +27,7 @@ def normalised(text: str) -> str:
     return _BLANKS.sub(" ", sized).strip()
 
 
-@F.pandas_udf(T.StringType())  # type: ignore[call-overload]
+@pandas_udf(T.StringType())  # type: ignore[call-overload]
 def normalised_titles(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
     """`normalised` on a column; what is empty afterwards is null."""
     for texts in batches:
@@ -36,8 +37,8 @@ def normalised_titles(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
 def shown_titles(facts: DataFrame) -> DataFrame:
     """product_id and the title that is shown.
 
-    A catalogue's title counts more than order lines' (facts with n_seen); the newest of a catalogue wins, and of order lines
-    the one seen most. Spellings that differ only in case are one title, shown in its commonest spelling.
+    A catalogue's title counts more than order lines' (facts with n_seen); the newest of a catalogue wins, and of order
+    lines the one seen most. Spellings that differ only in case are one title, shown in its commonest spelling.
 
     Args:
         facts: product_id, title (normalised), seen_at timestamp, n_seen long (null for a catalogue's row).

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
-from cartograph.preprocess.events import text
+from cartograph.preprocess.events import instant, text
 from cartograph.preprocess.pseudonyms import pseudonymised
 from cartograph.preprocess.settings import Flags
 
@@ -14,9 +14,9 @@ _RAW = ("user_id", "region", "age_band", "seen_at")
 
 
 def judged_users(bronze: DataFrame, key: bytes) -> DataFrame:
-    """One row per raw customer fact: typed columns under pseudonyms, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
+    """One row per raw customer fact: typed, under pseudonyms, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
     hidden = pseudonymised(bronze, ["user_id"], key).withColumn("raw", F.struct(*_RAW))
-    seen_at = F.col("seen_at").try_cast("timestamp")
+    seen_at = instant("seen_at")
     is_no_time = seen_at.isNull() & (F.trim("seen_at") != "")
     rule = F.when(F.col("user_id").isNull(), "no_user").when(is_no_time, "bad_time")
     told = F.concat(F.lit("seen_at '"), F.col("seen_at"), F.lit("' is not a time"))
@@ -33,7 +33,9 @@ def quarantined_users(judged: DataFrame) -> DataFrame:
     return bad.select(*columns_of("silver.quarantine"))
 
 
-def users(facts: DataFrame, events: DataFrame, first_seen: DataFrame, stored: DataFrame | None, flags: Flags) -> DataFrame:
+def users(
+    facts: DataFrame, events: DataFrame, first_seen: DataFrame, stored: DataFrame | None, flags: Flags
+) -> DataFrame:
     """Rows of silver.users for the customers of `facts` and `events`.
 
     Args:

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-_SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:/")
+_SCHEME = re.compile(r"^(jdbc:|[a-zA-Z][a-zA-Z0-9+.-]*:/)")
 
 
 def home() -> Path:
@@ -18,7 +18,7 @@ def home() -> Path:
 
 
 def resolve(path: str) -> str:
-    """`path` made absolute under the project's root; a URI such as `s3a://…` or `dbfs:/…` stays as it is."""
+    """`path` made absolute under the project's root; a URI such as `s3a://…`, `dbfs:/…` or `jdbc:…` stays as it is."""
     path = re.sub("^file:/+", "/", path)
     return path if _SCHEME.match(path) else str((home() / Path(path).expanduser()).resolve())
 

@@ -1,0 +1,83 @@
+"""New rows of a table (Delta, JDBC): those whose content bronze does not hold yet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from cartograph.ingest import bronze
+from cartograph.ingest.failures import SPARK_ERRORS, cause
+from cartograph.ingest.files import InputNotFound
+from cartograph.ingest.inputs import CORRUPT, POSITION, table_name
+from cartograph.ingest.source import Mapping, Source
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The content of one file, or the new rows of a table."""
+
+    batch_id: str
+    source_file: str
+    n_read: int = 0
+    n_quarantined: int = 0
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """New rows of one bronze table, what could not be read of them, and their batches."""
+
+    target: str
+    batches: tuple[Batch, ...]
+    rows: DataFrame | None
+    quarantine: DataFrame | None
+
+
+def batch_id(*parts: str) -> str:
+    """The name of a batch: a digest of the source, the table and the content."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def new_of_table(
+    source: Source, target: str, mapping: Mapping, path: str, raw: DataFrame, stored: DataFrame | None
+) -> Iterator[NewRows]:
+    """The rows of a table that bronze.<target> does not hold, read once and kept within the block.
+
+    Equal rows are told apart by counting them, so that a third equal row is new where two are stored.
+    """
+    declared = source.inputs[mapping.input]
+    name = table_name(declared, path)
+    rows = bronze.canonical_rows(_marked(source, target, raw, name), source.name, target, mapping)
+    if stored is not None:
+        rows = rows.join(stored, "row_id", "left_anti")
+    rows = rows.persist(StorageLevel.DISK_ONLY)
+    try:
+        try:
+            hashes = [F.bit_xor(F.xxhash64("row_id", F.lit(seed))) for seed in (0, 1)]
+            digest = rows.agg(F.count("*").alias("n"), *hashes).collect()[0]
+        except SPARK_ERRORS as error:
+            raise InputNotFound(f"{name} cannot be read: {cause(error)}") from error
+        if digest["n"] == 0:
+            yield NewRows(target, (), None, None)
+            return
+        batch = batch_id(source.name, target, *[str(value) for value in digest])
+        yield NewRows(target, (Batch(batch, name, digest["n"]),), rows.withColumn(bronze.BATCH, F.lit(batch)), None)
+    finally:
+        rows.unpersist()
+
+
+def _marked(source: Source, target: str, raw: DataFrame, name: str) -> DataFrame:
+    """Raw rows with their content and its occurrence as the position, and what else files' rows carry."""
+    content = F.md5(F.concat_ws("\x1f", F.lit(source.name), F.lit(target), bronze.row_contents(raw)))
+    occurrence = F.row_number().over(Window.partitionBy(POSITION).orderBy(F.lit(0)))
+    null = F.lit(None).cast("string")
+    marked = raw.select("*", content.alias(POSITION), null.alias(CORRUPT))
+    marked = marked.withColumn(POSITION, F.concat_ws("-", POSITION, occurrence))
+    return marked.select("*", null.alias(bronze.BATCH), F.lit(name).alias(bronze.FILE))

@@ -1,0 +1,80 @@
+"""Declarations are checked as a whole, and what is wrong is told by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cartograph.ingest.source import SourceError, load_source
+from tests.conftest import ROOT
+from tests.lake import declaration
+
+SHIPPED = sorted(file.stem for file in (ROOT / "conf" / "sources").glob("*.yml"))
+LINES = {"format": "csv", "columns": {"id": "string", "n": "long"}}
+EVENTS = {"input": "lines", "columns": {"product_id": "id"}}
+
+
+def declare(folder: Path, text: str) -> Path:
+    (folder / "one.yml").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_declaration_holds(name: str) -> None:
+    source = load_source(name, ROOT / "conf" / "sources")
+    assert source.about
+    assert "events" in source.mappings
+
+
+def test_six_sources_and_a_template_are_shipped() -> None:
+    real = {"online_retail", "online_retail_ii", "retailrocket_multibehavior", "complete_journey", "instacart_train"}
+    assert set(SHIPPED) == real | {"shop", "template"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({"inputs": {"lines": LINES}, "evens": EVENTS}, "unknown key evens; did you mean events?"),
+        ({"inputs": {"lines": LINES | {"colums": {}}}, "events": EVENTS}, "did you mean columns?"),
+        ({"inputs": {"lines": LINES | {"format": "xml"}}, "events": EVENTS}, "inputs.lines.format: Input should be"),
+        ({"inputs": {"lines": LINES | {"columns": {"id": "text"}}}, "events": EVENTS}, "inputs.lines.columns.id"),
+        ({"inputs": {"lines": LINES}, "events": EVENTS | {"input": "line"}}, "'line'; did you mean lines?"),
+        ({"inputs": {"lines": LINES}, "events": EVENTS | {"join": {"shelves": "id"}}}, "reads input 'shelves'"),
+        (
+            {"inputs": {"lines": LINES}, "events": {"input": "lines", "columns": {"produkt_id": "id"}}},
+            "no canonical column 'produkt_id'; did you mean product_id?",
+        ),
+        (
+            {"inputs": {"lines": LINES}, "products": EVENTS | {"group_by": ["title"]}},
+            "products.group_by names 'title', which products.columns does not define",
+        ),
+        ({"inputs": {"lines": LINES}}, "none of events, products, users is declared"),
+        ({"events": EVENTS}, "inputs: Field required"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, parts: dict[str, object], problem: str) -> None:
+    with pytest.raises(SourceError) as error:
+        load_source("one", declare(tmp_path, declaration(**parts)))
+    assert problem in str(error.value)
+    assert "one.yml" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- just\n- a list", ""])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SourceError, match=r"one\.yml"):
+        load_source("one", declare(tmp_path, text))
+
+
+def test_an_unknown_source_is_told_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"there is no source 'ones'; did you mean one\?"):
+        load_source("ones", declare(tmp_path, ""))
+
+
+def test_values_that_yaml_reads_as_numbers_or_truths_are_text(tmp_path: Path) -> None:
+    lines = LINES | {"options": {"header": True, "sep": 1}}
+    events = {"input": "lines", "where": True, "columns": {"product_id": "id", "quantity": 1}}
+    source = load_source("one", declare(tmp_path, declaration(inputs={"lines": lines}, events=events)))
+    assert source.inputs["lines"].options == {"header": "true", "sep": "1"}
+    assert source.mappings["events"].where == "true"
+    assert source.mappings["events"].columns["quantity"] == "1"

@@ -1,0 +1,43 @@
+"""Rules as configured, and raw events out of the columns that matter to a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from cartograph.core.schema import table
+from cartograph.preprocess.settings import Flags, Rules
+from cartograph.runtime.settings import Config
+
+KEY = b"a key for tests"
+Raw = Callable[..., DataFrame]
+PURCHASE = {"event_type": "purchase", "order_id": "O1", "product_id": "cup", "quantity": "2", "unit_price": "3.50"}
+PURCHASE |= {"event_at": "2024-05-01 10:00:00", "user_id": "ann"}
+
+
+@pytest.fixture(scope="session")
+def rules(config: Config) -> Rules:
+    """The rules of conf/base.yml."""
+    return Rules(**config.preprocess.rules.model_dump())
+
+
+@pytest.fixture(scope="session")
+def flags(config: Config) -> Flags:
+    """The flags of conf/base.yml."""
+    return Flags(**config.preprocess.flags.model_dump())
+
+
+@pytest.fixture(scope="session")
+def raw(spark: SparkSession) -> Raw:
+    """Makes rows of a bronze table: each a mapping of columns, laid over those given for all."""
+
+    def make(target: str, rows: list[dict[str, Any]], **all_rows: Any) -> DataFrame:
+        columns = table(f"bronze.{target}").columns
+        known = {"source": "s", "batch_id": "b1", **all_rows}
+        full = [{"row_id": f"r{n}", **known, **row} for n, row in enumerate(rows)]
+        return spark.createDataFrame([tuple(row.get(name) for name in columns.names) for row in full], columns)
+
+    return make

@@ -1,0 +1,40 @@
+"""Real order lines: what two files have in common is counted once, and every line is accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.lake import Lake
+
+
+@pytest.mark.slow
+def test_the_days_that_both_sheets_of_online_retail_ii_have_are_kept_once(
+    spark: SparkSession, shared_data: Path, tmp_path: Path
+) -> None:
+    lines = pd.read_parquet(shared_data / "online_retail_ii" / "online_retail_ii.parquet")
+    days = lines[(lines.InvoiceDate >= "2010-12-01") & (lines.InvoiceDate < "2010-12-08")]
+    for n, (_, sheet) in enumerate(days.groupby("Sheet")):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        sheet.to_parquet(tmp_path / "in" / f"sheet{n}.parquet", index=False, coerce_timestamps="us")
+    lake = Lake(spark, tmp_path)
+    lake.ingest(lake.ship("online_retail_ii"), tmp_path / "in")
+    lake.preprocess()
+    events = lake.read("silver.events").toPandas()
+    aside = lake.read("silver.quarantine").where("raw['event_type'] IS NOT NULL")
+    ledger = lake.read("silver.ledger").agg({"n_in": "sum", "n_kept": "sum"}).collect()[0].asDict()
+    n_aside = lake.read("silver.quarantine").count()
+    distinct = days.drop(columns="Sheet").drop_duplicates()
+    once = aside.select("raw", "event_at").toPandas().astype(str).drop_duplicates()
+    assert len(days) > 2 * 0.9 * len(distinct)
+    assert len(events) == len(distinct) - len(once)
+    assert ledger["sum(n_in)"] - ledger["sum(n_kept)"] - n_aside > 0.4 * len(days)
+    assert not events.product_id.isin(["POST", "DOT", "M", "BANK CHARGES", "AMAZONFEE"]).any()
+    paired = events[(events.event_type == "return") & events.returned_order_id.notna()]
+    assert len(paired) > 0
+    orders = events[events.event_type == "purchase"].set_index("order_id").user_id
+    buyers = orders[~orders.index.duplicated()]
+    assert (buyers.loc[paired.returned_order_id].to_numpy() == paired.user_id.to_numpy()).all()
