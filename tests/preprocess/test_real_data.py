@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -15,11 +16,13 @@ from tests.lake import Lake
 def test_the_days_that_both_sheets_of_online_retail_ii_have_are_kept_once(
     spark: SparkSession, shared_data: Path, tmp_path: Path
 ) -> None:
-    lines = pd.read_parquet(shared_data / "online_retail_ii" / "online_retail_ii.parquet")
-    days = lines[(lines.InvoiceDate >= "2010-12-01") & (lines.InvoiceDate < "2010-12-08")]
-    for n, (_, sheet) in enumerate(days.groupby("Sheet")):
-        (tmp_path / "in").mkdir(exist_ok=True)
-        sheet.to_parquet(tmp_path / "in" / f"sheet{n}.parquet", index=False, coerce_timestamps="us")
+    lines = pq.read_table(shared_data / "online_retail_ii" / "online_retail_ii.parquet")
+    day = pc.strftime(lines["InvoiceDate"], "%Y-%m-%d")
+    lines = lines.filter(pc.and_(pc.greater_equal(day, "2010-12-01"), pc.less(day, "2010-12-08")))
+    (tmp_path / "in").mkdir()
+    for n, sheet in enumerate(pc.unique(lines["Sheet"])):
+        pq.write_table(lines.filter(pc.equal(lines["Sheet"], sheet)), tmp_path / "in" / f"sheet{n}.parquet")
+    days = lines.to_pandas()
     lake = Lake(spark, tmp_path)
     lake.ingest(lake.ship("online_retail_ii"), tmp_path / "in")
     lake.preprocess()

@@ -103,7 +103,7 @@ def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: R
         for user, n_views in (("robot", 300), ("keen", 299))
         for n, at in enumerate(hour[:n_views])
     ]
-    # A basket of 400 lines is one action.
+    # A basket of 299 lines is one action.
     events += [{**bought, "user_id": "big", "order_id": "B1", "quantity": 1, "event_id": f"B{n}"} for n in range(299)]
     silver_events = silver(spark, "silver.events", events)
     seen = silver_events.groupBy("user_id").agg({"event_at": "min"}).withColumnRenamed("min(event_at)", "first_at")
