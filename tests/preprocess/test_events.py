@@ -108,8 +108,8 @@ def test_ids_of_sources_that_do_not_mind_case_are_upper_case(raw: Raw, rules: Ru
 
 def test_far_quantities_and_prices_are_set_aside_by_batch(raw: Raw, rules: Rules) -> None:
     usual = [PURCHASE | {"quantity": str(n % 12 + 1)} for n in range(100)]
-    # The quartiles are 3 and 9, so the fence is 9 * max(9 / 3, 4) ** 3 = 576.
-    odd = [PURCHASE | {"quantity": "560"}, PURCHASE | {"quantity": "700"}, PURCHASE | {"quantity": "80995"}]
+    # The quartiles are 3 and 9, so the fence is 9 * max(9 / 3, 8) ** 3 = 4608.
+    odd = [PURCHASE | {"quantity": "4600"}, PURCHASE | {"quantity": "4700"}, PURCHASE | {"quantity": "80995"}]
     priced = [PURCHASE | {"unit_price": price} for price in ("0.17", "0.18", "70", "70.01")]
     rare = [PURCHASE | {"product_id": "rare", "unit_price": price} for price in ("850", "900")]
     judged = judged_events(raw("events", usual + odd + priced + rare), KEY, rules)

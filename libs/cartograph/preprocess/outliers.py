@@ -6,10 +6,14 @@ processed with it, and however often.
 
 from __future__ import annotations
 
+import math
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_MIN_IQR = 1.3862943611198906  # ln 4: where most lines are of one piece, a hundred may still be true
+# Where most lines are of one or two pieces, or of one price, the quartiles nearly meet, and what is far must still be
+# far: a wholesaler's order of some hundred pieces is true.
+_MIN_IQR = {"quantity": math.log(8), "unit_price": math.log(4)}
 
 
 def marked(rows: DataFrame, fence: float, ratio: float, price_fence: float, min_rows: int) -> DataFrame:
@@ -50,4 +54,4 @@ def _upper_fence(column: str, fence: float) -> Column:
     """Q3 + fence * IQR of the positive values' logarithms, as a value; each line counts `n` times."""
     logarithm = F.when(F.col(column) > 0, F.ln(column))
     first, third = (F.percentile(logarithm, share, F.col("n")) for share in (0.25, 0.75))
-    return F.exp(third + fence * F.greatest(third - first, F.lit(_MIN_IQR)))
+    return F.exp(third + fence * F.greatest(third - first, F.lit(_MIN_IQR[column])))
