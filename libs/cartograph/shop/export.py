@@ -32,7 +32,7 @@ from cartograph.shop.truth import truth
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # raise when the same plan gives other rows
+FORMAT = 2  # raise when the same plan gives other rows
 PRODUCT_DIRT = ("messy_blanks", "messy_case", "html_entities", "bad_number", "older_fact")
 USER_DIRT = ("bad_age_band", "older_fact")
 

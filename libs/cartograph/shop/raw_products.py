@@ -71,7 +71,7 @@ def _products(plan: Plan, block: int) -> pd.DataFrame:
             "cost": pd.Series(shop.cost[product]).map("{:.2f}".format),
             "stock": shop.stock[product].astype(str),
             "attributes": attributes(shop, product, words),
-            "seen_at": _days_later(plan, shop.families.launch_day[shop.family[product]]),
+            "seen_at": _listed_at(plan, shop.families.launch_day[shop.family[product]]),
             "dirt": None,
         }
     )
@@ -132,10 +132,14 @@ def _labels(variants: str) -> list[str]:
     return labels + [""] * (max(map(len, VARIANTS.values())) - len(labels))
 
 
+def _listed_at(plan: Plan, launch_day: Ints) -> Words:
+    """When products launched on `launch_day` were listed; what was there from the start was seen the day before it."""
+    return _days_later(plan, np.where(launch_day > 0, launch_day, -1))
+
+
 def _days_later(plan: Plan, day: Ints) -> Words:
-    """`day` days after the shop's start as text; what was there from the start was seen the day before it."""
-    at = plan.start + np.where(day > 0, day, -1) * DAY
-    return pd.Series(pd.to_datetime(at, unit="s")).dt.strftime("%Y-%m-%d %H:%M:%S").to_numpy(object)
+    """`day` days after the shop's start (before it if negative) as text."""
+    return pd.Series(pd.to_datetime(plan.start + day * DAY, unit="s")).dt.strftime("%Y-%m-%d %H:%M:%S").to_numpy(object)
 
 
 def _messy_products(facts: pd.DataFrame, plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
