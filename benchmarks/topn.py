@@ -2,8 +2,10 @@
 
     python -m benchmarks.topn --train train.txt.gz --test test.txt.gz --model als --set rank=64 --peers
 
-`seconds` is fit and scoring together. Peers of als are `mllib` (Spark's, fit and recommendForAllUsers, which cannot
-mask: its metrics are those of its factors scored with the mask) and `implicit`.
+`seconds` is fit and scoring together. Of als, `objective` is the value reached, and with engine=native
+`startup_seconds` is the part of fit that more iterations would not lengthen (from a second fit with one iteration).
+Peers of als are `mllib` (Spark's, fit and recommendForAllUsers, which cannot mask: its metrics are those of its
+factors scored with the mask) and `implicit`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
+from benchmarks.objective import implicit_objective
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
 from cartograph.core.topk import top_k
@@ -57,13 +60,32 @@ def main() -> None:
     with watch("score"):
         recommended = model.recommend(users, K).select("user_id", "product_id", "rank").toArrow()
     seconds = watch.seconds
+    metrics: dict[str, Any] = recall_and_ndcg(test, _ranked(recommended), K)
+    more = of_als(model, data, options, seconds["fit"]) if options.model == "als" else {}
     peers = peers_of(model, data, users, test, options) if options.peers else {}
     print_result(
-        f"topn {options.model}", getattr(model, "engine", "spark"), recall_and_ndcg(test, _ranked(recommended), K),
+        f"topn {options.model}", getattr(model, "engine", "spark"), metrics,
         seconds["fit"] + seconds["score"], seconds["setup"], memory, peers,
-        fit_seconds=seconds["fit"], score_seconds=seconds["score"], settings=options.set,
+        fit_seconds=seconds["fit"], score_seconds=seconds["score"], settings=options.set, **more,
     )  # fmt: skip
     spark.stop()
+
+
+def of_als(model: Any, data: Silver, options: argparse.Namespace, fit_seconds: float) -> dict[str, Any]:
+    """The objective reached, and what of the fit is start-up."""
+    users, items = (frame.withColumnRenamed(name, "id") for frame, name in (
+        (model.user_factors_, "user_id"), (model.item_factors_, "product_id")))  # fmt: skip
+    train = read_interactions(options.train)
+    found: dict[str, Any] = {
+        "objective": round(implicit_objective(users, items, train, model.alpha, model.regularisation))
+    }
+    if model.engine == "native" and model.iterations > 1:
+        watch, once = Stopwatch(), model_of("als", [*options.set, "iterations=1"])
+        with watch("fit"):
+            once.fit(data)
+        per_iteration = (fit_seconds - watch.seconds["fit"]) / (model.iterations - 1)
+        found["startup_seconds"] = round(fit_seconds - model.iterations * per_iteration, 3)
+    return found
 
 
 def model_of(name: str, settings: list[str]) -> Any:
@@ -127,12 +149,14 @@ def peers_of(
     arguments = [f"--{key}={value}" for key, value in {**settings, "alpha": model.alpha, "k": K}.items()]
     files = ["--train", options.train, "--test", options.test]
     return {
-        "mllib": mllib(model, data, users, test),
+        "mllib": mllib(model, data, users, test, read_interactions(options.train)),
         "implicit": run_peer("benchmarks.peers.implicit_als", [*files, *arguments]),
     }
 
 
-def mllib(model: Any, data: Silver, users: DataFrame, test: tuple[Ints, Ints]) -> dict[str, Any]:
+def mllib(
+    model: Any, data: Silver, users: DataFrame, test: tuple[Ints, Ints], train: tuple[Ints, Ints]
+) -> dict[str, Any]:
     """Spark's ALS with the same settings."""
     columns = [F.col("user_id").cast("int"), F.col("product_id").cast("int"), F.lit(1.0).cast("float").alias("rating")]
     ratings = data.events.select(*columns).distinct().persist()
@@ -151,10 +175,13 @@ def mllib(model: Any, data: Silver, users: DataFrame, test: tuple[Ints, Ints]) -
     masks = users.select(F.col("user_id").alias("id"), F.col("product_ids").alias("mask"))
     lists = top_k(vectors.join(masks, "id"), items, K).withColumnRenamed("id", "user_id").toArrow()
     seconds = watch.seconds
+    ids = [F.col("id"), F.col("features").alias("vector")]
+    factors = (fitted.userFactors.select(*ids), fitted.itemFactors.select(*ids))
     return {
         "seconds": round(seconds["fit"] + seconds["score"], 3),
         "fit_seconds": seconds["fit"],
         "score_seconds": seconds["score"],
+        "objective": round(implicit_objective(*factors, train, model.alpha, model.regularisation)),
         "metrics": recall_and_ndcg(test, _ranked(lists), K),
     }
 

@@ -2,11 +2,16 @@
 
 Reads the silver tables; writes the partition of each model of `cf.models` in gold.candidates (per customer) and
 gold.associations (per product). Deliberately not done here: judging the models (`evaluate`) and mixing them (`rank`).
+
+With --tune nothing is written: settings of `cf.tuning.space` are tried on a model fitted to what was known
+`cf.tuning.days` before the date and judged by what was bought since; every trial is recorded, the best one printed.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import argparse
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -15,6 +20,7 @@ from pyspark.sql import functions as F
 from cartograph.cf.als import Als
 from cartograph.cf.item_neighbours import ItemNeighbours
 from cartograph.cf.popularity import Popularity
+from cartograph.cf.tuning import Period, search
 from cartograph.core.histories import histories
 from cartograph.core.model import Model
 from cartograph.runtime.job import Job, main
@@ -25,6 +31,9 @@ MODELS: dict[str, Any] = {"popularity": Popularity, "item_neighbours": ItemNeigh
 
 def run(job: Job) -> None:
     """Fits each model on the rows before `job.as_of` and writes its lists."""
+    if getattr(job.arguments, "tune", False):
+        tune(job)
+        return
     settings: CfSettings = job.settings
     data = job.silver()
     users = customers(job, data.events).persist()
@@ -38,9 +47,37 @@ def run(job: Job) -> None:
     users.unpersist()
 
 
-def configured(name: str, settings: CfSettings) -> Model:
-    """The model of that name with its settings."""
-    own = getattr(settings, name).model_dump()
+def tune(job: Job) -> None:
+    """Searches for the settings of one model that predict the last days before `job.as_of` best."""
+    settings: CfSettings = job.settings
+    tuning = settings.tuning
+    if job.as_of is None:
+        raise ValueError("cf --tune needs a date, --as-of")
+    start = datetime.combine(job.as_of - timedelta(days=tuning.days), time(), tzinfo=UTC)
+    period = Period.since(job.silver(), start, settings.history)
+
+    def record(number: int, tried: Mapping[str, Any], ndcg: float) -> None:
+        with job.tracking.run(f"trial {number}"):
+            job.tracking.log_settings({tuning.model: dict(tried)})
+            job.tracking.log_metrics({f"ndcg_at_{tuning.k}": ndcg})
+
+    best, ndcg = search(
+        lambda tried: configured(tuning.model, settings, **tried),
+        period, tuning.space, tuning.trials, tuning.k, tuning.seed, record,
+    )  # fmt: skip
+    job.metric(f"best_ndcg_at_{tuning.k}", ndcg)
+    chosen = " ".join(f"--set cf.{tuning.model}.{name}={value:g}" for name, value in best.items())
+    print(f"ndcg@{tuning.k} {ndcg:.4f} with {chosen}")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the job asks for besides the usual."""
+    parser.add_argument("--tune", action="store_true", help="search for settings instead of writing lists")
+
+
+def configured(name: str, settings: CfSettings, **changed: Any) -> Model:
+    """The model of that name with its settings, some of them changed."""
+    own = getattr(settings, name).model_dump() | changed
     model: Model = MODELS[name](**own, event_weights=settings.event_weights, mask_seen=settings.mask_seen)
     return model
 
@@ -55,4 +92,4 @@ def customers(job: Job, events: DataFrame) -> DataFrame:
 
 
 if __name__ == "__main__":
-    main("cf", run, __doc__)
+    main("cf", run, __doc__, arguments)

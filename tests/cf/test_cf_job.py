@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import re
 from datetime import date
 
 import pytest
@@ -57,6 +59,18 @@ def test_only_customers_active_of_late_are_scored_when_days_are_set(shop: Suite)
         expected = last.where("last_at >= timestamp'2011-02-14'")
         assert {row.user_id for row in active.collect()} == {row.user_id for row in expected.collect()}
         assert 0 < expected.count() < last.count()
+
+
+def test_tuning_tries_settings_on_the_last_days_and_writes_no_lists(
+    shop: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["cf.tuning.days=14", "cf.tuning.trials=2", "cf.tuning.model=item_neighbours"]
+    before = shop.tables.version("gold.candidates")
+    with shop.step("cf", as_of=date(2011, 3, 5), arguments=argparse.Namespace(tune=True)) as job:
+        job.config = load_config("demo", [*given, "cf.tuning.space={shrinkage: [0.1, 10.0]}"])
+        cf.run(job)
+    assert shop.tables.version("gold.candidates") == before
+    assert re.search(r"ndcg@20 0\.\d+ with --set cf\.item_neighbours\.shrinkage=", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", cf.MODELS)

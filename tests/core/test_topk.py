@@ -64,6 +64,54 @@ def test_products_out_of_stock_are_shown_to_nobody(both: tuple[DataFrame, DataFr
     assert sorted(map(tuple, found.collect())) == sorted_scores(few, items.where("product_id >= 'p02000'"), K)
 
 
+CATALOGUE = "product_id string, vector array<float>, category string, price double"
+WISHES = f"{QUERIES}, categories array<string>, price_low double, price_high double"
+
+
+def wishes(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
+    """Queries for categories and prices, null where anything will do, and items, some without category or price."""
+    rng = np.random.default_rng(8)
+    names, prices = [None, "hats", "mugs", "toys"], [None, 1.0, 2.0, 3.0, 4.0]
+    items = [
+        (f"p{i:04}", vector.tolist(), names[rng.integers(4)], prices[rng.integers(5)])
+        for i, vector in enumerate(whole_vectors(1200))
+    ]
+    asked = [None, ["hats"], ["mugs", "toys", "no such category"], []]
+    queries = [
+        (f"u{i}", vector.tolist(), [f"p{j:04}" for j in rng.integers(0, 1200, 9)], asked[i % 4],
+         prices[rng.integers(3)], prices[rng.choice([0, 3, 4])])
+        for i, vector in enumerate(whole_vectors(280))
+    ]  # fmt: skip
+    return spark.createDataFrame(queries, WISHES), spark.createDataFrame(items, CATALOGUE)
+
+
+def test_only_products_of_the_categories_and_prices_asked_for_are_shown(spark: SparkSession) -> None:
+    queries, items = wishes(spark)
+    catalogue = items.collect()
+    expected = []
+    for query in queries.collect():
+        low, high = query.price_low, query.price_high
+        scored = [
+            (-float(np.dot(query.vector, item.vector)), item.product_id)
+            for item in catalogue
+            if item.product_id not in query.mask
+            and (query.categories is None or item.category in query.categories)
+            and (low is None or (item.price is not None and item.price >= low))
+            and (high is None or (item.price is not None and item.price <= high))
+        ]
+        expected += [(query.id, item, -score, rank) for rank, (score, item) in enumerate(sorted(scored)[:K], 1)]
+    assert 0 < len(expected) < 280 * K
+    for block_rows in (500, 500_000):
+        found = top_k(queries, items, K, block_rows=block_rows).collect()
+        assert sorted(map(tuple, found)) == sorted(expected)
+
+
+def test_asking_for_a_category_of_items_without_any_is_refused(spark: SparkSession) -> None:
+    queries, items = wishes(spark)
+    with pytest.raises(Exception, match="queries have categories, but items have neither category nor price"):
+        top_k(queries.drop("price_low", "price_high"), items.select("product_id", "vector"), K).collect()
+
+
 def test_a_short_catalogue_gives_short_lists(both: tuple[DataFrame, DataFrame]) -> None:
     queries, items = both
     few = queries.where("id in ('u1', 'u2')")

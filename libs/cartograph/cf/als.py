@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
-from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
-from cartograph.cf.native_als import Objective, native_factors
+from cartograph.cf.interactions import EVENT_WEIGHTS, debiased, interactions, ratings
+from cartograph.cf.native_als import native_factors
+from cartograph.cf.objective import Objective, Schedule
+from cartograph.cf.side_information import with_prior
 from cartograph.core.codes import numbered
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
 from cartograph.core.topk import top_k
@@ -22,19 +24,29 @@ _RATINGS_PER_BLOCK = 1_000_000  # of a block of ratings: about 100 MB in the mem
 class Als:
     """Implicit feedback: every product is a weak "no", every interaction a "yes" of confidence 1 + alpha * weight.
 
-    Customers known from `fit` are scored by their learned factors, new ones by factors that are solved for exactly
-    from their histories (fold-in).
+    Or explicit: products are rated, and ratings are predicted. Customers known from `fit` are scored by their learned
+    factors, new ones by factors that are solved for exactly from their histories (fold-in); of the explicit model new
+    customers get nothing, as a history does not say how they rate.
 
     Args:
         engine: mllib, Spark's own; native, compiled kernels in a worker group (`cf.native_als`), many times faster.
+        implicit: False: learn from the rating of events of type rating, the last one of a customer and product.
         rank: length of a factor.
         iterations: times that both sides are solved for.
-        regularisation: multiplied by the number of interactions of the customer or product.
+        regularisation: multiplied by n to the power of `frequency_power`, n the interactions of customer or product.
+        frequency_power: 1, as MLlib has it, or less (native only): popular products may then take larger factors.
         alpha: confidence gained per unit of weight.
         nonnegative: allow no negative numbers in factors (mllib only).
         solver: of the native engine: cg, three steps of conjugate gradient a time; cholesky, exact.
+        device: of the native engine: cpu, or cuda for each worker's graphics processor (solver cg only).
+        checkpoint_every: iterations after which the state is saved; 0: never. Native goes on from there when a job that
+            was ended is run again; mllib cuts its lineage there.
         event_weights: what an event of each type weighs; types not named do not count.
         seed: of the first factors.
+        half_life_days: an event weighs half as much for each such period of age; None: age plays no part.
+        debias: weights are divided by this power of the product's popularity (`interactions.debiased`).
+        prior_strength: customers that what a product's description says counts for (`cf.side_information`), so that new
+            products are recommended too; 0: descriptions play no part.
         mask_seen: never recommend what is in the customer's history.
     """
 
@@ -44,59 +56,100 @@ class Als:
         self,
         *,
         engine: str = "mllib",
+        implicit: bool = True,
         rank: int = 64,
         iterations: int = 10,
         regularisation: float = 0.02,
+        frequency_power: float = 1.0,
         alpha: float = 40.0,
         nonnegative: bool = False,
-        solver: str = "cg",
+        solver: Literal["cg", "cholesky"] = "cg",
+        device: Literal["cpu", "cuda"] = "cpu",
+        checkpoint_every: int = 0,
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
         seed: int = 7,
+        half_life_days: float | None = None,
+        debias: float = 0.0,
+        prior_strength: float = 0.0,
         mask_seen: bool = True,
     ) -> None:
         self.engine = engine
+        self.implicit = implicit
         self.rank = rank
         self.iterations = iterations
         self.regularisation = regularisation
+        self.frequency_power = frequency_power
         self.alpha = alpha
         self.nonnegative = nonnegative
         self.solver = solver
+        self.device = device
+        self.checkpoint_every = checkpoint_every
         self.event_weights = event_weights
         self.seed = seed
+        self.half_life_days = half_life_days
+        self.debias = debias
+        self.prior_strength = prior_strength
         self.mask_seen = mask_seen
         self.user_factors_: DataFrame | None = None
         self.item_factors_: DataFrame | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """What is minimised."""
+        return Objective(self.rank, self.alpha, self.regularisation, self.frequency_power, self.implicit)
 
     def fit(self, data: Silver) -> Self:
         """Learns `user_factors_` (user_id, vector) and `item_factors_` (product_id, vector).
 
         Raises:
-            ValueError: no such engine or solver.
+            ValueError: settings that do not go together.
             TooFewSlots: engine native, and fewer free cores than the group needs.
         """
-        weights = interactions(data.events, self.event_weights)
+        self._check()
+        weights = self._weights(data.events).persist()
         users, products = numbered(weights, "user_id"), numbered(weights, "product_id")
-        ratings = (
+        coded = (
             weights.join(users.withColumnRenamed("code", "user"), "user_id")
             .join(products.withColumnRenamed("code", "item"), "product_id")
             .select("user", "item", F.col("weight").cast("float").alias("rating"))
         )
-        user_factors, item_factors = self._factors(ratings)
+        user_factors, item_factors = self._factors(coded)
         self.user_factors_ = users.join(user_factors, "code").select("user_id", "vector")
         self.item_factors_ = products.join(item_factors, "code").select("product_id", "vector")
+        if self.prior_strength:
+            liked = weights.where("weight > 0")
+            self.item_factors_ = with_prior(self.item_factors_, liked, data.products, self.prior_strength)
+        weights.unpersist()
         return self
+
+    def _weights(self, events: DataFrame) -> DataFrame:
+        """One row per customer and product: user_id, product_id, weight."""
+        if not self.implicit:
+            return ratings(events)
+        weights = interactions(events, self.event_weights, half_life_days=self.half_life_days)
+        return debiased(weights, self.debias) if self.debias else weights
+
+    def _check(self) -> None:
+        """Refuses settings that do not go together."""
+        native = self.engine == "native"
+        problems = {
+            "engine is mllib or native": self.engine not in ("mllib", "native"),
+            "solver is cg or cholesky": self.solver not in ("cg", "cholesky"),
+            "nonnegative factors need engine=mllib": native and self.nonnegative,
+            "device=cuda needs engine=native and solver=cg": self.device == "cuda"
+            and (not native or self.solver != "cg"),
+            "frequency_power other than 1 needs engine=native": not native and self.frequency_power != 1,
+        }
+        found = [rule for rule, broken in problems.items() if broken]
+        if found:
+            raise ValueError(f"als: {'; '.join(found)}")
 
     def _factors(self, ratings: DataFrame) -> tuple[DataFrame, DataFrame]:
         """Factors of customers and of products, each as code, vector."""
         if self.engine == "mllib":
             return self._mllib_factors(ratings)
-        if self.engine != "native" or self.solver not in ("cg", "cholesky") or self.nonnegative:
-            raise ValueError(
-                f"no ALS with engine={self.engine}, solver={self.solver}, nonnegative={self.nonnegative}: "
-                "engine is mllib or native; native has the solvers cg and cholesky, and no nonnegative factors"
-            )
-        objective = Objective(self.rank, self.iterations, self.alpha, self.regularisation, self.solver, self.seed)
-        return native_factors(ratings, objective)
+        schedule = Schedule(self.iterations, self.solver, self.device, self.seed, self.checkpoint_every)
+        return native_factors(ratings, self.objective, schedule)
 
     def _mllib_factors(self, ratings: DataFrame) -> tuple[DataFrame, DataFrame]:
         """Factors by Spark's own solver."""
@@ -107,10 +160,11 @@ class Als:
             maxIter=self.iterations,
             regParam=self.regularisation,
             alpha=self.alpha,
-            implicitPrefs=True,
+            implicitPrefs=self.implicit,
             nonnegative=self.nonnegative,
             numUserBlocks=n_blocks,
             numItemBlocks=n_blocks,
+            checkpointInterval=self.checkpoint_every or -1,
             seed=self.seed,
         )
         model = solver.fit(ratings)
@@ -130,9 +184,10 @@ class Als:
             raise NotFitted(self)
         columns = ["user_id", "vector", "product_ids"]
         known = users.join(self.user_factors_, "user_id").select(*columns)
-        new = users.join(self.user_factors_, "user_id", "left_anti")
-        folded = fold_in(new, self.item_factors_, self.alpha, self.regularisation)
-        queries = known.unionByName(folded).withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
+        if self.implicit:
+            new = users.select("user_id", "product_ids").join(self.user_factors_, "user_id", "left_anti")
+            known = known.unionByName(fold_in(new, self.item_factors_, self.objective))
+        queries = known.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
         if not self.mask_seen:
             queries = queries.drop("mask")
         return top_k(queries, self.item_factors_, k).withColumnRenamed("id", "user_id")

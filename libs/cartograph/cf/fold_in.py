@@ -10,51 +10,63 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from threadpoolctl import threadpool_limits
 
+from cartograph.cf.objective import Objective
 from cartograph.cf.solvers import solve_exactly
 
 
-def fold_in(users: DataFrame, item_factors: DataFrame, alpha: float, regularisation: float) -> DataFrame:
+def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> DataFrame:
     """One row per customer with a known product: user_id, vector, product_ids.
 
     The vector is what one more half-iteration of ALS would give the customer, product factors being fixed. Each
-    occurrence of a product in the history weighs 1.
+    occurrence of a product in the history weighs 1, unless `users` says otherwise.
 
     Args:
-        users: user_id, product_ids.
+        users: user_id, product_ids and, if wanted, weights (array<float>, aligned).
         item_factors: product_id, vector. Held whole by each task.
+        objective: the one that `item_factors` were found with.
     """
     items = item_factors.select("product_id", "vector").toArrow().combine_chunks()
     product_ids = items.column("product_id").combine_chunks()
-    factors = np.array(items.column("vector").combine_chunks().flatten(), dtype=np.float32).reshape(len(items), -1)
-    shipped = users.sparkSession.sparkContext.broadcast((product_ids, factors, factors.T @ factors))
-    solve = partial(_solve_batches, shipped=shipped, alpha=alpha, regularisation=regularisation)
+    factors = np.array(items.column("vector").combine_chunks().flatten(), dtype=np.float32)
+    factors = factors.reshape(len(items), objective.rank)
+    gram = objective.gram(factors).astype(np.float32)
+    shipped = users.sparkSession.sparkContext.broadcast((product_ids, factors, gram))
+    solve = partial(_solve_batches, shipped=shipped, objective=objective)
     schema = "user_id string, vector array<float>, product_ids array<string>"
-    return users.select("user_id", "product_ids").mapInArrow(solve, schema)
+    given = [name for name in ("user_id", "product_ids", "weights") if name in users.columns]
+    return users.select(*given).mapInArrow(solve, schema)
 
 
-def _solve_batches(
-    batches: Iterable[pa.RecordBatch], shipped: Any, alpha: float, regularisation: float
-) -> Iterator[pa.RecordBatch]:
+def _solve_batches(batches: Iterable[pa.RecordBatch], shipped: Any, objective: Objective) -> Iterator[pa.RecordBatch]:
     """Folded-in customers of each batch of histories."""
     product_ids, factors, gram = shipped.value
-    for batch in batches:
-        starts, columns, weights = _counts(batch.column("product_ids"), product_ids)
-        vectors = np.empty((batch.num_rows, factors.shape[1]), dtype=np.float32)
-        solve_exactly(starts, columns, weights, factors, gram, alpha, regularisation, vectors)
-        offsets = np.arange(0, vectors.size + 1, vectors.shape[1], dtype=np.int32)
-        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel()))
-        folded = pa.RecordBatch.from_arrays(
-            [batch.column("user_id"), lists, batch.column("product_ids")], names=["user_id", "vector", "product_ids"]
-        )
-        yield folded.filter(pa.array(np.diff(starts) > 0))
+    with threadpool_limits(1, user_api="blas"):
+        for batch in batches:
+            starts, columns, weights = weighted(batch, product_ids)
+            confidences, targets = objective.confidences(weights), objective.targets(weights)
+            vectors = np.empty((batch.num_rows, objective.rank), dtype=np.float32)
+            ridges = objective.ridges(starts, weights)
+            solve_exactly(starts, columns, confidences, targets, ridges, factors, gram, vectors)
+            offsets = np.arange(0, vectors.size + 1, objective.rank, dtype=np.int32)
+            lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel()))
+            columns_out = [batch.column("user_id"), lists, batch.column("product_ids")]
+            folded = pa.RecordBatch.from_arrays(columns_out, names=["user_id", "vector", "product_ids"])
+            yield folded.filter(pa.array(np.diff(starts) > 0))
 
 
-def _counts(histories: pa.ListArray, product_ids: pa.Array) -> tuple[Any, Any, Any]:
-    """Known products of each history and how often they occur: row starts, columns, weights."""
+def weighted(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Any, Any, Any]:
+    """Known products of each history and what they weigh together: row starts, columns, weights."""
+    histories = batch.column("product_ids")
     lengths = pc.fill_null(pc.list_value_length(histories), 0).to_numpy(zero_copy_only=False)
     rows = np.repeat(np.arange(len(histories)), lengths)
     found = pc.fill_null(pc.index_in(histories.flatten(), value_set=product_ids), -1).to_numpy(zero_copy_only=False)
-    cells, counts = np.unique(rows[found >= 0] * len(product_ids) + found[found >= 0], return_counts=True)
+    weights = np.ones(len(rows))
+    if "weights" in batch.schema.names:
+        weights = batch.column("weights").flatten().to_numpy(zero_copy_only=False)
+    known = found >= 0
+    cells, places = np.unique(rows[known] * len(product_ids) + found[known], return_inverse=True)
+    sums = np.bincount(places, weights=weights[known], minlength=len(cells)).astype(np.float32)
     starts = np.searchsorted(cells, np.arange(len(histories) + 1) * len(product_ids))
-    return starts.astype(np.int64), (cells % len(product_ids)).astype(np.int32), counts.astype(np.float32)
+    return starts.astype(np.int64), (cells % max(len(product_ids), 1)).astype(np.int32), sums

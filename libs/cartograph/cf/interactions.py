@@ -5,30 +5,88 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-EVENT_WEIGHTS: Mapping[str, float] = MappingProxyType({"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0})
+EVENT_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0}
+)
+_SECONDS_PER_DAY = 86_400.0
 
 
 def interactions(
-    events: DataFrame, event_weights: Mapping[str, float] = EVENT_WEIGHTS, newest: int | None = None
+    events: DataFrame,
+    event_weights: Mapping[str, float] = EVENT_WEIGHTS,
+    newest: int | None = None,
+    half_life_days: float | None = None,
 ) -> DataFrame:
-    """One row per customer and product: user_id, product_id, weight (double), last_at.
+    """One row per customer and product: user_id, product_id, weight (double, not 0), last_at.
 
-    The weight is the sum of the events' weights; event types without a weight, and guests, are left out.
+    The weight is the sum of the events' weights, negative where returns outweigh the rest; event types without a
+    weight, and guests, are left out, and so are pairs whose weights cancel out.
 
     Args:
         events: rows of silver.events.
+        event_weights: what an event of each type weighs.
         newest: keep this many products per customer, those touched last. Work on pairs grows with the square of a
             history, so without a cap one robot or wholesaler costs more than all other customers together.
+        half_life_days: an event weighs half as much for each such period between it and the newest event.
     """
-    counts = {name: F.count_if(F.col("event_type") == name) for name in sorted(event_weights)}
-    # Whole counts times weights, not a sum of weights: the same to the last bit in whatever order rows arrive.
-    weight = sum((F.lit(float(event_weights[name])) * count for name, count in counts.items()), F.lit(0.0))
     known = events.where(F.col("user_id").isNotNull() & F.col("event_type").isin(*event_weights))
-    found = known.groupBy("user_id", "product_id").agg(weight.alias("weight"), F.max("event_at").alias("last_at"))
+    if half_life_days is not None:
+        last = known.agg(F.max("event_at").alias("newest_at"))
+        age = (F.unix_seconds("newest_at") - F.unix_seconds("event_at")) / F.lit(_SECONDS_PER_DAY)
+        decay = F.pow(F.lit(0.5), age / F.lit(float(half_life_days)))
+        known = known.crossJoin(F.broadcast(last)).withColumn("decay", decay).drop("newest_at")
+    weight = _weight(event_weights, decayed=half_life_days is not None)
+    found = (
+        known.groupBy("user_id", "product_id")
+        .agg(weight.alias("weight"), F.max("event_at").alias("last_at"))
+        .where("weight <> 0")
+    )
     if newest is None:
         return found
     newest_first = Window.partitionBy("user_id").orderBy(F.desc("last_at"), F.asc("product_id"))
     return found.withColumn("age", F.row_number().over(newest_first)).where(F.col("age") <= newest).drop("age")
+
+
+def _weight(event_weights: Mapping[str, float], decayed: bool) -> Column:
+    """Sum of the events' weights, the same to the last bit in whatever order rows arrive."""
+    total = F.lit(0.0)
+    for name in sorted(event_weights):
+        is_one = F.col("event_type") == name
+        if decayed:  # sums of decays differ in their last bits, so they are rounded
+            count = F.round(F.coalesce(F.sum(F.when(is_one, F.col("decay"))), F.lit(0.0)), 9)
+        else:
+            count = F.count_if(is_one)
+        total = total + F.lit(float(event_weights[name])) * count
+    return F.round(total, 9)
+
+
+def debiased(weights: DataFrame, power: float) -> DataFrame:
+    """The same pairs, those of popular products weighing less: weight / (n / mean n) ** power.
+
+    n is the number of a product's customers. With a propensity of being seen that grows as n ** power, this is inverse
+    propensity scoring (Saito et al. 2020), which keeps the overall weight about where it was.
+
+    Args:
+        weights: user_id, product_id, weight and any further columns.
+        power: 0: nothing changes; 0.5 is usual.
+    """
+    counts = weights.groupBy("product_id").agg(F.count("*").alias("n_customers"))
+    mean = counts.agg(F.avg("n_customers").alias("mean_customers"))
+    shares = counts.crossJoin(F.broadcast(mean)).select(
+        "product_id", F.pow(F.col("n_customers") / F.col("mean_customers"), F.lit(-float(power))).alias("factor")
+    )
+    return weights.join(shares, "product_id").withColumn("weight", F.col("weight") * F.col("factor")).drop("factor")
+
+
+def ratings(events: DataFrame) -> DataFrame:
+    """One row per customer and product rated: user_id, product_id, weight (double, the last rating), last_at.
+
+    Args:
+        events: rows of silver.events.
+    """
+    rated = events.where("event_type = 'rating' AND rating IS NOT NULL AND user_id IS NOT NULL")
+    last = F.max_by(F.col("rating").cast("double"), F.struct("event_at", "event_id"))
+    return rated.groupBy("user_id", "product_id").agg(last.alias("weight"), F.max("event_at").alias("last_at"))

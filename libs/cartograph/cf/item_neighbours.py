@@ -35,7 +35,7 @@ class ItemNeighbours:
         shrinkage: customers in common that a pair needs for half of its cosine; 0: the plain cosine.
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` starts from, the last ones.
-        event_weights: event types that count, by their names; the weights play no part.
+        event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
         mask_seen: never recommend what is in the customer's history.
     """
 
@@ -61,7 +61,7 @@ class ItemNeighbours:
 
     def fit(self, data: Silver) -> Self:
         """Learns `associations_`: product_id, associated_product_id, score, rank."""
-        touched = interactions(data.events, self.event_weights, self.newest).select("user_id", "product_id")
+        touched = interactions(data.events, self.event_weights, self.newest).where("weight > 0")
         codes = numbered(touched, "product_id")
         coded = touched.join(codes, "product_id")
         counts = coded.groupBy("code").agg(F.count("*").cast("int").alias("n_users")).join(codes, "code")

@@ -1,23 +1,34 @@
-"""Popularity: the same list for everybody, less what each has seen. The bar that other models must clear."""
+"""Popularity: the same list for everybody, or for everybody of a segment, less what each has seen.
+
+The bar that other models must clear.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.core.model import NotFitted, Silver
 
+_EVERYBODY = ""  # the segment of those who belong to none
+
 
 class Popularity:
     """Products ranked by their weighted number of events, guests' included.
 
+    With `by`, customers of each segment (region, for instance) get a list of their own. A segment's share of a product
+    is drawn towards the whole shop's where the segment has few events: (w + shrinkage p) / (W + shrinkage), with w
+    the segment's weight of the product, W of all products, and p the product's share in the whole shop.
+
     Args:
         half_life_days: an event counts half as much for each such period between it and the newest event;
             None: all events count the same.
+        by: columns of silver.users that make up a segment; customers of no segment get the whole shop's list.
+        shrinkage: weight of events that a segment needs to count as much as the whole shop.
         event_weights: what an event of each type counts; types not named count nothing.
         mask_seen: never recommend what is in the customer's history.
     """
@@ -28,29 +39,62 @@ class Popularity:
         self,
         *,
         half_life_days: float | None = None,
+        by: Sequence[str] = (),
+        shrinkage: float = 1000.0,
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
         mask_seen: bool = True,
     ) -> None:
         self.half_life_days = half_life_days
+        self.by = by
+        self.shrinkage = shrinkage
         self.event_weights = event_weights
         self.mask_seen = mask_seen
         self.popularity_: DataFrame | None = None
+        self.segment_popularity_: DataFrame | None = None
+        self.members_: DataFrame | None = None
 
     def fit(self, data: Silver) -> Self:
-        """Learns `popularity_`: product_id, score, rank of every product with an event."""
-        day = F.unix_date(F.to_date("event_at"))
-        daily = data.events.groupBy("product_id", "event_type", day.alias("day")).count()
-        weight = F.create_map(*[F.lit(x) for pair in sorted(self.event_weights.items()) for x in pair])
-        weighted = daily.withColumn("value", F.col("count") * F.coalesce(weight[F.col("event_type")], F.lit(0.0)))
-        if self.half_life_days is not None:
-            newest = daily.agg(F.max("day").alias("newest"))
-            decay = F.pow(F.lit(0.5), (F.col("newest") - F.col("day")) / F.lit(float(self.half_life_days)))
-            weighted = weighted.crossJoin(F.broadcast(newest)).withColumn("value", F.col("value") * decay)
-        # Rounded, as sums of doubles differ in their last bits with the order of arrival, and ranks must not.
-        scores = weighted.groupBy("product_id").agg(F.round(F.sum("value"), 9).alias("score")).where("score > 0")
+        """Learns `popularity_`: product_id, score, rank of every product with an event.
+
+        With `by` also `members_` (user_id, segment) and `segment_popularity_` (segment, product_id, score, rank).
+
+        Raises:
+            ValueError: `by` names columns that silver.users lacks, or there is no such table.
+        """
+        if self.by:
+            self.members_ = members(data.users, self.by).localCheckpoint()
+        scores = _scores(self._weighted(data.events))
         best_first = Window.orderBy(F.desc("score"), F.asc("product_id"))  # one row per product: one task can sort it
         self.popularity_ = scores.withColumn("rank", F.row_number().over(best_first)).localCheckpoint()
+        if self.members_ is not None:
+            of_members = data.events.join(self.members_, "user_id")
+            segments = _scores(self._weighted(of_members, "segment"), "segment")
+            self.segment_popularity_ = self._shrunk(segments, self.popularity_).localCheckpoint()
         return self
+
+    def _weighted(self, events: DataFrame, *groups: str) -> DataFrame:
+        """What the events of a product, type and day (and of each of `groups`) count together: value."""
+        day = F.unix_date(F.to_date("event_at"))
+        daily = events.groupBy(*groups, "product_id", "event_type", day.alias("day")).count()
+        weight = F.create_map(*[F.lit(x) for pair in sorted(self.event_weights.items()) for x in pair])
+        weighted = daily.withColumn("value", F.col("count") * F.coalesce(weight[F.col("event_type")], F.lit(0.0)))
+        if self.half_life_days is None:
+            return weighted
+        newest = daily.agg(F.max("day").alias("newest"))
+        decay = F.pow(F.lit(0.5), (F.col("newest") - F.col("day")) / F.lit(float(self.half_life_days)))
+        return weighted.crossJoin(F.broadcast(newest)).withColumn("value", F.col("value") * decay)
+
+    def _shrunk(self, segments: DataFrame, everybody: DataFrame) -> DataFrame:
+        """Shares of all products in every segment, ranked: segment, product_id, score, rank."""
+        shop = everybody.crossJoin(F.broadcast(everybody.agg(F.sum("score").alias("total"))))
+        shop = shop.select("product_id", (F.col("score") / F.col("total")).alias("share"))
+        totals = segments.groupBy("segment").agg(F.sum("score").alias("total"))
+        pairs = shop.crossJoin(F.broadcast(totals)).join(segments, ["segment", "product_id"], "left")
+        pull = F.lit(float(self.shrinkage))
+        share = (F.coalesce("score", F.lit(0.0)) + pull * F.col("share")) / (F.col("total") + pull)
+        best_first = Window.partitionBy("segment").orderBy(F.desc("score"), F.asc("product_id"))
+        scored = pairs.select("segment", "product_id", F.round(share, 12).alias("score"))
+        return scored.withColumn("rank", F.row_number().over(best_first))
 
     def associate(self, k: int) -> DataFrame:
         """The `k` most popular other products for each product: product_id, associated_product_id, score, rank."""
@@ -69,14 +113,58 @@ class Popularity:
         """The `k` most popular products new to each customer: user_id, product_id, score, rank."""
         if self.popularity_ is None:
             raise NotFitted(self)
-        seen = F.col("product_ids") if self.mask_seen else F.array().cast("array<string>")
-        # Only so many places can be taken up by products already seen.
-        longest = users.agg(F.coalesce(F.max(F.size(seen)), F.lit(0)).alias("longest"))
-        head = self.popularity_.join(F.broadcast(longest), F.col("rank") <= F.col("longest") + k).drop("longest")
-        places = F.sort_array(F.collect_list(F.struct("rank", "product_id")))
-        everybody = head.agg(places.getField("product_id").alias("popular"))
-        lists = users.crossJoin(F.broadcast(everybody)).select(
-            "user_id", F.posexplode(F.slice(F.array_except("popular", seen), 1, k)).alias("place", "product_id")
-        )
-        scored = lists.join(F.broadcast(head.select("product_id", "score")), "product_id")
-        return scored.select("user_id", "product_id", "score", (F.col("place") + 1).alias("rank"))
+        everybody = self.popularity_.select(F.lit(_EVERYBODY).alias("segment"), "product_id", "score", "rank")
+        if self.members_ is None or self.segment_popularity_ is None:
+            return _lists(users.withColumn("segment", F.lit(_EVERYBODY)), everybody, self._seen(), k)
+        listed = F.broadcast(self.segment_popularity_.select("segment").distinct())
+        belonging = self.members_.join(listed, "segment")  # a segment without events has no list
+        placed = users.join(belonging, "user_id", "left").fillna(_EVERYBODY, ["segment"])
+        return _lists(placed, everybody.unionByName(self.segment_popularity_), self._seen(), k)
+
+    def _seen(self) -> Column:
+        return F.col("product_ids") if self.mask_seen else F.array().cast("array<string>")
+
+
+def members(users: DataFrame | None, by: Sequence[str]) -> DataFrame:
+    """One row per customer whose segment is known: user_id, segment.
+
+    Raises:
+        ValueError: see `Popularity.fit`.
+    """
+    if users is None:
+        raise ValueError(f"popularity by {', '.join(by)} needs silver.users, and no source tells about customers")
+    missing = [column for column in by if column not in users.columns]
+    if missing:
+        raise ValueError(f"silver.users has no column {', '.join(missing)}; it has {', '.join(users.columns)}")
+    values = [F.coalesce(F.col(column).cast("string"), F.lit("")) for column in by]
+    is_known = F.coalesce(*[F.col(column).cast("string") for column in by]).isNotNull()
+    return users.where(is_known).select("user_id", F.concat_ws("|", *values).alias("segment"))
+
+
+def _scores(weighted: DataFrame, *groups: str) -> DataFrame:
+    """One row per product (of each group) that counts more than nothing: groups, product_id, score.
+
+    Rounded, as sums of doubles differ in their last bits with the order of arrival, and ranks must not.
+    """
+    return weighted.groupBy(*groups, "product_id").agg(F.round(F.sum("value"), 9).alias("score")).where("score > 0")
+
+
+def _lists(users: DataFrame, popular: DataFrame, seen: Column, k: int) -> DataFrame:
+    """The `k` most popular products of each customer's segment that are new to them.
+
+    Args:
+        users: user_id, product_ids, segment.
+        popular: segment, product_id, score, rank; every segment of `users` is there.
+        seen: products not to show.
+        k: length of a list.
+    """
+    # Only so many places can be taken up by products already seen.
+    longest = users.agg(F.coalesce(F.max(F.size(seen)), F.lit(0)).alias("longest"))
+    head = popular.join(F.broadcast(longest), F.col("rank") <= F.col("longest") + k).drop("longest")
+    places = F.sort_array(F.collect_list(F.struct("rank", "product_id")))
+    lists = head.groupBy("segment").agg(places.getField("product_id").alias("popular"))
+    shown = users.join(F.broadcast(lists), "segment").select(
+        "user_id", "segment", F.posexplode(F.slice(F.array_except("popular", seen), 1, k)).alias("place", "product_id")
+    )
+    scored = shown.join(F.broadcast(head.select("segment", "product_id", "score")), ["segment", "product_id"])
+    return scored.select("user_id", "product_id", "score", (F.col("place") + 1).alias("rank"))

@@ -1,18 +1,19 @@
-"""Compiled kernels of implicit alternating least squares: one side's factors given the other's.
+"""Compiled kernels of alternating least squares: one side's factors given the other's.
 
-For a customer with the products i of weight w_i, and product factors Y, both solve (Hu, Koren, Volinsky 2008)
+For a row r with the columns i, and the other side's factors y_i, both kernels solve
 
-    (YᵀY + Σ α w_i y_i y_iᵀ + λ n I) x = Σ (1 + α w_i) y_i
+    (G + Σ c_i y_i y_iᵀ + λ_r I) x = Σ t_i y_i
 
-where n is the number of products: regularisation grows with what is known (Zhou et al. 2008, as in MLlib).
-Rows are given compressed: row r has the columns `columns[starts[r]:starts[r + 1]]` with the weights of the same place.
-A row without columns gets zeros.
+with the gram matrix G, confidences c, targets t and ridges λ of `cf.objective`. Rows are given compressed: row r has
+`columns[starts[r]:starts[r + 1]]`, and its confidences and targets stand in the same places. A row without columns gets
+zeros. Matrix products go through the BLAS that SciPy brings; the number of its threads is the caller's to limit.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg  # noqa: F401 - loads the BLAS now, or a limit on its threads would come too early to find it
 from numba import njit
 
 Floats = npt.NDArray[np.float32]
@@ -20,59 +21,148 @@ Codes = npt.NDArray[np.int32]
 Starts = npt.NDArray[np.int64]
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}  # lets sums vectorise; infinities and NaN keep their meaning
+_ROWS = 32  # solved together, so that G meets them in one matrix product and their y stay in the cache
+_GATHERED = 1024  # y copied side by side at a time, for a matrix product
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def improve(
+    starts: Starts,
+    columns: Codes,
+    confidences: Floats,
+    targets: Floats,
+    ridges: Floats,
+    fixed: Floats,
+    gram: Floats,
+    solved: Floats,
+    n_steps: int,
+) -> None:
+    """Moves every row of `solved` towards its solution by `n_steps` of conjugate gradient (Takács et al. 2011).
+
+    Starts from what `solved` holds. Costs 4 (n_steps + 1) (nnz k + rows k² / 2) floating-point operations.
+    """
+    n_rows, k = solved.shape
+    residuals, directions = np.empty((_ROWS, k), np.float32), np.empty((_ROWS, k), np.float32)
+    images, sizes = np.empty((_ROWS, k), np.float32), np.empty(_ROWS, np.float32)
+    for first in range(0, n_rows, _ROWS):
+        n = min(_ROWS, n_rows - first)
+        np.dot(solved[first : first + n], gram, images[:n])
+        for at in range(n):
+            row = first + at
+            begin, end = starts[row], starts[row + 1]
+            _add_observed(columns, confidences, ridges[row], begin, end, fixed, solved[row], images[at])
+            _add_targets(columns, targets, begin, end, fixed, images[at], residuals[at])
+            directions[at] = residuals[at]
+            sizes[at] = _dot(residuals[at], residuals[at])
+            if begin == end:
+                solved[row] = 0
+                directions[at] = 0
+                sizes[at] = 0
+        for _ in range(n_steps):
+            np.dot(directions[:n], gram, images[:n])
+            for at in range(n):
+                if sizes[at] < 1e-20:
+                    continue
+                row = first + at
+                _add_observed(
+                    columns, confidences, ridges[row], starts[row], starts[row + 1], fixed, directions[at], images[at]
+                )
+                sizes[at] = _step(solved[row], residuals[at], directions[at], images[at], sizes[at])
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _add_observed(
+    columns: Codes, confidences: Floats, ridge: float, begin: int, end: int, fixed: Floats, x: Floats, image: Floats
+) -> None:
+    """Adds (Σ c_i y_i y_iᵀ + λ I) x to `image`, without ever making the matrix."""
+    k = len(x)
+    for i in range(k):
+        image[i] += np.float32(ridge) * x[i]
+    for place in range(begin, end):
+        y = fixed[columns[place]]
+        product = np.float32(0)
+        for i in range(k):
+            product += y[i] * x[i]
+        product *= confidences[place]
+        for i in range(k):
+            image[i] += product * y[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _add_targets(
+    columns: Codes, targets: Floats, begin: int, end: int, fixed: Floats, image: Floats, residual: Floats
+) -> None:
+    """Writes Σ t_i y_i - image into `residual`."""
+    k = len(image)
+    for i in range(k):
+        residual[i] = -image[i]
+    for place in range(begin, end):
+        y = fixed[columns[place]]
+        target = targets[place]
+        for i in range(k):
+            residual[i] += target * y[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _step(x: Floats, residual: Floats, direction: Floats, image: Floats, size: float) -> np.float32:
+    """One step of conjugate gradient; returns the new size of the residual."""
+    length = np.float32(size) / _dot(direction, image)
+    for i in range(len(x)):
+        x[i] += length * direction[i]
+        residual[i] -= length * image[i]
+    after = _dot(residual, residual)
+    turn = after / np.float32(size)
+    for i in range(len(x)):
+        direction[i] = residual[i] + turn * direction[i]
+    return after
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, inline="always")
+def _dot(a: Floats, b: Floats) -> np.float32:
+    total = np.float32(0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def solve_exactly(
     starts: Starts,
     columns: Codes,
-    weights: Floats,
+    confidences: Floats,
+    targets: Floats,
+    ridges: Floats,
     fixed: Floats,
     gram: Floats,
-    alpha: float,
-    regularisation: float,
     solved: Floats,
 ) -> None:
-    """Writes the exact solution of every row into `solved`, by Cholesky factorisation.
+    """Writes the exact solution of every row into `solved`, by Cholesky factorisation; what it held plays no part.
 
-    `gram` is YᵀY of all of the fixed side. Costs nnz k² + rows k³ / 3 floating-point operations.
+    Costs 2 nnz k² + rows k³ / 3 floating-point operations.
     """
     k = fixed.shape[1]
-    matrix = np.empty((k, k), dtype=np.float32)
+    matrix, part = np.empty((k, k), np.float32), np.empty((k, k), np.float32)
+    plain, scaled = np.empty((_GATHERED, k), np.float32), np.empty((_GATHERED, k), np.float32)
     for row in range(len(starts) - 1):
-        first, last = starts[row], starts[row + 1]
         x = solved[row]
         x[:] = 0
-        if first == last:
+        if starts[row] == starts[row + 1]:
             continue
         matrix[:] = gram
-        for at in range(first, last):
-            y = fixed[columns[at]]
-            confidence = np.float32(alpha * weights[at])
-            for i in range(k):
-                scaled = confidence * y[i]
-                for j in range(i + 1):
-                    matrix[i, j] += scaled * y[j]
-                x[i] += y[i] + scaled
+        for begin in range(starts[row], starts[row + 1], _GATHERED):
+            n = min(_GATHERED, starts[row + 1] - begin)
+            for at in range(n):
+                y = fixed[columns[begin + at]]
+                confidence, target = confidences[begin + at], targets[begin + at]
+                for i in range(k):
+                    plain[at, i] = y[i]
+                    scaled[at, i] = confidence * y[i]
+                    x[i] += target * y[i]
+            np.dot(plain[:n].T, scaled[:n], part)
+            matrix += part
         for i in range(k):
-            matrix[i, i] += np.float32(regularisation * (last - first))
-        _factorise(matrix)
-        _substitute(matrix, x)
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _factorise(matrix: Floats) -> None:
-    """Lower Cholesky factor of the lower triangle, in place."""
-    k = len(matrix)
-    for i in range(k):
-        for j in range(i + 1):
-            total = np.float32(0)
-            for at in range(j):
-                total += matrix[i, at] * matrix[j, at]
-            if i == j:
-                matrix[i, i] = np.sqrt(max(matrix[i, i] - total, np.float32(1e-12)))
-            else:
-                matrix[i, j] = (matrix[i, j] - total) / matrix[j, j]
+            matrix[i, i] += ridges[row]
+        _substitute(np.linalg.cholesky(matrix), x)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -88,84 +178,3 @@ def _substitute(lower: Floats, x: Floats) -> None:
         x[i] /= lower[i, i]
         for j in range(i):
             x[j] -= lower[i, j] * x[i]
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def improve(
-    starts: Starts,
-    columns: Codes,
-    weights: Floats,
-    fixed: Floats,
-    gram: Floats,
-    alpha: float,
-    regularisation: float,
-    solved: Floats,
-    n_steps: int,
-) -> None:
-    """Moves every row of `solved` towards its solution by `n_steps` of conjugate gradient (Takács et al. 2011).
-
-    Starts from what `solved` holds. Costs 4 (n_steps + 1) nnz k + 2 (n_steps + 1) rows k² operations.
-    """
-    k = fixed.shape[1]
-    residual, direction, image = np.empty(k, np.float32), np.empty(k, np.float32), np.empty(k, np.float32)
-    for row in range(len(starts) - 1):
-        some = slice(starts[row], starts[row + 1])
-        x = solved[row]
-        if starts[row] == starts[row + 1]:
-            x[:] = 0
-            continue
-        ridge = regularisation * (starts[row + 1] - starts[row])
-        _residual(columns[some], weights[some], fixed, gram, alpha, ridge, x, residual)
-        direction[:] = residual
-        size = _dot(residual, residual)
-        for _ in range(n_steps):
-            if size < 1e-20:
-                break
-            _image(columns[some], weights[some], fixed, gram, alpha, ridge, direction, image)
-            step = size / _dot(direction, image)
-            for i in range(k):
-                x[i] += step * direction[i]
-                residual[i] -= step * image[i]
-            before, size = size, _dot(residual, residual)
-            for i in range(k):
-                direction[i] = residual[i] + (size / before) * direction[i]
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST, inline="always")
-def _dot(a: Floats, b: Floats) -> np.float32:
-    total = np.float32(0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _residual(
-    columns: Codes, weights: Floats, fixed: Floats, gram: Floats, alpha: float, ridge: float, x: Floats, out: Floats
-) -> None:
-    """b - A x of one row."""
-    _image(columns, weights, fixed, gram, alpha, ridge, x, out)
-    for i in range(len(out)):
-        out[i] = -out[i]
-    for at in range(len(columns)):
-        y = fixed[columns[at]]
-        target = np.float32(1) + np.float32(alpha) * weights[at]
-        for i in range(len(out)):
-            out[i] += target * y[i]
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _image(
-    columns: Codes, weights: Floats, fixed: Floats, gram: Floats, alpha: float, ridge: float, x: Floats, out: Floats
-) -> None:
-    """A x of one row, without ever making A."""
-    for i in range(len(out)):
-        out[i] = np.float32(ridge) * x[i]
-    for j in range(len(out)):
-        for i in range(len(out)):
-            out[i] += x[j] * gram[j, i]
-    for at in range(len(columns)):
-        y = fixed[columns[at]]
-        scale = np.float32(alpha) * weights[at] * _dot(y, x)
-        for i in range(len(out)):
-            out[i] += scale * y[i]

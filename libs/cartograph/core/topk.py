@@ -23,6 +23,7 @@ from pyspark.sql import types as T
 from scipy.linalg.blas import sgemm
 from threadpoolctl import threadpool_limits
 
+from cartograph.core.filters import ITEM_COLUMNS, QUERY_COLUMNS, Attributes, Wishes
 from cartograph.core.heaps import Positions, Scores, empty_heaps, order_best_first, replace_worst
 
 Floats = npt.NDArray[np.float32]
@@ -42,19 +43,23 @@ def top_k(
 
     Args:
         queries: id (any type), vector (array<float>) and, if there are products not to show to this query,
-            mask (array of product_id).
-        items: product_id (any type that sorts), vector (array<float>) of the same length.
+            mask (array of product_id); if only some products will do, categories (array of string), price_low and
+            price_high (double), where null sets no bound.
+        items: product_id (any type that sorts), vector (array<float>) of the same length; category (string) and price
+            (double) if queries ask for them.
         exclude: product_id of products to show to nobody (out of stock, for instance).
         block_rows: items a task holds at a time, 4 * block_rows * length bytes; product_ids are held for all.
 
     Raises:
-        ValueError: `k` is not positive; vectors are null or of different lengths (raised by the action).
+        ValueError: `k` is not positive; vectors are null or of different lengths (raised by the action); queries ask
+            for categories or prices that items do not have.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     if exclude is not None:
         items = items.join(exclude.select("product_id"), "product_id", "left_anti")
-    blocks, product_ids = _shipped(items.select("product_id", "vector"), block_rows)
+    given = [name for name in ("product_id", "vector", *ITEM_COLUMNS) if name in items.columns]
+    blocks, catalogue = _shipped(items.select(*given), block_rows)
     n_threads = int(queries.sparkSession.conf.get("spark.task.cpus", "1") or 1)
     schema = T.StructType(
         [
@@ -64,21 +69,24 @@ def top_k(
             T.StructField("rank", T.IntegerType()),
         ]
     )
-    columns = [name for name in ("id", "vector", "mask") if name in queries.columns]
-    rank_batches = partial(_rank_batches, blocks=blocks, product_ids=product_ids, k=k, n_threads=n_threads)
+    columns = [name for name in ("id", "vector", "mask", *QUERY_COLUMNS) if name in queries.columns]
+    rank_batches = partial(_rank_batches, blocks=blocks, catalogue=catalogue, k=k, n_threads=n_threads)
     return queries.select(*columns).mapInArrow(rank_batches, schema)
 
 
 def _shipped(items: DataFrame, block_rows: int) -> tuple[list[Broadcast[Any]], Broadcast[Any]]:
-    """The items as broadcast float32 matrices of about `block_rows` rows, and all their ids, in order of product_id."""
+    """The items as broadcast float32 matrices of about `block_rows` rows; all their ids and attributes, in order."""
     context = items.sparkSession.sparkContext
     n_blocks = -(-items.count() // block_rows)
-    ids, blocks = [], []
+    rest, blocks = [], []
     for table in _in_order(items, n_blocks):
         table = table.take(pc.sort_indices(table, sort_keys=[("product_id", "ascending")])).combine_chunks()
-        ids.append(table.column("product_id").combine_chunks())
         blocks.append(context.broadcast(_matrix(table.column("vector").combine_chunks())))
-    return blocks, context.broadcast(pa.concat_arrays(ids) if ids else None)
+        rest.append(table.drop_columns(["vector"]))
+    if not rest:
+        return [], context.broadcast(None)
+    ids = pa.concat_tables(rest).column("product_id").combine_chunks()
+    return blocks, context.broadcast((ids, Attributes.of(rest)))
 
 
 def _in_order(items: DataFrame, n_blocks: int) -> Iterator[pa.Table]:
@@ -97,7 +105,7 @@ def _in_order(items: DataFrame, n_blocks: int) -> Iterator[pa.Table]:
 def _rank_batches(
     batches: Iterable[pa.RecordBatch],
     blocks: list[Broadcast[Any]],
-    product_ids: Broadcast[Any],
+    catalogue: Broadcast[Any],
     k: int,
     n_threads: int,
 ) -> Iterator[pa.RecordBatch]:
@@ -105,19 +113,22 @@ def _rank_batches(
     with threadpool_limits(n_threads, user_api="blas"):
         for batch in batches:
             if blocks and batch.num_rows:
-                yield _rank_batch(batch, (block.value for block in blocks), product_ids.value, k)
+                product_ids, attributes = catalogue.value
+                yield _rank_batch(batch, (block.value for block in blocks), product_ids, attributes, k)
 
 
-def _rank_batch(batch: pa.RecordBatch, blocks: Iterable[Floats], product_ids: pa.Array, k: int) -> pa.RecordBatch:
+def _rank_batch(
+    batch: pa.RecordBatch, blocks: Iterable[Floats], product_ids: pa.Array, attributes: Attributes | None, k: int
+) -> pa.RecordBatch:
     """Ranked rows of one batch of queries over all item blocks."""
     queries = _matrix(batch.column("vector"))
-    masks = _masks(batch, product_ids)
+    masks, wishes = _masks(batch, product_ids), Wishes.of(batch, attributes)
     scores, positions = empty_heaps(len(queries), k)
     first = 0
     for block in blocks:
         if block.shape[1] != queries.shape[1]:
             raise ValueError(f"query vectors have length {queries.shape[1]}, item vectors {block.shape[1]}")
-        _update(queries, block, first, *masks, scores, positions)
+        _update(queries, block, first, *masks, wishes, scores, positions)
         first += len(block)
     order_best_first(scores, positions)
     return exploded(batch.column("id"), product_ids, scores, positions)
@@ -151,6 +162,7 @@ def _update(
     first: int,
     mask_starts: Positions,
     masked: Positions,
+    wishes: Wishes | None,
     scores: Scores,
     positions: Positions,
 ) -> None:
@@ -161,6 +173,8 @@ def _update(
         starts = mask_starts[row : row + QUERY_TILE + 1]
         for column in range(0, len(items), ITEM_TILE):
             tile = _products(queries[some], items[column : column + ITEM_TILE], buffer)
+            if wishes is not None:
+                wishes.hide(tile, row, first + column)
             push_tile(tile, first + column, starts, masked, scores[some], positions[some])
 
 

@@ -108,7 +108,8 @@ def run_group(blocks: DataFrame, work: Work, schema: str, timeout_seconds: float
     if n_members > n_slots:
         raise TooFewSlots(f"a group of {n_members} needs as many free cores at once, and this Spark has {n_slots}")
     member = partial(_member, work=work, secret=secrets.token_bytes(32), timeout_seconds=timeout_seconds)
-    return blocks.mapInArrow(member, schema, barrier=True).localCheckpoint()
+    # The shuffle ends the barrier: every stage that read these rows without one would need all its cores at once too.
+    return blocks.mapInArrow(member, schema, barrier=True).repartition(n_members).localCheckpoint()
 
 
 def slots(spark: SparkSession) -> int:

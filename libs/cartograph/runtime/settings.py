@@ -131,6 +131,8 @@ class PopularitySettings(Section):
     """cf.popularity.Popularity."""
 
     half_life_days: Annotated[float, Field(gt=0)] | None
+    by: tuple[str, ...]
+    shrinkage: Annotated[float, Field(ge=0)]
 
 
 class ItemNeighboursSettings(Section):
@@ -146,13 +148,31 @@ class AlsSettings(Section):
     """cf.als.Als."""
 
     engine: Literal["mllib", "native"]
+    implicit: bool
     rank: Positive
     iterations: Positive
     regularisation: Annotated[float, Field(ge=0)]
+    frequency_power: Annotated[float, Field(ge=0)]
     alpha: Annotated[float, Field(gt=0)]
     nonnegative: bool
     solver: Literal["cg", "cholesky"]
+    device: Literal["cpu", "cuda"]
+    checkpoint_every: Annotated[int, Field(ge=0)]
     seed: int
+    half_life_days: Annotated[float, Field(gt=0)] | None
+    debias: Annotated[float, Field(ge=0)]
+    prior_strength: Annotated[float, Field(ge=0)]
+
+
+class TuningSettings(Section):
+    """cf.tuning.search."""
+
+    model: Literal["popularity", "item_neighbours", "als"]
+    days: Positive
+    trials: Positive
+    k: Positive
+    seed: int
+    space: dict[str, tuple[int | float, int | float]]
 
 
 class CfSettings(Section):
@@ -163,10 +183,11 @@ class CfSettings(Section):
     active_days: Positive | None
     history: Positive
     mask_seen: bool
-    event_weights: dict[str, Annotated[float, Field(ge=0)]]
+    event_weights: dict[str, float]
     popularity: PopularitySettings
     item_neighbours: ItemNeighboursSettings
     als: AlsSettings
+    tuning: TuningSettings
 
 
 class RankSettings(Section):

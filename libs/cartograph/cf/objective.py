@@ -1,0 +1,74 @@
+"""What alternating least squares minimises, row by row, in the terms that the kernels of `cf.solvers` take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from cartograph.cf.solvers import Floats, Starts
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Implicit (Hu, Koren, Volinsky 2008), over all pairs of customer u and product i:
+
+        Σ_ui (1 + α w_ui) (p_ui - x_u · y_i)² + λ (Σ_u n_u^ν |x_u|² + Σ_i n_i^ν |y_i|²)
+
+    where w is the weight of the pair (0 for most), p is 1 if there is one, and n counts a row's pairs. A negative
+    weight says a confident no: p is 0, the confidence 1 + α |w|, and the pair is not counted. With ν = 1 this is
+    MLlib's objective; Rendle et al. 2021 give reasons for others.
+    Explicit (Zhou et al. 2008), over the known pairs only: Σ (w_ui - x_u · y_i)² and the same second part.
+    """
+
+    rank: int
+    alpha: float
+    regularisation: float
+    frequency_power: float = 1.0
+    implicit: bool = True
+
+    def confidences(self, weights: Floats) -> Floats:
+        """What a pair adds to the 1 (implicit) or 0 (explicit) that every pair counts."""
+        if not self.implicit:
+            return np.ones(len(weights), dtype=np.float32)
+        return np.abs(weights) * np.float32(self.alpha)
+
+    def targets(self, weights: Floats) -> Floats:
+        """Confidence times preference of a pair."""
+        if not self.implicit:
+            return weights
+        return np.where(weights > 0, 1 + np.float32(self.alpha) * weights, np.float32(0)).astype(np.float32)
+
+    def ridges(self, starts: Starts, weights: Floats) -> Floats:
+        """λ n^ν of each row; λ where nothing is counted, and the solution is zero in any case."""
+        counted = np.ones(len(weights), dtype=bool) if not self.implicit else weights > 0
+        totals = np.concatenate(([0], np.cumsum(counted)))
+        counts: npt.NDArray[np.int64] = np.maximum(np.diff(totals[starts]), 1)
+        return (self.regularisation * counts**self.frequency_power).astype(np.float32)
+
+    def gram(self, others: Floats) -> npt.NDArray[np.float64]:
+        """Σ y yᵀ over a part of the other side: what pairs without a weight add."""
+        if not self.implicit:
+            return np.zeros((self.rank, self.rank))
+        return others.T.astype(np.float64) @ others
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the objective is approached.
+
+    Args:
+        iterations: times that both sides are solved for.
+        solver: cg, three steps of conjugate gradient a time; cholesky, exact.
+        device: cpu, or cuda for the graphics processor of each worker.
+        seed: of the first factors.
+        checkpoint_every: iterations after which the state is saved, to go on from there if the job ends; 0: never.
+    """
+
+    iterations: int
+    solver: Literal["cg", "cholesky"] = "cg"
+    device: Literal["cpu", "cuda"] = "cpu"
+    seed: int = 7
+    checkpoint_every: int = 0

@@ -1,0 +1,128 @@
+"""Factors of products from what is known about them: a prior for those that few customers, or none, had to do with.
+
+A product's text, brand and category path become hashed features; a ridge regression learns which factors go with which
+features from the products that have been bought (Agarwal and Chen 2009, regression-based latent factors). A product
+with n customers then gets (n x + s p) / (n + s), where x is its learned factor, p what the regression says, and s the
+strength of the prior: a new product gets p alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+N_FEATURES = 512
+_RIDGE = 1.0  # customers' worth of evidence that a feature says nothing
+
+Matrix = npt.NDArray[np.float64]
+
+
+def features(products: DataFrame) -> DataFrame:
+    """One row per product: product_id, codes (array<int>, hashed words of title, brand and category path).
+
+    Args:
+        products: rows of silver.products; text that is missing says nothing.
+    """
+    words = F.filter(F.split(F.lower(F.coalesce("title", F.lit(""))), r"[^\p{L}\p{N}]+"), lambda word: word != "")
+    path = F.coalesce("category", F.array().cast("array<string>"))
+    levels = F.transform(
+        F.sequence(F.lit(0), F.size(path)), lambda n: F.concat(F.lit("c:"), F.concat_ws("/", F.slice(path, 1, n)))
+    )
+    brand = F.array(F.concat(F.lit("b:"), F.coalesce("brand", F.lit(""))))
+    tokens = F.array_distinct(F.concat(words, levels, brand))  # the empty path is everybody's: a constant
+
+    def code(token: Column) -> Column:
+        return F.pmod(F.xxhash64(token), F.lit(N_FEATURES)).cast("int")
+
+    return products.select("product_id", F.transform(tokens, code).alias("codes"))
+
+
+def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame, strength: float) -> DataFrame:
+    """One row per product of `products` or with a factor: product_id, vector.
+
+    Args:
+        item_factors: product_id, vector.
+        weights: user_id, product_id: who had to do with what.
+        products: rows of silver.products.
+        strength: s above, in customers.
+    """
+    known = weights.groupBy("product_id").agg(F.count("*").cast("double").alias("n"))
+    rows = features(products).join(item_factors, "product_id", "full").join(known, "product_id", "left")
+    rows = rows.select("product_id", "codes", "vector", F.coalesce("n", F.lit(0.0)).alias("n")).persist()
+    mapping = regression(rows.where("vector IS NOT NULL AND codes IS NOT NULL"))
+    blend = partial(_blended, mapping=mapping, strength=strength)
+    ids = rows.schema["product_id"].dataType.simpleString()
+    blended = rows.mapInArrow(blend, f"product_id {ids}, vector array<float>").localCheckpoint()
+    rows.unpersist()
+    return blended
+
+
+def regression(rows: DataFrame) -> Matrix:
+    """The factors that each feature adds: (features, rank); summed where the rows lie, solved on the driver.
+
+    Args:
+        rows: codes, vector, n.
+    """
+    parts = (
+        rows.select("codes", "vector", "n").mapInArrow(_moments, "side array<double>, cross array<double>").toArrow()
+    )
+    if not parts.num_rows:
+        raise ValueError("no product with a factor is in silver.products, so nothing can be learned from descriptions")
+    side, cross = (
+        np.sum([np.array(part.values) for part in parts.column(name)], axis=0).reshape(N_FEATURES, -1)
+        for name in ("side", "cross")
+    )
+    solved: Matrix = np.linalg.solve(side + _RIDGE * np.eye(N_FEATURES), cross)
+    return solved
+
+
+def _moments(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """One row per task: AᵀDA and AᵀDX of its products, A features, X factors, D numbers of customers."""
+    side, cross = np.zeros((N_FEATURES, N_FEATURES)), None
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        A = _features(batch.column("codes"))
+        X = np.array(batch.column("vector").flatten(), dtype=np.float64).reshape(batch.num_rows, -1)
+        weighted = sp.diags(batch.column("n").to_numpy()) @ A
+        side += (weighted.T @ A).toarray()
+        cross = weighted.T @ X + (0 if cross is None else cross)
+    if cross is not None:
+        kind = pa.list_(pa.float64())
+        columns = [pa.array([side.ravel()], kind), pa.array([np.asarray(cross).ravel()], kind)]
+        yield pa.RecordBatch.from_arrays(columns, names=["side", "cross"])
+
+
+def _blended(batches: Iterable[pa.RecordBatch], mapping: Matrix, strength: float) -> Iterator[pa.RecordBatch]:
+    """Learned factors drawn towards what the features say, as far as n leaves room."""
+    rank = mapping.shape[1]
+    for batch in batches:
+        prior = _features(batch.column("codes")) @ mapping
+        described = pc.is_valid(batch.column("codes")).to_numpy(zero_copy_only=False)
+        learned = pc.is_valid(batch.column("vector")).to_numpy(zero_copy_only=False)
+        factors = np.zeros((batch.num_rows, rank))
+        factors[learned] = np.array(batch.column("vector").flatten()).reshape(-1, rank)
+        n = np.where(learned, batch.column("n").to_numpy(), 0.0)
+        share = np.where(learned & ~described, 1.0, n / (n + strength))[:, None]
+        vectors = (share * factors + (1 - share) * prior).astype(np.float32)
+        offsets = pa.array(np.arange(0, vectors.size + 1, rank, dtype=np.int32))
+        lists = pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
+        yield pa.RecordBatch.from_arrays([batch.column("product_id"), lists], names=["product_id", "vector"])
+
+
+def _features(codes: pa.ListArray) -> Any:
+    """Rows of unit length with the same entry for each feature: a sparse matrix (products, features)."""
+    lengths = pc.fill_null(pc.list_value_length(codes), 0).to_numpy(zero_copy_only=False)
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    values = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths)
+    columns = codes.flatten().to_numpy(zero_copy_only=False)
+    return sp.csr_matrix((values, columns, starts), shape=(len(codes), N_FEATURES))

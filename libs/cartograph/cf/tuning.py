@@ -1,0 +1,110 @@
+"""Search for the settings of a model that predict a later period best from what was known before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import optuna
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.histories import histories
+from cartograph.core.metrics import ndcg
+from cartograph.core.model import Model, Silver
+
+Space = Mapping[str, Sequence[float]]
+Record = Callable[[int, Mapping[str, Any], float], None]
+
+
+@dataclass(frozen=True)
+class Period:
+    """A validation period: `earlier` is what may be learned from, `users` whom to recommend to, `wanted` the answers.
+
+    `users` has user_id and product_ids, `wanted` user_id and product_ids, the products bought for the first time.
+    """
+
+    earlier: Silver
+    users: DataFrame
+    wanted: DataFrame
+
+    @classmethod
+    def since(cls, data: Silver, start: datetime, history: int = 500) -> Period:
+        """Cuts `data` at `start`: customers with events before it, and what they bought new from then on."""
+        at = F.lit(start)
+        earlier = Silver(
+            data.events.where(F.col("event_at") < at),
+            data.baskets.where(F.col("ordered_at") < at),
+            data.products,
+            data.users,
+        )
+        known = earlier.events.where("user_id IS NOT NULL").select("user_id", "product_id").distinct()
+        later = data.events.where((F.col("event_at") >= at) & (F.col("event_type") == "purchase"))
+        bought = later.select("user_id", "product_id").distinct()
+        new = bought.join(known, ["user_id", "product_id"], "left_anti").join(
+            known.select("user_id").distinct(), "user_id", "left_semi"
+        )
+        wanted = new.groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids")).persist()
+        users = histories(earlier.events, history).join(wanted.select("user_id"), "user_id", "left_semi").persist()
+        return cls(earlier, users, wanted)
+
+    def ndcg(self, model: Model, k: int) -> float:
+        """Mean NDCG@k of the model's lists over the customers who bought something new; it must be fitted already."""
+        lists = model.recommend(self.users, k)
+        marked = lists.join(self.wanted.withColumnRenamed("product_ids", "wanted"), "user_id").where(
+            F.array_contains("wanted", F.col("product_id"))
+        )
+        hits = marked.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("hits"))
+        found = F.coalesce("hits", F.array().cast("array<int>"))
+        scored = self.wanted.join(hits, "user_id", "left").select(ndcg(found, F.size("product_ids"), k).alias("ndcg"))
+        row = scored.agg(F.avg("ndcg").alias("mean")).head()
+        return float(row.mean) if row is not None and row.mean is not None else 0.0
+
+
+def search(
+    model_of: Callable[[Mapping[str, Any]], Model],
+    period: Period,
+    space: Space,
+    n_trials: int,
+    k: int = 20,
+    seed: int = 7,
+    record: Record | None = None,
+) -> tuple[dict[str, Any], float]:
+    """The best settings found and their NDCG@k, by the tree-structured Parzen estimator (Bergstra et al. 2011).
+
+    Args:
+        model_of: an unfitted model with the given settings.
+        period: what to learn from and to be judged by.
+        space: lower and upper end of each setting; drawn on a logarithmic scale if the lower one is above 0, and as
+            whole numbers if both are.
+        n_trials: models fitted.
+        k: length of the lists.
+        seed: same seed, same trials.
+        record: told of every trial: number, settings, NDCG@k.
+
+    Raises:
+        ValueError: nobody bought anything new in the period, so nothing can be compared.
+    """
+    if not period.wanted.head(1):
+        raise ValueError("nobody known before the validation period bought anything new in it: make the period longer")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+
+    def score(trial: optuna.Trial) -> float:
+        settings = {name: _drawn(trial, name, *ends) for name, ends in sorted(space.items())}
+        value = period.ndcg(model_of(settings).fit(period.earlier), k)
+        if record is not None:
+            record(trial.number, settings, value)
+        return value
+
+    study.optimize(score, n_trials=n_trials)
+    return dict(study.best_params), float(study.best_value)
+
+
+def _drawn(trial: optuna.Trial, name: str, low: float, high: float) -> float:
+    """One setting of a trial."""
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(name, low, high, log=low > 0)
+    return trial.suggest_float(name, low, high, log=low > 0)
