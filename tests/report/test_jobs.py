@@ -108,3 +108,8 @@ def test_the_data_of_the_page_is_json_and_complete(page: str) -> None:
 def test_the_ledger_adds_up_on_the_page(page: str) -> None:
     text = " ".join(Elements(page).text.split())
     assert "7 quarantined, 2 duplicates. Nothing is lost." in text
+
+
+def test_rows_set_aside_are_counted_per_rule_with_an_example(page: str) -> None:
+    text = " ".join(Elements(page).text.split())
+    assert "price missing such as: price_missing 5" in text

@@ -32,9 +32,9 @@ def ledger_totals(ledger: DataFrame) -> Values:
 
 
 def quarantine_reasons(quarantine: DataFrame, limit: int = 20) -> list[Values]:
-    """Rows set aside per reason, the commonest first: reason, n."""
-    counts = quarantine.groupBy("reason").agg(F.count(F.lit(1)).alias("n"))
-    return _rows(counts.orderBy(F.desc("n"), "reason").limit(limit))
+    """Rows set aside per rule, the commonest first: rule, n, example (the reason given for one of the rows)."""
+    counts = quarantine.groupBy("rule").agg(F.count(F.lit(1)).alias("n"), F.min("reason").alias("example"))
+    return _rows(counts.orderBy(F.desc("n"), "rule").limit(limit))
 
 
 def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
