@@ -30,6 +30,10 @@ from cartograph.core.topk import top_k
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",
     "item_neighbours": "cartograph.cf.item_neighbours.ItemNeighbours",
+    "cooccurrence": "cartograph.cf.cooccurrence.Cooccurrence",
+    "swing": "cartograph.cf.swing.Swing",
+    "rp3beta": "cartograph.cf.rp3beta.Rp3Beta",
+    "ease": "cartograph.cf.ease.Ease",
     "als": "cartograph.cf.als.Als",
     "rules": "cartograph.rules.model.Rules",
 }

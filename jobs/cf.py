@@ -18,15 +18,27 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.als import Als
+from cartograph.cf.cooccurrence import Cooccurrence
+from cartograph.cf.ease import Ease
 from cartograph.cf.item_neighbours import ItemNeighbours
 from cartograph.cf.popularity import Popularity
+from cartograph.cf.rp3beta import Rp3Beta
+from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
 from cartograph.core.histories import histories
 from cartograph.core.model import Model
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.settings import CfSettings
 
-MODELS: dict[str, Any] = {"popularity": Popularity, "item_neighbours": ItemNeighbours, "als": Als}
+MODELS: dict[str, Any] = {
+    "popularity": Popularity,
+    "item_neighbours": ItemNeighbours,
+    "cooccurrence": Cooccurrence,
+    "swing": Swing,
+    "rp3beta": Rp3Beta,
+    "ease": Ease,
+    "als": Als,
+}
 
 
 def run(job: Job) -> None:

@@ -32,13 +32,13 @@ def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> No
     def models(table: str) -> set[str]:
         return {row.model for row in shop.tables.read(table, DAY).select("model").distinct().collect()}
 
-    assert models("gold.associations") == {"popularity", "item_neighbours", "als"}
+    assert models("gold.associations") == {"popularity", "cooccurrence", "rp3beta", "als"}
     # Every customer has bought the whole group by then, so no neighbour is new to anybody.
     assert models("gold.candidates") == {"popularity", "als"}
 
 
 def test_neighbours_are_of_the_same_group(shop: Suite) -> None:
-    nearest = shop.tables.read("gold.associations", DAY, model="item_neighbours").where("rank <= 2").collect()
+    nearest = shop.tables.read("gold.associations", DAY, model="rp3beta").where("rank <= 2").collect()
     assert len(nearest) == 24
     assert all(row.product_id[:-1] == row.associated_product_id[:-1] for row in nearest)
 

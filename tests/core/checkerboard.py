@@ -39,9 +39,9 @@ def checkerboard(spark: SparkSession) -> Silver:
         if item != user
     ]
     named = "event_id string, user_id string, product_id string, event_type string, order_id string, event_at timestamp"
-    events = _filled(spark.createDataFrame(rows, named), "silver.events").withColumn("event_on", F.to_date("event_at"))
+    events = filled(spark.createDataFrame(rows, named), "silver.events").withColumn("event_on", F.to_date("event_at"))
     products = spark.createDataFrame([(product(i),) for i in range(N)], "product_id string")
-    return Silver(events.persist(), _baskets(events).persist(), _filled(products, "silver.products"))
+    return Silver(events.persist(), _baskets(events).persist(), filled(products, "silver.products"))
 
 
 def users_of(data: Silver) -> DataFrame:
@@ -63,7 +63,7 @@ def _baskets(events: DataFrame) -> DataFrame:
     )
 
 
-def _filled(frame: DataFrame, name: str) -> DataFrame:
+def filled(frame: DataFrame, name: str) -> DataFrame:
     """The frame with the table's other columns, null, in the table's order."""
     types = {field.name: field.dataType for field in table(name).columns}
     missing = {column: F.lit(None).cast(types[column]) for column in columns_of(name) if column not in frame.columns}

@@ -23,6 +23,12 @@ def _model(module: str, name: str, **settings: Any) -> Callable[[], Model]:
 
 MODELS = {
     "popularity": _model("cartograph.cf.popularity", "Popularity"),
+    "rp3beta": _model("cartograph.cf.rp3beta", "Rp3Beta"),
+    "cooccurrence": _model(
+        "cartograph.cf.cooccurrence", "Cooccurrence", backward=0.5, distance_decay=0.95, history_decay=0.9
+    ),
+    "swing": _model("cartograph.cf.swing", "Swing"),
+    "ease": _model("cartograph.cf.ease", "Ease", regularisation=1.0),
     "item_neighbours": _model("cartograph.cf.item_neighbours", "ItemNeighbours", shrinkage=1.0),
     "als": _model("cartograph.cf.als", "Als", rank=4, iterations=6),
     "als, native": _model("cartograph.cf.als", "Als", rank=2, iterations=6, engine="native"),

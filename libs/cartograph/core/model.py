@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.neighbours import lists_of, recommend_from_lists
 from cartograph.core.topk import top_k
 
 
@@ -77,37 +78,18 @@ def best_k(scored: DataFrame, group: str, item: str, k: int) -> DataFrame:
     )
 
 
-def repeatable_sum(column: str) -> Column:
-    """Aggregate that adds the doubles of a group in order of size, whatever order the rows arrive in.
-
-    Spark's `sum` adds in order of arrival, so its last bits, and with them the ranks, differ from run to run.
-    Meant for groups of tens of rows: they are held in memory.
-    """
-    return F.aggregate(F.sort_array(F.collect_list(column)), F.lit(0.0), lambda total, value: total + value)
-
-
 def recommend_from_associations(
     associations: DataFrame, users: DataFrame, k: int, recent: int = 20, mask_seen: bool = True
 ) -> DataFrame:
     """Recommendations of an item-to-item model: user_id, product_id, score, rank.
 
-    A product's score is the sum of its association scores over the customer's `recent` last distinct products
-    (Sarwar et al. 2001, Item-based collaborative filtering). With `mask_seen` nothing of the history is recommended.
+    See `neighbours.recommend_from_lists`.
 
     Args:
         associations: product_id, associated_product_id, score.
         users: user_id, product_ids (oldest first).
     """
-    newest_first = F.array_distinct(F.reverse("product_ids"))
-    steps = users.select("user_id", F.explode(F.slice(newest_first, 1, recent)).alias("product_id"))
-    scored = (
-        steps.join(associations.select("product_id", "associated_product_id", "score"), "product_id")
-        .groupBy("user_id", F.col("associated_product_id").alias("product_id"))
-        .agg(repeatable_sum("score").alias("score"))
-    )
-    if mask_seen:
-        scored = scored.join(seen_products(users), ["user_id", "product_id"], "left_anti")
-    return best_k(scored, "user_id", "product_id", k)
+    return recommend_from_lists(lists_of(associations), users, k, recent, mask_seen)
 
 
 def seen_products(users: DataFrame) -> DataFrame:

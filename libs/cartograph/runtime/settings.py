@@ -144,6 +144,54 @@ class ItemNeighboursSettings(Section):
     recent: Positive
 
 
+class CooccurrenceSettings(Section):
+    """cf.cooccurrence.Cooccurrence."""
+
+    source: Literal["histories", "baskets"]
+    measure: Literal["decayed", "confidence", "expected", "llr"]
+    n_neighbours: Positive
+    min_count: Positive
+    distance_decay: Annotated[float, Field(gt=0, le=1)]
+    backward: Share
+    half_life_days: Annotated[float, Field(gt=0)] | None
+    popularity_exponent: Annotated[float, Field(ge=0)]
+    newest: Positive
+    recent: Positive
+    history_decay: Annotated[float, Field(gt=0, le=1)]
+
+
+class SwingSettings(Section):
+    """cf.swing.Swing."""
+
+    n_neighbours: Positive
+    alpha: Annotated[float, Field(gt=0)]
+    user_exponent: Annotated[float, Field(ge=0)]
+    min_common: Annotated[int, Field(ge=2)]
+    max_users: Annotated[int, Field(ge=2)]
+    newest: Positive
+    recent: Positive
+
+
+class Rp3BetaSettings(Section):
+    """cf.rp3beta.Rp3Beta."""
+
+    n_neighbours: Positive
+    alpha: Annotated[float, Field(ge=0)]
+    beta: Annotated[float, Field(ge=0)]
+    newest: Positive
+    recent: Positive
+
+
+class EaseSettings(Section):
+    """cf.ease.Ease."""
+
+    n_neighbours: Positive
+    regularisation: Annotated[float, Field(gt=0)]
+    max_products: Positive
+    newest: Positive
+    recent: Positive
+
+
 class AlsSettings(Section):
     """cf.als.Als."""
 
@@ -179,13 +227,17 @@ class CfSettings(Section):
     """Collaborative filtering."""
 
     k: Positive
-    models: tuple[Literal["popularity", "item_neighbours", "als"], ...]
+    models: tuple[Literal["popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "als"], ...]
     active_days: Positive | None
     history: Positive
     mask_seen: bool
     event_weights: dict[str, float]
     popularity: PopularitySettings
     item_neighbours: ItemNeighboursSettings
+    cooccurrence: CooccurrenceSettings
+    swing: SwingSettings
+    rp3beta: Rp3BetaSettings
+    ease: EaseSettings
     als: AlsSettings
     tuning: TuningSettings
 

@@ -1,0 +1,113 @@
+"""Quality and speed of a model's next products on an S3-Rec file: `user item item …` a line, in time order.
+
+    python -m benchmarks.nextitem --sequences Beauty.txt.gz --model cooccurrence --set measure=decayed
+
+The last item of a user is the test, the second last the validation; the model learns from the items before. Lists
+are made from the whole history before the item in question, all items ranked, the history masked (Kang and McAuley
+2018; Zhou et al. 2020). `--part validation` scores the validation items instead, to choose settings by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Any
+
+import numpy as np
+import yaml
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.topn import warm_up
+from cartograph.core.histories import histories
+from cartograph.core.model import Silver
+
+MODELS = {
+    "popularity": "cartograph.cf.popularity.Popularity",
+    "item_neighbours": "cartograph.cf.item_neighbours.ItemNeighbours",
+    "cooccurrence": "cartograph.cf.cooccurrence.Cooccurrence",
+    "swing": "cartograph.cf.swing.Swing",
+    "rp3beta": "cartograph.cf.rp3beta.Rp3Beta",
+    "ease": "cartograph.cf.ease.Ease",
+    "als": "cartograph.cf.als.Als",
+}
+LENGTHS = (5, 10, 20)
+LONGEST = 100_000  # events of a history that are masked: all of them
+
+
+def main() -> None:
+    """Runs one model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sequences", required=True)
+    parser.add_argument("--model", required=True, choices=sorted(MODELS))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the model")
+    parser.add_argument("--part", choices=("test", "validation"), default="test")
+    options = parser.parse_args()
+    memory, watch = PeakMemory(), Stopwatch()
+    module, _, class_name = MODELS[options.model].rpartition(".")
+    pairs = (setting.split("=", 1) for setting in options.set)
+    model = getattr(importlib.import_module(module), class_name)(**{key: yaml.safe_load(value) for key, value in pairs})
+    with watch("setup"):
+        spark = spark_session("nextitem", ["spark.driver_memory=3g"])
+        events = events_of(spark, options.sequences)
+        n_hidden = 1 if options.part == "test" else 2
+        users = histories(events.where(F.col("from_end") > n_hidden), LONGEST).persist()
+        targets = events.where(F.col("from_end") == n_hidden).select("user_id", "product_id").persist()
+        n_users, _ = targets.count(), users.count()
+        warm_up(spark)
+    with watch("fit"):
+        model.fit(silver_of(events.where("from_end > 2").drop("from_end")))
+    with watch("score"):
+        lists = model.recommend(users, max(LENGTHS)).select("user_id", "product_id", "rank").persist()
+        lists.count()
+    ranks = lists.join(targets, ["user_id", "product_id"]).select("rank").toArrow().column("rank").to_numpy()
+    seconds = watch.seconds
+    print_result(
+        f"nextitem {options.model}", getattr(model, "engine", "spark"), hit_rate_and_ndcg(ranks, n_users),
+        seconds["fit"] + seconds["score"], seconds["setup"], memory, fit_seconds=seconds["fit"],
+        score_seconds=seconds["score"], seconds_per_epoch=getattr(model, "seconds_per_epoch_", None),
+        part=options.part, settings=options.set,
+    )  # fmt: skip
+    spark.stop()
+
+
+def events_of(spark: SparkSession, path: str) -> DataFrame:
+    """One purchase per item of a sequence, a day apart, with `from_end`: 1 for a user's last, 2 for the one before …"""
+    lines = spark.read.text(path).select(F.split(F.trim("value"), " +").alias("ids"))
+    rows = lines.select(
+        F.element_at("ids", 1).alias("user_id"),
+        F.size("ids").alias("n_ids"),
+        F.posexplode(F.slice("ids", 2, LONGEST)).alias("place", "product_id"),
+    )
+    events = rows.where("product_id <> ''").select(
+        F.concat_ws("-", "user_id", "place").alias("event_id"),
+        "user_id",
+        "product_id",
+        F.lit("purchase").alias("event_type"),
+        F.concat_ws("-", F.lit("o"), "user_id", "place").alias("order_id"),
+        F.timestamp_seconds(F.col("place") * 86_400 + 1_600_000_000).alias("event_at"),
+        (F.col("n_ids") - 1 - F.col("place")).alias("from_end"),
+    )
+    events = events.repartition(spark.sparkContext.defaultParallelism, "user_id").persist()
+    events.count()
+    return events
+
+
+def silver_of(events: DataFrame) -> Silver:
+    """Silver frames of the events; every item is an order of its own."""
+    baskets = events.select("order_id", "user_id", F.col("event_at").alias("ordered_at"), F.array("product_id"))
+    return Silver(
+        events, baskets.toDF("order_id", "user_id", "ordered_at", "product_ids"), events.select("product_id").distinct()
+    )
+
+
+def hit_rate_and_ndcg(ranks: Any, n_users: int) -> dict[str, float]:
+    """Over all users: the share whose item is among the first k, and the mean of 1 / log2(rank + 1) where it is."""
+    metrics = {f"hr@{k}": float(np.sum(ranks <= k)) / n_users for k in LENGTHS}
+    metrics |= {f"ndcg@{k}": float(np.sum(1 / np.log2(ranks[ranks <= k] + 1))) / n_users for k in LENGTHS}
+    return {name: round(value, 5) for name, value in metrics.items()}
+
+
+if __name__ == "__main__":
+    main()
