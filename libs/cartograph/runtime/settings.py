@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+CfModel = Literal["popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "als"]
 
 
 class Section(BaseModel):
@@ -215,7 +216,7 @@ class AlsSettings(Section):
 class TuningSettings(Section):
     """cf.tuning.search."""
 
-    model: Literal["popularity", "item_neighbours", "als"]
+    model: CfModel
     days: Positive
     trials: Positive
     k: Positive
@@ -227,7 +228,7 @@ class CfSettings(Section):
     """Collaborative filtering."""
 
     k: Positive
-    models: tuple[Literal["popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "als"], ...]
+    models: tuple[CfModel, ...]
     active_days: Positive | None
     history: Positive
     mask_seen: bool
