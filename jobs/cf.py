@@ -27,8 +27,8 @@ from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
 from cartograph.core.histories import histories
 from cartograph.core.model import Model
+from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.job import Job, main
-from cartograph.runtime.settings import CfSettings
 
 MODELS: dict[str, Any] = {
     "popularity": Popularity,

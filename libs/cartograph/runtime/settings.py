@@ -10,17 +10,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(gt=0)]
-CfModel = Literal["popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "als"]
-
-
-class Section(BaseModel):
-    """A section: unknown keys are refused, values are fixed once loaded."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from cartograph.runtime.cf_settings import CfSettings
+from cartograph.runtime.section import Positive, Section, Share
 
 
 class LakeSettings(Section):
@@ -126,121 +119,6 @@ class RulesSettings(Section):
     history: Positive
     mining: MiningSettings
     model: RulesModelSettings
-
-
-class PopularitySettings(Section):
-    """cf.popularity.Popularity."""
-
-    half_life_days: Annotated[float, Field(gt=0)] | None
-    by: tuple[str, ...]
-    shrinkage: Annotated[float, Field(ge=0)]
-
-
-class ItemNeighboursSettings(Section):
-    """cf.item_neighbours.ItemNeighbours."""
-
-    n_neighbours: Positive
-    shrinkage: Annotated[float, Field(ge=0)]
-    newest: Positive
-    recent: Positive
-
-
-class CooccurrenceSettings(Section):
-    """cf.cooccurrence.Cooccurrence."""
-
-    source: Literal["histories", "baskets"]
-    measure: Literal["decayed", "confidence", "expected", "llr"]
-    n_neighbours: Positive
-    min_count: Positive
-    distance_decay: Annotated[float, Field(gt=0, le=1)]
-    backward: Share
-    half_life_days: Annotated[float, Field(gt=0)] | None
-    popularity_exponent: Annotated[float, Field(ge=0)]
-    newest: Positive
-    recent: Positive
-    history_decay: Annotated[float, Field(gt=0, le=1)]
-
-
-class SwingSettings(Section):
-    """cf.swing.Swing."""
-
-    n_neighbours: Positive
-    alpha: Annotated[float, Field(gt=0)]
-    user_exponent: Annotated[float, Field(ge=0)]
-    min_common: Annotated[int, Field(ge=2)]
-    max_users: Annotated[int, Field(ge=2)]
-    newest: Positive
-    recent: Positive
-
-
-class Rp3BetaSettings(Section):
-    """cf.rp3beta.Rp3Beta."""
-
-    n_neighbours: Positive
-    alpha: Annotated[float, Field(ge=0)]
-    beta: Annotated[float, Field(ge=0)]
-    newest: Positive
-    recent: Positive
-
-
-class EaseSettings(Section):
-    """cf.ease.Ease."""
-
-    n_neighbours: Positive
-    regularisation: Annotated[float, Field(gt=0)]
-    max_products: Positive
-    newest: Positive
-    recent: Positive
-
-
-class AlsSettings(Section):
-    """cf.als.Als."""
-
-    engine: Literal["mllib", "native"]
-    implicit: bool
-    rank: Positive
-    iterations: Positive
-    regularisation: Annotated[float, Field(ge=0)]
-    frequency_power: Annotated[float, Field(ge=0)]
-    alpha: Annotated[float, Field(gt=0)]
-    nonnegative: bool
-    solver: Literal["cg", "cholesky"]
-    device: Literal["cpu", "cuda"]
-    checkpoint_every: Annotated[int, Field(ge=0)]
-    seed: int
-    half_life_days: Annotated[float, Field(gt=0)] | None
-    debias: Annotated[float, Field(ge=0)]
-    prior_strength: Annotated[float, Field(ge=0)]
-
-
-class TuningSettings(Section):
-    """cf.tuning.search."""
-
-    model: CfModel
-    days: Positive
-    trials: Positive
-    k: Positive
-    seed: int
-    space: dict[str, tuple[int | float, int | float]]
-
-
-class CfSettings(Section):
-    """Collaborative filtering."""
-
-    k: Positive
-    models: tuple[CfModel, ...]
-    active_days: Positive | None
-    history: Positive
-    mask_seen: bool
-    event_weights: dict[str, float]
-    popularity: PopularitySettings
-    item_neighbours: ItemNeighboursSettings
-    cooccurrence: CooccurrenceSettings
-    swing: SwingSettings
-    rp3beta: Rp3BetaSettings
-    ease: EaseSettings
-    als: AlsSettings
-    tuning: TuningSettings
 
 
 class RankSettings(Section):
