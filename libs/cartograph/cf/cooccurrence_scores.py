@@ -73,7 +73,7 @@ def _frequent(pairs: PairRows, scores: Floats, min_count: int) -> Floats:
     return kept
 
 
-MEASURES: dict[str, Callable[[PairRows, int], Floats]] = {
+MEASURES: dict[str, Callable[..., Floats]] = {
     "confidence": confidences,
     "expected": excesses,
     "llr": log_likelihood_ratios,

@@ -78,8 +78,9 @@ class Swing(ItemToItem):
 def swings(block: Block, alpha: float, user_exponent: float, min_common: int, max_users: int) -> Iterator[PairRows]:
     """Rows of a block: per pair the sum over pairs of customers, in whole numbers of 1 / UNIT."""
     weights = np.maximum(np.diff(block.starts), 1).astype(np.float64) ** -user_exponent
-    sums, common = (np.zeros(len(block.catalogue.product_ids), dtype=kind) for kind in (np.int64, np.int32))
-    mark = np.full(len(sums), -1, dtype=np.int64)
+    n = len(block.catalogue.product_ids)
+    sums, common = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int32)
+    mark = np.full(n, -1, dtype=np.int64)
     for rows, _ in block.chunks():
         found = []
         for row in rows:
