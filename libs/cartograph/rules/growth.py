@@ -14,7 +14,7 @@ Found = tuple[Ints, Ints, Longs]
 
 
 @njit(cache=True)
-def _occurrences(items: Ints, offsets: Longs, n_labels: int) -> tuple[Longs, Ints, Longs]:
+def occurrences(items: Ints, offsets: Longs, n_labels: int) -> tuple[Longs, Ints, Longs]:
     """Per item its baskets and its places in `items`, as slices [starts[i], starts[i + 1]) of two arrays."""
     starts = np.zeros(n_labels + 1, np.int64)
     for p in range(items.shape[0]):
@@ -112,33 +112,36 @@ def _frequent_first(touched: Ints, counts: Longs, min_count: int, relabel: Ints)
 
 @njit(cache=True)
 def _grow(
-    items: Ints, offsets: Longs, weights: Longs, n_items: int, low: int, min_count: int, max_length: int,
+    items: Ints, offsets: Longs, weights: Longs, n_items: int, low: int, min_counts: Longs, max_length: int,
     found: Found, used: Longs,
 ) -> bool:  # fmt: skip
     """Writes every frequent itemset of two or more items, the least frequent of them `low` or later.
 
+    That item's `min_counts` is how often the itemset must occur.
     Depth first, with a stack of conditional databases (a compiled function that calls itself cannot be cached). False
     when `found` is full; then `used` tells how to go on: flat items and itemsets written, the top item that comes
     next, and how much had been written before it.
     """
     databases = [(items, offsets, weights)]
     labels = [np.arange(n_items).astype(np.int32)]
-    occurrences = [_occurrences(items, offsets, n_items)]
+    held = [occurrences(items, offsets, n_items)]
     nexts = [low]
     suffix = np.empty(max_length + 1, np.int32)
     counts = np.zeros(n_items, np.int64)
     touched = np.empty(n_items, np.int32)
     relabel = np.full(n_items, -1, np.int32)
+    min_count = 1
     while nexts:
         depth = len(nexts) - 1
         last = nexts[depth]
         if depth == 0:
+            min_count = min_counts[min(last, n_items - 1)]
             used[2:] = (last, used[0], used[1])
         if last == labels[depth].shape[0]:
-            databases.pop(), labels.pop(), occurrences.pop(), nexts.pop()
+            databases.pop(), labels.pop(), held.pop(), nexts.pop()
             continue
         nexts[depth] = last + 1
-        database, (starts, baskets, places) = databases[depth], occurrences[depth]
+        database, (starts, baskets, places) = databases[depth], held[depth]
         baskets, places = baskets[starts[last] : starts[last + 1]], places[starts[last] : starts[last + 1]]
         n_touched, size = _count_before(database, baskets, places, counts, touched)
         n_frequent = _frequent_first(touched[:n_touched], counts, min_count, relabel)
@@ -150,7 +153,7 @@ def _grow(
             rest = _project(database, baskets, places, size, relabel)
             databases.append(rest)
             labels.append(labels[depth][frequent])
-            occurrences.append(_occurrences(rest[0], rest[1], n_frequent))
+            held.append(occurrences(rest[0], rest[1], n_frequent))
             nexts.append(0)
         for item in touched[:n_touched]:
             counts[item] = 0
@@ -159,12 +162,20 @@ def _grow(
 
 
 def grow(
-    database: Database, n_items: int, low: int, min_count: int, max_length: int, room: int = 1 << 18
+    database: Database,
+    n_items: int,
+    low: int,
+    min_counts: Longs,
+    max_length: int,
+    room: int = 1 << 18,
+    enough: int | None = None,
 ) -> Iterator[tuple[Ints, Ints, Longs]]:
     """Every itemset of two items and more whose least frequent item is `low` or later, in portions.
 
     A portion is flat items, lengths, counts; an itemset's items come in no order. `n_items` is one above the highest
-    item, `max_length` 0 is no limit, `room` the number of itemsets a portion is first given room for.
+    item, `min_counts` how often an itemset must occur, by its least frequent item, `max_length` 0 is no limit, `room`
+    the number of itemsets a portion is first given room for. With `enough` it ends early where one item alone has more
+    itemsets than that.
     """
     items, offsets, weights = database
     max_length = max_length or max(2, int(np.diff(offsets).max(initial=0)))
@@ -172,9 +183,11 @@ def grow(
     while not complete:
         found = (np.empty(4 * room, np.int32), np.empty(room, np.int32), np.empty(room, np.int64))
         used = np.array([0, 0, low, 0, 0], np.int64)
-        complete = _grow(items, offsets, weights, n_items, low, min_count, max_length, found, used)
+        complete = _grow(items, offsets, weights, n_items, low, min_counts, max_length, found, used)
         low, n_flat, n_found = (int(value) for value in used[2:])
+        if not n_found and not complete:  # one item alone has more itemsets than there was room for
+            complete = enough is not None and room > enough
+            n_flat, n_found = (int(value) for value in used[:2]) if complete else (0, 0)
+            room *= 4
         if n_found:
             yield found[0][:n_flat], found[1][:n_found], found[2][:n_found]
-        else:  # one item alone has more itemsets than there was room for
-            room *= 4

@@ -26,6 +26,7 @@ from pyspark.sql import functions as F
 from cartograph.core.baskets import minimum_count
 from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Database, Ints, Longs, count_baskets, encode, merge, prefixes, sort_each
+from cartograph.rules.supports import Supports
 
 _COUNTS = "product_id string, n_baskets long, may_be_frequent boolean"
 _PARTS = "key int, task int, items binary, lengths binary, weights binary"
@@ -43,34 +44,39 @@ class _Plan:
     bounds: Longs  # task t mines the items numbered bounds[t] to bounds[t + 1]
     keys: Longs  # per task, a value that Spark's hash partitioning sends to partition t
     n_baskets: int
-    min_count: int
+    min_counts: Longs  # how often an itemset must occur, by its least frequent item
     max_length: int
 
 
-def mine_native(baskets: DataFrame, min_support: float, max_length: int) -> DataFrame:
+def mine_native(baskets: DataFrame, supports: Supports, max_length: int) -> DataFrame:
     """Frequent itemsets as `mining.mine` describes them. Items are counted at once, the rest runs with the result."""
     product_ids = baskets.select("product_ids")
-    plan = _plan(product_ids, min_support, max_length)
+    plan = _plan(product_ids, supports, max_length)
     parts = product_ids.mapInArrow(partial(_cut, plan=plan), _PARTS)
     return parts.repartition(len(plan.keys), "key").mapInArrow(partial(_mine, plan=plan), _ITEMSETS)
 
 
-def _plan(product_ids: DataFrame, min_support: float, max_length: int) -> _Plan:
-    counted = product_ids.mapInArrow(partial(_count, min_support=min_support), _COUNTS)
+def _plan(product_ids: DataFrame, supports: Supports, max_length: int) -> _Plan:
+    counted = product_ids.mapInArrow(partial(_count, min_support=supports.lowest), _COUNTS)
     totals = counted.groupBy("product_id").agg(
         F.sum("n_baskets").alias("n_baskets"), F.max("may_be_frequent").alias("may_be_frequent")
     )
     table = totals.where("may_be_frequent").select("product_id", "n_baskets").toArrow()
+    return _planned(table, supports, max_length, product_ids.sparkSession.sparkContext.defaultParallelism)
+
+
+def _planned(table: pa.Table, supports: Supports, max_length: int, parallelism: int) -> _Plan:
+    """The plan from the baskets per product and, without product, of all."""
     is_total = pc.is_null(table["product_id"])
     n_baskets = pc.sum(table.filter(is_total)["n_baskets"]).as_py() or 0
-    min_count = minimum_count(min_support, n_baskets)
+    min_count = minimum_count(supports.lowest, n_baskets)
     items = table.filter(pc.and_(pc.invert(is_total), pc.greater_equal(table["n_baskets"], min_count)))
     items = items.sort_by([("n_baskets", "descending"), ("product_id", "ascending")]).combine_chunks()
     counts = items["n_baskets"].to_numpy()
-    bounds = _bounds(counts, n_baskets, product_ids.sparkSession.sparkContext.defaultParallelism)
-    keys = _keys(max(1, len(bounds) - 1))
+    bounds = _bounds(counts, n_baskets, parallelism)
+    keys = partition_keys(max(1, len(bounds) - 1))
     names = pa.concat_arrays([pa.array([], pa.string()), *items["product_id"].chunks])
-    return _Plan(names, counts, bounds, keys, n_baskets, min_count, max_length)
+    return _Plan(names, counts, bounds, keys, n_baskets, supports.counts(counts, n_baskets), max_length)
 
 
 def _count(batches: Iterable[pa.RecordBatch], min_support: float) -> Iterator[pa.RecordBatch]:
@@ -123,7 +129,7 @@ def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
     return bounds
 
 
-def _keys(n_tasks: int) -> Longs:
+def partition_keys(n_tasks: int) -> Longs:
     """For each task the least integer that Spark's hash partitioning (Murmur3, seed 42) puts in its partition.
 
     Where an engine hashes otherwise, tasks meet in a partition and are mined one after another.
@@ -183,7 +189,7 @@ def _mine(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordB
         if plan.max_length == 1:
             continue
         database = _unpacked(parts.filter(pc.equal(parts["task"], task)))
-        for found in grow(database, high, low, plan.min_count, plan.max_length):
+        for found in grow(database, high, low, plan.min_counts, plan.max_length):
             yield decode(*found)
 
 

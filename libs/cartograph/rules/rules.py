@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.rules.counting import count_itemsets
+
 
 def rules_from_itemsets(itemsets: DataFrame, min_confidence: float = 0.1, max_consequent: int = 1) -> DataFrame:
     """Every split of an itemset into two sides with a confidence of at least `min_confidence`.
@@ -23,6 +25,23 @@ def rules_from_itemsets(itemsets: DataFrame, min_confidence: float = 0.1, max_co
     rules = rules.where(F.col("n_ab") / F.col("n_a") >= min_confidence)
     rules = rules.join(_sides(itemsets.where(F.col("n_items") <= max_consequent), "consequent", "n_b"), "consequent")
     return rules.select("antecedent", "consequent", "n_ab", "n_a", "n_b", "n")
+
+
+def with_subsets(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
+    """The same itemsets and, counted anew, the subsets of them that are missing: needed after `mine` with rare_support.
+
+    Same columns. `baskets` are those that were mined.
+    """
+    masks = "sequence(1, shiftleft(1, n_items) - 2)"
+    subsets = F.expr(f"transform({masks}, mask -> filter(itemset, (item, i) -> getbit(mask, i) = 1))")
+    parts = itemsets.where("n_items > 2").select(F.explode(subsets).alias("itemset")).distinct()
+    missing = parts.join(itemsets, "itemset", "left_anti")
+    # An item alone is always there: its share gives the number of all baskets.
+    n = itemsets.agg(F.max(F.round(F.col("n_baskets") / F.col("support")))).collect()[0][0]
+    counted = count_itemsets(missing, baskets).select(
+        "itemset", F.size("itemset").alias("n_items"), "n_baskets", (F.col("n_baskets") / F.lit(n)).alias("support")
+    )
+    return itemsets.select(*counted.columns).unionByName(counted)
 
 
 def _splits(max_consequent: int) -> Column:

@@ -1,0 +1,108 @@
+"""Frequent itemsets of a file of baskets: how many, how fast, and how fast the public peers find the same.
+
+    python -m benchmarks.itemsets --baskets retail.dat.gz --min-support 0.001 --peers
+    python -m benchmarks.itemsets --baskets groceries.csv --format csv --min-support 0.006 --min-confidence 0.25
+
+`seconds` is mining, from baskets held in memory by Spark to the itemsets held in memory by Spark: counting the items
+and making the frame of the result are part of it. Rules are apart, in `rules_seconds`. The peers: Spark's FPGrowth in
+the same session, and packages of the bench environment, given the baskets as the lists or matrix that each wants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pyspark.ml.fpm import FPGrowth
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from benchmarks.basket_files import FORMATS, read_baskets
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
+from cartograph.core.baskets import minimum_count
+from cartograph.rules.mining import ENGINES, choose_engine, mine
+from cartograph.rules.rules import rules_from_itemsets
+
+PACKAGES = ("pyfim", "rusket", "mlxtend", "efficient-apriori")
+
+
+def main() -> None:
+    """Mines the file once per support, and has the peers mine it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--baskets", required=True, help="file or folder of baskets")
+    parser.add_argument("--format", choices=FORMATS, default="auto")
+    parser.add_argument("--min-support", type=float, required=True, help="share of the baskets")
+    parser.add_argument("--min-confidence", type=float, help="count the rules of this confidence too")
+    parser.add_argument("--max-length", type=int, default=0, help="most items in an itemset; 0: no limit")
+    parser.add_argument("--engine", choices=ENGINES, default="auto")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--peer-limit", type=int, default=120, help="seconds after which a peer is stopped")
+    options = parser.parse_args()
+    memory, watch = PeakMemory(), Stopwatch()
+    with watch("setup"):
+        spark = spark_session("itemsets", ["spark.driver_memory=3g"])
+        baskets = read_baskets(spark, options.baskets, options.format)
+        baskets = baskets.repartition(spark.sparkContext.defaultParallelism).persist()
+        n_baskets = baskets.count()
+        warm_up(baskets, options.engine)
+    with watch("mine"):
+        itemsets = mine(baskets, options.min_support, options.engine, options.max_length).persist()
+        metrics = {"n_itemsets": itemsets.count()}
+    if options.min_confidence is not None:
+        with watch("rules"):
+            metrics["n_rules"] = rules_from_itemsets(itemsets, options.min_confidence).count()
+    peers = peers_of(baskets, n_baskets, options) if options.peers else {}
+    engine, reason = choose_engine(options.engine)
+    print_result(
+        "itemsets", engine, metrics, watch.seconds["mine"], watch.seconds["setup"], memory, peers,
+        engine_reason=reason, rules_seconds=watch.seconds.get("rules"), n_baskets=n_baskets,
+        min_support=options.min_support, baskets=Path(options.baskets).name,
+    )  # fmt: skip
+    spark.stop()
+
+
+def warm_up(baskets: DataFrame, engine: str) -> None:
+    """Starts the Python workers and loads the compiled code, as a session in use has done already."""
+    cores = baskets.sparkSession.sparkContext.defaultParallelism
+    few = baskets.limit(200).repartition(cores)
+    mine(few, 0.2, engine).count()
+    if choose_engine(engine)[0] != "mllib":
+        mine(few, 0.2, "mllib").count()  # the peer's turn comes later in the same Java machine
+
+
+def peers_of(baskets: DataFrame, n_baskets: int, options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:
+    """What the peers make of the same baskets."""
+    found: dict[str, dict[str, Any] | None] = {"mllib": mllib(baskets, n_baskets, options)}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "baskets.arrow"
+        table = baskets.select("product_ids").toArrow()
+        import pyarrow.feather as feather
+
+        feather.write_feather(table, str(file), compression="uncompressed")
+        asked = {"baskets": str(file), "min-count": minimum_count(options.min_support, n_baskets)}
+        asked |= {"max-length": options.max_length, "limit": options.peer_limit}
+        for package in PACKAGES:
+            arguments = [f"--package={package}", *(f"--{key}={value}" for key, value in asked.items())]
+            found[package] = run_peer("benchmarks.peers.itemsets", arguments)
+    return found
+
+
+def mllib(baskets: DataFrame, n_baskets: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Spark's own FPGrowth, to the same point: its itemsets held in memory."""
+    items = baskets.select(F.col("product_ids").alias("items"))
+    least = (minimum_count(options.min_support, n_baskets) - 0.5) / n_baskets
+    watch = Stopwatch()
+    with watch("mine"):
+        found = FPGrowth(itemsCol="items", minSupport=least).fit(items).freqItemsets
+        if options.max_length:
+            found = found.where(F.size("items") <= options.max_length)
+        found = found.persist()
+        n_itemsets = found.count()
+    found.unpersist()
+    return {"seconds": watch.seconds["mine"], "metrics": {"n_itemsets": n_itemsets}}
+
+
+if __name__ == "__main__":
+    main()
