@@ -1,81 +1,73 @@
-"""Which rules say something that simpler ones, or larger itemsets, do not already say."""
+"""Which rules say something that a simpler rule, or a larger itemset, does not say already."""
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.rules.significance import p_value
 
-def with_improvement(rules: DataFrame, itemsets: DataFrame) -> DataFrame:
-    """The same rules with `improvement` (double) and `is_redundant` (boolean).
 
-    Improvement is the rule's confidence less the best confidence of a rule with the same consequent and a proper
-    part of its antecedent, the empty one included (Bayardo, Agrawal & Gunopulos 2000). A rule that improves on
-    nothing is redundant. `rules` has the columns of `rules_from_itemsets`, `itemsets` is what `mine` gives.
+def with_improvement(rules: DataFrame, candidates: DataFrame) -> DataFrame:
+    """The same rules with `improvement`, `is_redundant`, `p_productive`.
+
+    `improvement` is the confidence gained over the best simpler rule, one with fewer items on the left (none at all
+    included: then the confidence is the consequent's support) and the same right side (Bayardo, Agrawal & Gunopulos
+    2000). A rule that gains nothing `is_redundant`. `p_productive` is the largest p value of the tests that each item
+    on the left adds something given the others (Webb, "Discovering significant patterns", 2007).
+
+    `candidates` holds the rules of any confidence, so that every simpler rule is found; both frames have the columns
+    of `rules_from_itemsets` and `p_value`.
     """
-    masks = "sequence(1, shiftleft(1, size(antecedent)) - 2)"
-    parts = F.expr(
-        f"CASE WHEN size(antecedent) > 1 THEN "
-        f"transform({masks}, mask -> filter(antecedent, (item, i) -> getbit(mask, i) = 1)) END"
+    simpler = candidates.select(
+        F.col("antecedent").alias("simpler"), "consequent", F.col("n_ab").alias("n_simpler_ab"),
+        F.col("n_a").alias("n_simpler_a"),
+    )  # fmt: skip
+    longer = rules.where(F.size("antecedent") > 1).select(
+        "antecedent", "consequent", "n_ab", "n_a", F.explode(_proper_subsets("antecedent")).alias("simpler")
     )
-    simpler = rules.select("antecedent", "consequent", F.explode(parts).alias("part"))
-    with_both = simpler.withColumn("both", F.array_sort(F.concat("part", "consequent")))
-    best = (
-        with_both.join(_counts(itemsets, "part", "n_part"), "part")
-        .join(_counts(itemsets, "both", "n_both"), "both")
+    # Within the baskets that hold the simpler left side: does the rest of it go with the right side?
+    adds_nothing = p_value(F.col("n_ab"), F.col("n_a"), F.col("n_simpler_ab"), F.col("n_simpler_a"))
+    is_next = F.size("simpler") == F.size("antecedent") - 1
+    found = (
+        longer.join(simpler, ["simpler", "consequent"])
+        .withColumn("p", F.when(is_next, adds_nothing))
         .groupBy("antecedent", "consequent")
-        .agg(F.max(F.col("n_both") / F.col("n_part")).alias("best"))
+        .agg(F.max(F.col("n_simpler_ab") / F.col("n_simpler_a")).alias("best"), F.max("p").alias("p_next"))
     )
-    improvement = F.col("n_ab") / F.col("n_a") - F.greatest(F.coalesce("best", F.lit(0.0)), F.col("n_b") / F.col("n"))
+    best = F.greatest(F.col("n_b") / F.col("n"), F.coalesce("best", F.lit(0.0)))
     return (
-        rules.join(best, ["antecedent", "consequent"], "left")
-        .withColumn("improvement", improvement)
-        .withColumn("is_redundant", improvement <= 0)
-        .drop("best")
+        rules.join(found, ["antecedent", "consequent"], "left")
+        .withColumn("improvement", F.col("n_ab") / F.col("n_a") - best)
+        .withColumn("is_redundant", F.col("improvement") <= 0)
+        .withColumn("p_productive", F.coalesce("p_next", "p_value"))
+        .drop("best", "p_next")
     )
 
 
-def with_closure(rules: DataFrame, itemsets: DataFrame) -> DataFrame:
-    """The same rules with `is_closed` and `is_maximal` (boolean), of the itemset that both sides make.
+def _proper_subsets(column: str) -> Column:
+    """Every subset of the sorted array but the empty one and the whole."""
+    return F.expr(
+        f"transform(sequence(1, shiftleft(1, size({column})) - 2), "
+        f"mask -> filter({column}, (item, i) -> getbit(mask, i) = 1))"
+    )
 
-    Closed: no larger itemset is in as many baskets (Pasquier et al. 1999). Maximal: no larger one is frequent. An
-    itemset of the largest length mined is judged by what was mined, so it counts as both.
+
+def with_closure(itemsets: DataFrame) -> DataFrame:
+    """The same itemsets with `is_closed` and `is_maximal`.
+
+    Closed: no larger itemset is in as many baskets (Pasquier et al. 1999). Maximal: no larger itemset is frequent at
+    all (Bayardo 1998). Larger means among those mined: at the length limit an itemset counts as both.
     """
-    subsets = F.expr("transform(itemset, left_out -> filter(itemset, item -> item <> left_out))")
-    supersets = (
-        itemsets.where("n_items > 2")
-        .select(F.explode(subsets).alias("itemset"), "n_baskets")
-        .groupBy("itemset")
-        .agg(F.max("n_baskets").alias("n_superset"))
+    # One item less is enough: what a larger superset shares in count, one of the next size shares too.
+    parts = itemsets.where("n_items > 1").select(
+        F.expr("explode(transform(itemset, item -> array_remove(itemset, item)))").alias("itemset"),
+        F.col("n_baskets").alias("n_larger"),
     )
+    larger = parts.groupBy("itemset").agg(F.max("n_larger").alias("n_larger"))
     return (
-        rules.withColumn("itemset", F.array_sort(F.concat("antecedent", "consequent")))
-        .join(supersets, "itemset", "left")
-        .withColumn("is_closed", F.coalesce(F.col("n_superset") < F.col("n_ab"), F.lit(True)))
-        .withColumn("is_maximal", F.col("n_superset").isNull())
-        .drop("itemset", "n_superset")
+        itemsets.join(larger, "itemset", "left")
+        .withColumn("is_closed", F.coalesce(F.col("n_larger") < F.col("n_baskets"), F.lit(True)))
+        .withColumn("is_maximal", F.isnull("n_larger"))
+        .drop("n_larger")
     )
-
-
-def with_customers(rules: DataFrame, baskets: DataFrame) -> DataFrame:
-    """The same rules with `n_users` (long): the known customers who bought both sides in one basket.
-
-    Each rule looks at the baskets of one of its items only, the first; guests are nobody's customer.
-    """
-    sides = F.concat("antecedent", "consequent")
-    wanted = rules.select("antecedent", "consequent", sides.alias("items")).withColumn("item", F.col("items")[0])
-    bought = baskets.where("user_id IS NOT NULL").select(
-        "user_id", "product_ids", F.explode("product_ids").alias("item")
-    )
-    counted = (
-        wanted.join(bought, "item")
-        .where(F.size(F.array_except("items", "product_ids")) == 0)
-        .groupBy("antecedent", "consequent")
-        .agg(F.countDistinct("user_id").alias("n_users"))
-    )
-    joined = rules.join(counted, ["antecedent", "consequent"], "left")
-    return joined.withColumn("n_users", F.coalesce("n_users", F.lit(0)).cast("long"))
-
-
-def _counts(itemsets: DataFrame, name: str, count: str) -> DataFrame:
-    return itemsets.select(F.col("itemset").alias(name), F.col("n_baskets").alias(count))

@@ -7,15 +7,15 @@ baskets that hold both follow the hypergeometric distribution (Fisher 1935).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
+from pyspark.sql.pandas.functions import pandas_udf
 
 Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
@@ -86,26 +86,72 @@ def hyper_quantile(n_a: Longs, n_b: Longs, n: Longs, share: float) -> Longs:
     return quantiles
 
 
-def with_p_values(rules: DataFrame) -> DataFrame:
-    """The same rules with `p_value` and `q_value` (double).
+def p_value(n_ab: Column, n_a: Column, n_b: Column, n: Column) -> Column:
+    """Fisher's exact one-sided p value of `A => B`: the probability of at least `n_ab` by chance.
 
-    `p_value` is Fisher's exact one-sided p; `q_value` the smallest share of false rules at which this one would be
-    accepted (Benjamini & Hochberg 1995), over all rules of the frame.
+    Hyper-confidence (Hahsler & Hornik 2007) is one minus this.
     """
-    schema = T.StructType([*rules.schema.fields, T.StructField("p_value", T.DoubleType())])
-    tested = rules.mapInPandas(_tested, schema)
-    # One ordered pass over all rules: distinct p values are far fewer than rules, so only they are put in one order.
-    p_values = tested.groupBy("p_value").agg(F.count("*").alias("n_rules"))
-    in_order, backwards = Window.orderBy("p_value"), Window.orderBy(F.desc("p_value"))
-    ranks = p_values.withColumn("place", F.sum("n_rules").over(in_order)).withColumn(
-        "n_tests", F.sum("n_rules").over(Window.partitionBy(F.lit(1)))
+    return double_of(_p_values, n_ab, n_a, n_b, n)
+
+
+def hyper_lift(n_ab: Column, n_a: Column, n_b: Column, n: Column) -> Column:
+    """`n_ab` over the count that chance stays within in 99 of 100 cases (Hahsler & Hornik 2007); infinite over 0."""
+    chance = double_of(_hyper_quantiles, n_a, n_b, n)
+    return F.coalesce(n_ab / F.nullif(chance, F.lit(0.0)), F.lit(math.inf))
+
+
+def double_of(function: Callable[..., pd.Series], *columns: Column) -> Column:
+    """`function` over Arrow batches of the columns."""
+    return pandas_udf(function, "double")(*columns)  # type: ignore[call-overload, no-any-return]
+
+
+def _p_values(n_ab: pd.Series, n_a: pd.Series, n_b: pd.Series, n: pd.Series) -> pd.Series:
+    return pd.Series(fisher(*(counts.to_numpy(np.int64) for counts in (n_ab, n_a, n_b, n))))
+
+
+def _hyper_quantiles(n_a: pd.Series, n_b: pd.Series, n: pd.Series) -> pd.Series:
+    counts = [column.to_numpy(np.int64) for column in (n_a, n_b, n)]
+    return pd.Series(hyper_quantile(counts[0], counts[1], counts[2], 0.99).astype(np.float64))
+
+
+def layers(itemsets: DataFrame, max_consequent: int = 1) -> DataFrame:
+    """One row per rule size: `n_items`, `n_tests double`, how many rules of that size stand for testing.
+
+    A rule stands for testing when both its sides are frequent, whether or not they are ever seen together, so that
+    looking only at pairs seen often does not make them look surprising. `n_tests` is their number times the number of
+    sizes: each size gets an equal share of the error that is allowed (Webb, "Layered critical values", 2008).
+    """
+    sides = itemsets.groupBy("n_items").agg(F.count("*").alias("n_sides"))
+    left = sides.select(F.col("n_items").alias("n_left"), F.col("n_sides").alias("n_antecedents"))
+    right = sides.where(F.col("n_items") <= max_consequent).select(
+        F.col("n_items").alias("n_right"), F.col("n_sides").alias("n_consequents")
     )
-    raised = F.least(F.lit(1.0), F.col("p_value") * F.col("n_tests") / F.col("place"))
-    q_values = ranks.select("p_value", F.min(raised).over(backwards).alias("q_value"))
-    return tested.join(q_values, "p_value").select(*rules.columns, "p_value", "q_value")
+    sizes = itemsets.agg(F.greatest(F.max("n_items") - 1, F.lit(1)).alias("n_sizes"))
+    tests = F.col("n_antecedents").cast("double") * F.col("n_consequents")
+    return (
+        left.crossJoin(right)
+        .groupBy((F.col("n_left") + F.col("n_right")).alias("n_items"))
+        .agg(F.sum(tests).alias("n_tests"))
+        .crossJoin(sizes)
+        .select("n_items", (F.col("n_tests") * F.col("n_sizes")).alias("n_tests"))
+    )
 
 
-def _tested(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    for rules in batches:
-        counts = (rules[name].to_numpy(np.int64) for name in ("n_ab", "n_a", "n_b", "n"))
-        yield rules.assign(p_value=fisher(*counts))
+def with_q_values(rules: DataFrame, layers: DataFrame) -> DataFrame:
+    """The same rules with `q_value` and `n_tests`.
+
+    `q_value` (Benjamini & Hochberg 1995, within each rule size): of the rules accepted up to a q value, at most that
+    share is expected to be chance. A p value times `n_tests` is Bonferroni's, layered: of the rules accepted up to
+    it, the probability that even one is chance is at most that. `rules` has `antecedent`, `consequent` and `p_value`;
+    `layers` is what the function of that name gives.
+    """
+    n_items = F.size("antecedent") + F.size("consequent")
+    tested = rules.withColumn("n_items", n_items).join(F.broadcast(layers), "n_items")
+    by_p = Window.partitionBy("n_items").orderBy("p_value", "antecedent", "consequent")
+    falling = Window.partitionBy("n_items").orderBy(F.desc("place")).rowsBetween(Window.unboundedPreceding, 0)
+    step = F.col("p_value") * F.col("n_tests") / F.col("place")
+    return (
+        tested.withColumn("place", F.row_number().over(by_p))
+        .withColumn("q_value", F.least(F.lit(1.0), F.min(step).over(falling)))
+        .drop("n_items", "place")
+    )

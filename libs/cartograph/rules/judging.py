@@ -1,0 +1,83 @@
+"""Rules with all that is known of them: every measure, whether they may be chance, whether they say anything new."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.rules.counting import count_itemsets
+from cartograph.rules.measures import with_measures
+from cartograph.rules.pruning import with_closure, with_improvement
+from cartograph.rules.rules import rules_from_itemsets, with_subsets
+from cartograph.rules.significance import hyper_lift, layers, p_value, with_q_values
+
+_COUNTS = ("n_ab", "n_a", "n_b", "n")
+
+
+def judged_rules(
+    itemsets: DataFrame,
+    baskets: DataFrame,
+    min_confidence: float = 0.2,
+    max_consequent: int = 1,
+    level: float = 0.05,
+    is_complete: bool = True,
+) -> DataFrame:
+    """The rules of the itemsets with the columns of gold.rules, but as_of and those of the holdout.
+
+    Every rule of the itemsets is tested, and those of `min_confidence` are given: choosing by confidence before
+    testing would make chance look rare. A rule `is_productive` when each item on its left adds something to the
+    others at `level` (`p_productive`), and `is_significant` when that holds with all rules looked at allowed for
+    (`p_layered`): the chance of even one rule being marked by accident is at most `level`.
+
+    `itemsets` is what `mine` gives of `baskets`; both are read several times, so persist them. `is_complete` says that
+    every subset of an itemset is there: not so after mining with `rare_support`.
+    """
+    known = itemsets if is_complete else with_subsets(itemsets, baskets).localCheckpoint()
+    candidates = rules_from_itemsets(known, 0.0, max_consequent)
+    # Kept, and the plan cut here: what follows reads them three times.
+    candidates = candidates.withColumn("p_value", p_value(*(F.col(name) for name in _COUNTS))).localCheckpoint()
+    tested = with_q_values(candidates, layers(known, max_consequent))
+    rules = with_improvement(tested.where(F.col("n_ab") / F.col("n_a") >= min_confidence), candidates)
+    rules = with_measures(rules).withColumns(
+        {
+            "p_layered": F.least(F.lit(1.0), F.col("p_productive") * F.col("n_tests")),
+            "hyper_lift": hyper_lift(*(F.col(name) for name in _COUNTS)),
+            "hyper_confidence": 1 - F.col("p_value"),
+            "itemset": F.array_sort(F.concat("antecedent", "consequent")),
+        }
+    )
+    marked = rules.withColumns(
+        {"is_productive": F.col("p_productive") <= level, "is_significant": F.col("p_layered") <= level}
+    )
+    names = {"n_ab": "n_baskets", "n_a": "n_antecedent", "n_b": "n_consequent"}
+    facts = _facts(itemsets, baskets)
+    return marked.join(facts, "itemset").withColumnsRenamed(names).drop("itemset", "n_tests", "n")
+
+
+def _facts(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
+    """Per itemset of two and more: `is_closed`, `is_maximal`, `n_users`."""
+    judged = with_closure(itemsets).where("n_items > 1").select("itemset", "is_closed", "is_maximal")
+    counted = count_itemsets(itemsets.where("n_items > 1"), baskets).select("itemset", "n_users")
+    return judged.join(counted, "itemset", "left").fillna(0, ["n_users"])
+
+
+def with_holdout(rules: DataFrame, later: DataFrame) -> DataFrame:
+    """The same rules with `holdout_baskets`, `holdout_confidence`, `holdout_lift`: how they fare in later baskets.
+
+    Counted in `later` (`product_ids`, and `user_id`), baskets that the rules were not made from. A rule whose left
+    side nobody bought has a null confidence and lift, one whose right side nobody bought a null lift.
+    """
+    both = F.array_sort(F.concat("antecedent", "consequent"))
+    sides = rules.select(F.explode(F.array("antecedent", "consequent", both)).alias("itemset")).distinct()
+    counted = count_itemsets(sides, later).select("itemset", "n_baskets").localCheckpoint()
+    n_later = later.count()
+    judged = rules.withColumn("itemset", both)
+    for side, name in (("antecedent", "_a"), ("consequent", "_b"), ("itemset", "holdout_baskets")):
+        of_side = counted.select(F.col("itemset").alias(side), F.col("n_baskets").alias(name))
+        judged = judged.join(of_side, side, "left").fillna(0, [name])
+    confidence = F.col("holdout_baskets") / F.nullif("_a", F.lit(0))
+    return (
+        judged.withColumn("holdout_confidence", confidence)
+        .withColumn("holdout_lift", confidence / F.nullif("_b", F.lit(0)) * n_later)
+        .select(*rules.columns, "holdout_baskets", "holdout_confidence", "holdout_lift")
+    )
