@@ -1,50 +1,119 @@
 """Frequent itemsets and association rules of the baskets before a date.
 
-Reads the silver tables; writes gold.itemsets and gold.rules of this `as_of`, and the partitions of model `rules` in
-gold.associations and gold.candidates. Deliberately not done here: judging the rules on the period that follows
-(that is `evaluate`), and mixing them with other models (`rank`).
+Reads the silver tables; writes gold.itemsets, gold.rules, gold.inferred_rules and what `rules.analyses` names
+(gold.generalised_rules, gold.high_utility_itemsets) of this `as_of`, and the partitions of model `rules` in
+gold.associations and gold.candidates. Rules of `as_of` - judging.holdout_days, where there are any, get their holdout
+columns: how they fared since. Deliberately not done here: mixing the rules with other models (`rank`).
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from cartograph.core.histories import histories
-from cartograph.core.schema import columns_of
-from cartograph.rules.measures import with_measures
-from cartograph.rules.mining import mine
+from cartograph.core.model import Silver
+from cartograph.core.schema import table
+from cartograph.rules.guard import Guarded, guard, told
+from cartograph.rules.hierarchy import generalised_rules
+from cartograph.rules.judging import judged_rules, with_holdout
+from cartograph.rules.mining import choose_engine, mine
 from cartograph.rules.model import Rules
-from cartograph.rules.pruning import with_closure, with_customers, with_improvement
-from cartograph.rules.rules import rules_from_itemsets
-from cartograph.rules.significance import with_p_values
+from cartograph.rules.supports import Supports
+from cartograph.rules.trends import with_trends
+from cartograph.rules.utility import high_utility_itemsets, revenue
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.settings import RulesSettings
+
+HOLDOUT = ("holdout_baskets", "holdout_confidence", "holdout_lift")
 
 
 def run(job: Job) -> None:
     """Mines itemsets, derives and judges rules, and writes the lists that follow from them."""
     settings: RulesSettings = job.settings
     data = job.silver()
-    mining = settings.mining
-    itemsets = mine(data.baskets, mining.min_support, mining.engine, mining.max_length).persist()
+    guarded = guarded_baskets(job, data)
+    retail = Silver(data.events, guarded.baskets.persist(), data.products, data.users)
+    mine_and_judge(job, retail.baskets, guarded.supports)
+    judge_earlier_rules(job)
+    if "groups" in settings.analyses:
+        rules = generalised_rules(retail.baskets, data.products, **settings.groups.model_dump())
+        job.replace("gold.generalised_rules", rules)
+    if "utility" in settings.analyses:
+        lines = data.events.where("event_type = 'purchase'").withColumn("utility", revenue())
+        job.replace("gold.high_utility_itemsets", high_utility_itemsets(lines, **settings.utility.model_dump()))
+    write_lists(job, retail, data)
+    retail.baskets.unpersist()
+
+
+def guarded_baskets(job: Job, data: Silver) -> Guarded:
+    """The baskets and the supports that mining is safe with; says what was done."""
+    mining = job.settings.mining
+    guarded = guard(
+        data.baskets,
+        mining.min_support,
+        users=data.users,
+        max_length=mining.max_length,
+        rare_support=mining.rare_support,
+        rare_share=mining.rare_share,
+        **job.settings.guard.model_dump(),
+    )
+    for name, value in guarded.report.items():
+        job.metric(f"guard.{name}", value)
+    for line in told(guarded.report, mining.min_support):
+        job.progress.say(line)
+    return guarded
+
+
+def mine_and_judge(job: Job, baskets: DataFrame, supports: Supports) -> None:
+    """Writes gold.itemsets and gold.rules."""
+    settings: RulesSettings = job.settings
+    mining, level = settings.mining, settings.judging.level
+    engine, reason = choose_engine(mining.engine)
+    job.progress.say(f"itemsets by {engine}: {reason}")
+    itemsets = mine(
+        baskets, supports.min_support, engine, mining.max_length, supports.rare_support, supports.rare_share
+    ).persist()
     job.metric("n_itemsets", job.replace("gold.itemsets", itemsets).rows)
-    rules = judged(itemsets, data.baskets, settings)
-    job.metric("n_rules", job.replace("gold.rules", rules).rows)
+    is_complete = supports.rare_support is None
+    rules = judged_rules(itemsets, baskets, mining.min_confidence, mining.max_consequent, level, is_complete)
+    if "trends" in settings.analyses:
+        rules = with_trends(rules.localCheckpoint(), baskets, level)
+    job.metric("n_rules", job.replace("gold.rules", filled(rules)).rows)
     itemsets.unpersist()
 
-    model = Rules(**settings.model.model_dump()).fit(data)
+
+def judge_earlier_rules(job: Job) -> None:
+    """Fills the holdout columns of the rules made `judging.holdout_days` ago, from the baskets since."""
+    assert job.as_of is not None
+    day = job.as_of - timedelta(days=job.settings.judging.holdout_days)
+    earlier = job.read("gold.rules", as_of=day)
+    if earlier.isEmpty():
+        job.progress.say(f"no rules were made on {day}: none to try on later baskets")
+        return
+    since = job.read("silver.baskets").where(F.col("ordered_at") >= F.lit(day).cast("timestamp"))
+    job.replace("gold.rules", filled(with_holdout(earlier.drop(*HOLDOUT), since)), as_of=day)
+
+
+def filled(rules: DataFrame) -> DataFrame:
+    """The columns of gold.rules but as_of; those not known yet are null."""
+    fields = [field for field in table("gold.rules").columns if field.name != "as_of"]
+    unknown = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in rules.columns}
+    return rules.withColumns(unknown).select(*[f.name for f in fields])
+
+
+def write_lists(job: Job, retail: Silver, data: Silver) -> None:
+    """Writes the related products and the candidates of the model, and which of its rules are inferred."""
+    settings: RulesSettings = job.settings
+    vectors = job.read("silver.product_vectors", model=settings.vectors) if settings.vectors else None
+    model = Rules(**settings.model.model_dump()).fit(retail, vectors)
     job.replace("gold.associations", model.associate(settings.k), model=model.name)
+    if model.inferred_ is not None:
+        job.replace("gold.inferred_rules", model.inferred_)
     users = histories(data.events, settings.history)
     job.replace("gold.candidates", model.recommend(users, settings.k), model=model.name)
-
-
-def judged(itemsets: DataFrame, baskets: DataFrame, settings: RulesSettings) -> DataFrame:
-    """The rules of the itemsets with every measure and mark of gold.rules."""
-    rules = rules_from_itemsets(itemsets, settings.mining.min_confidence, settings.mining.max_consequent)
-    rules = with_closure(with_improvement(rules, itemsets), itemsets)
-    rules = with_measures(with_p_values(with_customers(rules, baskets)))
-    wanted = [name for name in columns_of("gold.rules") if name != "as_of"]
-    return rules.withColumnRenamed("n_ab", "n_baskets").select(*wanted)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ MODELS = {
     "item_neighbours": _model("cartograph.cf.item_neighbours", "ItemNeighbours", shrinkage=1.0),
     "als": _model("cartograph.cf.als", "Als", rank=4, iterations=6),
     "als, native": _model("cartograph.cf.als", "Als", rank=2, iterations=6, engine="native"),
+    "rules": _model("cartograph.rules.model", "Rules"),
 }
 PERSONAL = [name for name in MODELS if name != "popularity"]
 

@@ -83,9 +83,16 @@ _RAW_EVENT = (
     "quantity string, unit_price string, rating string, event_at string, title string"
 )
 _RULE_MEASURES = (
-    "support double, confidence double, lift double, leverage double, conviction double, zhang double, "
-    "kulczynski double, imbalance double, jaccard double, cosine double, p_value double, q_value double, "
-    "improvement double, is_closed boolean, is_maximal boolean, is_redundant boolean"
+    "support double, confidence double, lift double, leverage double, leverage_baskets double, conviction double, "
+    "zhang double, kulczynski double, imbalance double, jaccard double, cosine double, all_confidence double, "
+    "certainty double, added_value double, npmi double, log_likelihood double, shrunk_lift double, hyper_lift double, "
+    "hyper_confidence double"
+)
+_RULE_JUDGEMENTS = (
+    "p_value double, q_value double, p_layered double, p_productive double, improvement double, is_closed boolean, "
+    "is_maximal boolean, is_redundant boolean, is_productive boolean, is_significant boolean, "
+    "holdout_baskets long, holdout_confidence double, holdout_lift double, "
+    "trend string, trend_per_year double, trend_q double, peak_month int, season_q double"
 )
 _RANK = ("rank_from_one", "rank >= 1")
 
@@ -194,12 +201,43 @@ _ALL = (
     ),
     _table(
         "gold.rules",
-        "Association rules antecedent => consequent with their measures.",
-        f"as_of date, antecedent strings, consequent strings, n_baskets long, n_users long, {_RULE_MEASURES}",
+        "Association rules antecedent => consequent with their measures and what speaks for and against them; the "
+        "holdout columns are filled in once the period that they speak of is over.",
+        "as_of date, antecedent strings, consequent strings, n_baskets long, n_antecedent long, n_consequent long, "
+        f"n_users long, {_RULE_MEASURES}, {_RULE_JUDGEMENTS}",
         key="as_of antecedent consequent",
         partition="as_of",
         required="n_baskets support confidence lift",
         checks=(("confidence_is_a_share", "confidence > 0 AND confidence <= 1"),),
+    ),
+    _table(
+        "gold.generalised_rules",
+        "Rules between products, brands (brand:…) and categories (category:…); interest is how many times more often "
+        "a rule holds than the rules of its groups make expect.",
+        "as_of date, antecedent string, consequent string, antecedent_level string, consequent_level string, "
+        "n_baskets long, support double, confidence double, lift double, interest double",
+        key="as_of antecedent consequent",
+        partition="as_of",
+        required="antecedent_level consequent_level n_baskets support confidence lift",
+    ),
+    _table(
+        "gold.inferred_rules",
+        "Rules of products too rare to have any, taken from the products most like them (inferred_from).",
+        "as_of date, product_id string, associated_product_id string, score double, similarity double, "
+        "inferred_from strings",
+        key="as_of product_id associated_product_id",
+        partition="as_of",
+        required="score similarity inferred_from",
+        checks=(("not_itself", "product_id <> associated_product_id"),),
+    ),
+    _table(
+        "gold.high_utility_itemsets",
+        "Itemsets that bring in most together: utility is quantity times price of their products in the baskets that "
+        "hold them all.",
+        "as_of date, itemset strings, n_items int, n_baskets long, utility double",
+        key="as_of itemset",
+        partition="as_of",
+        required="n_items n_baskets utility",
     ),
     _table(
         "gold.associations",

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.model import NotFitted, Silver, best_k, recommend_from_associations
+from cartograph.rules.inferred import inferred_pairs, title_vectors
 from cartograph.rules.measures import MEASURES, with_measures
 from cartograph.rules.mining import mine
 from cartograph.rules.rules import rules_from_itemsets
@@ -15,6 +16,8 @@ from cartograph.rules.rules import rules_from_itemsets
 
 class Rules:
     """Rules with one product on either side, scored by one of `measures.MEASURES`.
+
+    A product too rare to have rules gets those of the products most like it, with less belief: see `inferred`.
 
     Args:
         min_support: share of the baskets that a pair must be in.
@@ -24,6 +27,10 @@ class Rules:
         engine: of `mining.mine`.
         recent: products of a history that `recommend` starts from, the last ones.
         mask_seen: never recommend what is in the customer's history.
+        rare_baskets: products in fewer baskets, and without rules, get those of their neighbours; 0: none do.
+        n_neighbours: how many neighbours are asked.
+        min_similarity: the least cosine of a neighbour's vector.
+        shrinkage: so many baskets of neighbours are believed half.
     """
 
     name = "rules"
@@ -38,6 +45,10 @@ class Rules:
         engine: str = "auto",
         recent: int = 50,
         mask_seen: bool = True,
+        rare_baskets: int = 20,
+        n_neighbours: int = 5,
+        min_similarity: float = 0.5,
+        shrinkage: float = 20.0,
     ) -> None:
         self.min_support = min_support
         self.min_confidence = min_confidence
@@ -46,10 +57,18 @@ class Rules:
         self.engine = engine
         self.recent = recent
         self.mask_seen = mask_seen
+        self.rare_baskets = rare_baskets
+        self.n_neighbours = n_neighbours
+        self.min_similarity = min_similarity
+        self.shrinkage = shrinkage
         self.pairs_: DataFrame | None = None
+        self.inferred_: DataFrame | None = None
 
-    def fit(self, data: Silver) -> Self:
-        """Learns `pairs_`: product_id, associated_product_id, score.
+    def fit(self, data: Silver, vectors: DataFrame | None = None) -> Self:
+        """Learns `pairs_` (product_id, associated_product_id, score) and `inferred_`, those of them that are inferred.
+
+        Args:
+            vectors: product_id, vector: what likeness goes by; without them it goes by the words of titles.
 
         Raises:
             ValueError: `measure` is none of MEASURES.
@@ -58,12 +77,28 @@ class Rules:
             raise ValueError(f"no measure {self.measure!r}; the measures are {', '.join(MEASURES)}")
         itemsets = mine(data.baskets, self.min_support, self.engine, max_length=2)
         rules = with_measures(rules_from_itemsets(itemsets, self.min_confidence)).where(F.col("lift") > self.min_lift)
-        self.pairs_ = rules.select(
+        found = rules.select(
             F.col("antecedent")[0].alias("product_id"),
             F.col("consequent")[0].alias("associated_product_id"),
             F.col(self.measure).alias("score"),
         ).localCheckpoint()
+        self.pairs_ = found
+        if self.rare_baskets:
+            self.inferred_ = self._inferred(found, data, vectors)
+            self.pairs_ = found.unionByName(self.inferred_.select(*found.columns))
         return self
+
+    def _inferred(self, found: DataFrame, data: Silver, vectors: DataFrame | None) -> DataFrame:
+        likeness = title_vectors(data.products) if vectors is None else vectors
+        return inferred_pairs(
+            found,
+            data.baskets,
+            likeness,
+            rare_baskets=self.rare_baskets,
+            n_neighbours=self.n_neighbours,
+            min_similarity=self.min_similarity,
+            shrinkage=self.shrinkage,
+        ).localCheckpoint()
 
     def associate(self, k: int) -> DataFrame:
         """The `k` strongest rules from each product: product_id, associated_product_id, score, rank."""

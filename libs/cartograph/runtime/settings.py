@@ -98,6 +98,39 @@ class MiningSettings(Section):
     max_length: Annotated[int, Field(ge=0)]
     min_confidence: Share
     max_consequent: Positive
+    rare_support: Annotated[float, Field(gt=0, le=1)] | None
+    rare_share: Share
+
+
+class GuardSettings(Section):
+    """rules.guard.guard."""
+
+    length_quantile: Annotated[float, Field(gt=0, le=1)]
+    long_baskets: Literal["split", "cut", "drop", "keep"]
+    max_itemsets: Positive
+    seed: int
+
+
+class JudgingSettings(Section):
+    """rules.judging: which rules are held to be more than chance."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    holdout_days: Positive
+
+
+class GroupSettings(Section):
+    """rules.hierarchy.generalised_rules."""
+
+    min_support: Annotated[float, Field(gt=0, le=1)]
+    min_confidence: Share
+    min_interest: Annotated[float, Field(ge=0)]
+
+
+class UtilitySettings(Section):
+    """rules.utility.high_utility_itemsets."""
+
+    min_share: Annotated[float, Field(gt=0, le=1)]
+    max_length: Annotated[int, Field(ge=0)]
 
 
 class RulesModelSettings(Section):
@@ -110,6 +143,10 @@ class RulesModelSettings(Section):
     engine: Literal["auto", "mllib", "native"]
     recent: Positive
     mask_seen: bool
+    rare_baskets: Annotated[int, Field(ge=0)]
+    n_neighbours: Positive
+    min_similarity: Annotated[float, Field(ge=0, le=1)]
+    shrinkage: Annotated[float, Field(ge=0)]
 
 
 class RulesSettings(Section):
@@ -118,6 +155,12 @@ class RulesSettings(Section):
     k: Positive
     history: Positive
     mining: MiningSettings
+    guard: GuardSettings
+    judging: JudgingSettings
+    analyses: tuple[Literal["trends", "groups", "utility"], ...]
+    groups: GroupSettings
+    utility: UtilitySettings
+    vectors: str | None
     model: RulesModelSettings
 
 
