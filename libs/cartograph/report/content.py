@@ -52,12 +52,13 @@ def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
 def top_rules(rules: DataFrame, limit: int) -> list[Values]:
     """Rules by falling leverage, the share of baskets beyond what chance would give; redundant ones left out.
 
-    Values: antecedent, consequent (lists of product ids), n_baskets, support, confidence, lift, leverage.
+    Values: antecedent, consequent (lists of product ids), n_baskets, support, confidence, lift, leverage, q_value,
+    is_significant, trend.
     """
     shown = rules.where("not coalesce(is_redundant, false)").withColumn(
         "leverage", F.coalesce("leverage", F.col("support") * (1 - 1 / F.col("lift")))
     )
-    measures = ("n_baskets", "support", "confidence", "lift", "leverage")
+    measures = ("n_baskets", "support", "confidence", "lift", "leverage", "q_value", "is_significant", "trend")
     best = shown.orderBy(F.desc("leverage"), "antecedent", "consequent").limit(limit)
     return _rows(best.select("antecedent", "consequent", *measures))
 

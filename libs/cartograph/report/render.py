@@ -10,7 +10,17 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 _PAGE = files("cartograph.report") / "page"
-_SCRIPTS = ("elements.js", "charts.js", "sales.js", "rules.js", "neighbourhood.js", "models.js", "start.js")
+_SCRIPTS = (
+    "elements.js",
+    "charts.js",
+    "sales.js",
+    "csv.js",
+    "network.js",
+    "rules.js",
+    "neighbourhood.js",
+    "models.js",
+    "start.js",
+)
 
 
 def report_html(content: dict[str, Any]) -> str:

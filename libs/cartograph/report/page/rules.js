@@ -1,7 +1,7 @@
 function drawRules() {
   const rules = data.rules;
   if (!rules.length) return;
-  const PAGE = 25;
+  const PAGE = 25, IN_NETWORK = 60;
   const names = (ids) => ids.map(title).join(" + ");
   rules.forEach((rule) => {
     rule.from = names(rule.antecedent);
@@ -16,16 +16,19 @@ function drawRules() {
     { label: "Confidence", value: (rule) => rule.confidence, numeric: true, cell: (rule) => percent(rule.confidence) },
     { label: "Lift", value: (rule) => rule.lift, numeric: true, cell: (rule) => number(rule.lift, 1) },
     { label: "Leverage", value: (rule) => rule.leverage, numeric: true, cell: (rule) => percent(rule.leverage) },
+    { label: "Trend", value: (rule) => rule.trend ?? "", cell: (rule) => ({ rising: "↑ rising", fading: "↓ fading" })[rule.trend] ?? "" },
   ];
-  let shown = PAGE;
-  const filter = byId("rules-filter"), more = byId("rules-more");
-  const matches = (rule) => filter.value.toLowerCase().split(/\s+/).every((word) => rule.words.includes(word));
+  let shown = PAGE, found = rules;
+  const filter = byId("rules-filter"), more = byId("rules-more"), significant = byId("rules-significant");
+  const confidence = byId("rules-confidence"), lift = byId("rules-lift");
+  const matches = (rule) => filter.value.toLowerCase().split(/\s+/).every((word) => rule.words.includes(word))
+    && rule.confidence >= confidence.value / 100 && rule.lift >= lift.value && (!significant.checked || rule.is_significant);
   const lit = (rule, on) => {
     rule.row?.classList.toggle("lit", on);
     rule.dot?.classList.toggle("lit", on);
   };
   const fill = (ordered, body) => {
-    const found = ordered.filter(matches);
+    found = ordered.filter(matches);
     rules.forEach((rule) => { rule.row = null; rule.dot?.classList.toggle("off", !matches(rule)); });
     body.replaceChildren(...found.slice(0, shown).map((rule) => {
       rule.row = html("tr", { onpointerenter: () => lit(rule, true), onpointerleave: () => lit(rule, false) },
@@ -34,11 +37,23 @@ function drawRules() {
     }));
     byId("rules-count").textContent = `${number(found.length)} of ${number(rules.length)}`;
     more.hidden = found.length <= shown;
+    redraw();
   };
+  const choose = (id) => { filter.value = title(id); changed(); };
+  let redraw = () => {};
   plotRules(rules, lit);
   const update = sortableTable(byId("rules-table"), columns, rules, [6, true], fill);
-  filter.addEventListener("input", () => { shown = PAGE; update(); });
+  redraw = responsive(byId("rules-network"), (width) => rulesNetwork(found.slice(0, IN_NETWORK), width, choose));
+  const changed = () => { shown = PAGE; update(); };
+  for (const control of [filter, confidence, lift, significant]) control.addEventListener("input", changed);
   more.addEventListener("click", () => { shown += 4 * PAGE; update(); });
+  byId("rules-csv").addEventListener("click", () => download("rules.csv", rulesCsv(found)));
+}
+
+function rulesCsv(rules) {
+  const names = ["n_baskets", "support", "confidence", "lift", "leverage", "q_value", "is_significant", "trend"];
+  return csvText(["antecedent", "consequent", "antecedent_ids", "consequent_ids", ...names], rules.map((rule) =>
+    [rule.from, rule.to, rule.antecedent.join(" "), rule.consequent.join(" "), ...names.map((name) => rule[name])]));
 }
 
 function plotRules(rules, lit) {
