@@ -43,7 +43,7 @@ def test_a_new_colour_is_sold_with_what_the_old_one_was_sold_with(spark: SparkSe
     baskets = frame(spark, [["cup", "tea"]] * 30 + [["cup"]] * 10 + [["tea"]] * 10 + [["pot"]] * 50 + [["new cup"]])
     titles = [("cup", "blue porcelain cup"), ("new cup", "green porcelain cup"), ("tea", "green tea"), ("pot", "pot")]
     products = spark.createDataFrame(titles, "product_id string, title string")
-    model = Rules(min_support=0.05, min_similarity=0.3).fit(Silver(baskets, baskets, products))
+    model = Rules(min_support=0.05, min_similarity=0.3, rare_baskets=20).fit(Silver(baskets, baskets, products))
     lists = {(row.product_id, row.associated_product_id): row.score for row in model.associate(5).collect()}
     assert lists["cup", "tea"] == pytest.approx(0.75)
     assert 0 < lists["new cup", "tea"] < 0.75

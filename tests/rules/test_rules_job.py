@@ -18,6 +18,7 @@ from tests.small_lake import small_shop
 
 DAY = date(2011, 1, 31)  # days of its own: other tests own the lake's other days
 LATER = DAY + timedelta(days=30)
+ALL = ["rules.analyses=[trends, groups, utility]"]
 SETTINGS = ["rules.mining.min_support=0.02", "rules.guard.length_quantile=1.0"]
 
 
@@ -32,7 +33,7 @@ def run_on(shop: Suite, day: date, *settings: str) -> Job:
 def shop(spark: SparkSession) -> Suite:
     suite = small_shop(spark)
     run_on(suite, DAY, "rules.analyses=[]")
-    run_on(suite, LATER)
+    run_on(suite, LATER, *ALL)
     return suite
 
 
@@ -86,7 +87,7 @@ def test_further_analyses_are_written(shop: Suite) -> None:
 def test_a_second_run_changes_nothing(shop: Suite) -> None:
     names = ("gold.itemsets", "gold.rules", "gold.associations")
     before = [shop.tables.version(name) for name in names]
-    run_on(shop, LATER)
+    run_on(shop, LATER, *ALL)
     assert [shop.tables.version(name) for name in names] == before
 
 

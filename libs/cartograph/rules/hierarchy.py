@@ -21,13 +21,14 @@ def groups_of(products: DataFrame) -> DataFrame:
     far as the path. `products` has the columns of silver.products.
     """
     path = F.transform(
-        F.sequence(F.lit(1), F.size("category")), lambda depth: F.array_join(F.slice("category", 1, depth), "/")
+        F.sequence(F.lit(1), F.size("category")),
+        lambda depth: F.concat(F.lit("category:"), F.array_join(F.slice("category", 1, depth), "/")),
     )
     brand = products.where("brand is not null").select(
         "product_id", F.concat(F.lit("brand:"), "brand").alias("group"), F.lit("brand").alias("level")
     )
     category = products.where("size(category) > 0").select(
-        "product_id", F.concat(F.lit("category:"), F.explode(path)).alias("group"), F.lit("category").alias("level")
+        "product_id", F.explode(path).alias("group"), F.lit("category").alias("level")
     )
     return brand.unionByName(category).distinct()
 

@@ -45,7 +45,7 @@ class Rules:
         engine: str = "auto",
         recent: int = 50,
         mask_seen: bool = True,
-        rare_baskets: int = 20,
+        rare_baskets: int = 0,
         n_neighbours: int = 5,
         min_similarity: float = 0.5,
         shrinkage: float = 20.0,
