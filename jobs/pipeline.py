@@ -1,8 +1,8 @@
 """Every step in order, in one Spark session: from raw files to ranked, explained lists and the report on them.
 
-Runs the same functions as the single jobs and adds no logic: shop (when the source is the demo shop), ingest, preprocess,
-then rules, cf and rank for `as_of` - evaluate.horizon_days and for `as_of`, then evaluate and report. The earlier lists are
-judged by what customers bought since; the later ones are the result.
+Runs the same functions as the single jobs and adds no logic: shop (when the source is the demo shop), ingest,
+preprocess, then rules, cf and rank for `as_of` - evaluate.horizon_days and for `as_of`, then evaluate and report. The
+earlier lists are judged by what customers bought since; the later ones are the result.
 
 Without --as-of the day after the last event is taken, so that everything is used and no clock is read.
 """
@@ -59,7 +59,8 @@ def show(suite: Suite, as_of: date) -> None:
     )
     console.print(_printed(f"Bought together, before {as_of}", related))
     compared = models_compared(tables.read("gold.evaluation", earlier), ("ndcg", "recall", "hit_rate", "coverage"))
-    console.print(_printed(f"Lists made on {earlier}, judged by the {config.evaluate.horizon_days} days after", compared))
+    title = f"Lists made on {earlier}, judged by the {config.evaluate.horizon_days} days after"
+    console.print(_printed(title, compared))
     console.print(f"tables   {config.lake.root}")
     console.print(f"runs     {config.tracking.uri} (mlflow ui --backend-store-uri {config.tracking.uri})")
     console.print(f"report   {config.report.path}/{as_of}.html")

@@ -170,16 +170,14 @@ _ALL = (
     _table(
         "silver.users",
         "One row per pseudonymous customer.",
-        "user_id string, region string, age_band string, first_seen_at timestamp, is_wholesale boolean, "
-        "is_bot boolean",
+        "user_id string, region string, age_band string, first_seen_at timestamp, is_wholesale boolean, is_bot boolean",
         key="user_id",
         required="is_wholesale is_bot",
     ),
     _table(
         "silver.quarantine",
         "Rows set aside by preprocess: the rule that did it, the reason in words, and the row as it came.",
-        "row_id string, source string, batch_id string, rule string, reason string, event_at timestamp, "
-        "raw attributes",
+        "row_id string, source string, batch_id string, rule string, reason string, event_at timestamp, raw attributes",
         key="row_id",
         required="rule reason batch_id",
     ),
@@ -315,7 +313,9 @@ def differences(actual: T.StructType, expected: T.StructType) -> list[str]:
     found = {field.name: field.dataType for field in actual}
     wanted = {field.name: field.dataType for field in expected}
     missing = [f"column {name} ({wanted[name].simpleString()}) is missing" for name in wanted if name not in found]
-    unknown = [f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in wanted]
+    unknown = [
+        f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in wanted
+    ]
     retyped = [
         f"column {name} is {found[name].simpleString()}, the table has {wanted[name].simpleString()}"
         for name in wanted
