@@ -3,7 +3,7 @@
 Reads the silver tables; writes the partition of each model of `cf.models` in gold.candidates (per customer) and
 gold.associations (per product). Deliberately not done here: judging the models (`evaluate`) and mixing them (`rank`).
 
-With --tune nothing is written: settings of `cf.tuning.space` are tried on a model fitted to what was known
+With --tune nothing is written: settings of `cf.tuning.space.<model>` are tried on a model fitted to what was known
 `cf.tuning.days` before the date and judged by what was bought since; every trial is recorded, the best one printed.
 """
 
@@ -25,6 +25,7 @@ from cartograph.cf.popularity import Popularity
 from cartograph.cf.rp3beta import Rp3Beta
 from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
+from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
 from cartograph.core.model import Model
 from cartograph.runtime.cf_settings import CfSettings
@@ -65,6 +66,8 @@ def tune(job: Job) -> None:
     tuning = settings.tuning
     if job.as_of is None:
         raise ValueError("cf --tune needs a date, --as-of")
+    if not tuning.space.get(tuning.model):
+        raise UserError(f"cf.tuning.space.{tuning.model} names no setting to search for, with its lower and upper end")
     start = datetime.combine(job.as_of - timedelta(days=tuning.days), time(), tzinfo=UTC)
     period = Period.since(job.silver(), start, settings.history)
 
@@ -75,7 +78,7 @@ def tune(job: Job) -> None:
 
     best, ndcg = search(
         lambda tried: configured(tuning.model, settings, **tried),
-        period, tuning.space, tuning.trials, tuning.k, tuning.seed, record,
+        period, tuning.space[tuning.model], tuning.trials, tuning.k, tuning.seed, record,
     )  # fmt: skip
     job.metric(f"best_ndcg_at_{tuning.k}", ndcg)
     chosen = " ".join(f"--set cf.{tuning.model}.{name}={value:g}" for name, value in best.items())

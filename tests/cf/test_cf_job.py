@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
+from cartograph.core.errors import UserError
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import cf
@@ -67,10 +68,17 @@ def test_tuning_tries_settings_on_the_last_days_and_writes_no_lists(
     given = ["cf.tuning.days=14", "cf.tuning.trials=2", "cf.tuning.model=item_neighbours"]
     before = shop.tables.version("gold.candidates")
     with shop.step("cf", as_of=date(2011, 3, 5), arguments=argparse.Namespace(tune=True)) as job:
-        job.config = load_config("demo", [*given, "cf.tuning.space={shrinkage: [0.1, 10.0]}"])
+        job.config = load_config("demo", given)
         cf.run(job)
     assert shop.tables.version("gold.candidates") == before
     assert re.search(r"ndcg@20 0\.\d+ with --set cf\.item_neighbours\.shrinkage=", capsys.readouterr().out)
+
+
+def test_tuning_a_model_without_a_space_names_the_missing_setting(shop: Suite) -> None:
+    with shop.step("cf", as_of=date(2011, 3, 5), arguments=argparse.Namespace(tune=True)) as job:
+        job.config = load_config("demo", ["cf.tuning.model=popularity"])
+        with pytest.raises(UserError, match=r"cf\.tuning\.space\.popularity names no setting"):
+            cf.run(job)
 
 
 @pytest.mark.parametrize("name", cf.MODELS)

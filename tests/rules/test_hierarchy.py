@@ -44,12 +44,14 @@ def test_groups_are_brands_and_every_part_of_a_category_path(spark: SparkSession
 
 
 def test_categories_and_brands_have_rules_of_their_own(rules: dict[tuple[str, str], Row]) -> None:
-    row = rules["category:kitchen/cups", "category:food/tea"]
+    row = rules["category:kitchen", "category:food"]
     # 60 baskets hold both, 105 a cup, 100 tea, of 200.
     assert (row.n_baskets, row.antecedent_level, row.consequent_level) == (60, "category", "category")
     assert row.confidence == pytest.approx(60 / 105)
     assert row.lift == pytest.approx(60 / 105 / (100 / 200))
     assert ("brand:Acme", "brand:Leaf") in rules
+    # Everything from the kitchen is a cup here, so the finer categories say nothing that these two do not.
+    assert ("category:kitchen/cups", "category:food/tea") not in rules
 
 
 def test_a_product_rule_stays_only_where_it_beats_its_categories(rules: dict[tuple[str, str], Row]) -> None:

@@ -104,7 +104,7 @@ class TuningSettings(Section):
     trials: Positive
     k: Positive
     seed: int
-    space: dict[str, tuple[int | float, int | float]]
+    space: dict[CfModel, dict[str, tuple[int | float, int | float]]]
 
 
 class CfSettings(Section):
