@@ -97,18 +97,23 @@ def seen_products(users: DataFrame) -> DataFrame:
     return users.select("user_id", F.explode(F.array_distinct("product_ids")).alias("product_id"))
 
 
+def unit_vectors(vectors: DataFrame) -> DataFrame:
+    """The same vectors of length one: product_id, vector (array<float>). Zero vectors have no direction: left out."""
+    norm = F.sqrt(F.aggregate("vector", F.lit(0.0), lambda total, x: total + x.cast("double") * x))
+    return (
+        vectors.withColumn("norm", norm)
+        .where("norm > 0")
+        .select("product_id", F.transform("vector", lambda x: (x / F.col("norm")).cast("float")).alias("vector"))
+    )
+
+
 def associate_from_vectors(vectors: DataFrame, k: int) -> DataFrame:
     """Associations of a model that has product vectors, by cosine: product_id, associated_product_id, score, rank.
 
     Args:
         vectors: product_id, vector (array<float>). Products with a zero vector have no direction and are left out.
     """
-    norm = F.sqrt(F.aggregate("vector", F.lit(0.0), lambda total, x: total + x.cast("double") * x))
-    units = (
-        vectors.withColumn("norm", norm)
-        .where("norm > 0")
-        .select("product_id", F.transform("vector", lambda x: (x / F.col("norm")).cast("float")).alias("vector"))
-    )
+    units = unit_vectors(vectors)
     queries = units.select(F.col("product_id").alias("id"), "vector", F.array("product_id").alias("mask"))
     neighbours = top_k(queries, units, k)
     return neighbours.select(

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.baskets import item_counts
+from cartograph.core.model import unit_vectors
 from cartograph.core.topk import top_k
 
 _TITLE_LENGTH = 256  # of a title's vector
@@ -57,7 +58,7 @@ def inferred_pairs(
         shrinkage: so many baskets of neighbours are believed half.
     """
     counts = item_counts(baskets).persist()
-    units = _units(vectors).persist()
+    units = unit_vectors(vectors).persist()
     having = pairs.select("product_id").distinct()
     frequent = counts.where(F.col("n_baskets") >= rare_baskets).select("product_id")
     rare = units.join(having, "product_id", "left_anti").join(frequent, "product_id", "left_anti")
@@ -91,12 +92,3 @@ def inferred_pairs(
 def _repeatable_sum(column: str) -> Column:
     """The doubles of a group added in order of size: the same to the last bit whatever order rows arrive in."""
     return F.aggregate(F.sort_array(F.collect_list(column)), F.lit(0.0), lambda total, value: total + value)
-
-
-def _units(vectors: DataFrame) -> DataFrame:
-    """The same vectors of length one."""
-    squares = F.aggregate("vector", F.lit(0.0), lambda total, x: total + x.cast("double") * x)
-    scaled = vectors.withColumn("norm", F.sqrt(squares)).where("norm > 0")
-    return scaled.select(
-        "product_id", F.transform("vector", lambda x: (x / F.col("norm")).cast("float")).alias("vector")
-    )
