@@ -5,78 +5,13 @@ Writes are checked against these definitions; nothing else in the project spells
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from pyspark.sql import types as T
+
+from cartograph.core.table import Table as Table  # re-exported: whoever knows the tables knows what one is
+from cartograph.core.table import defined_table as _table
 
 EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 RELATIONS = ("complement", "substitute", "variant", "repeat")
-
-
-@dataclass(frozen=True)
-class Table:
-    """One Delta table.
-
-    `key` names the columns that identify a row, `partition` the ones its files are laid out by (and a job
-    overwrites by), `checks` maps a constraint's name to the SQL that every row must satisfy.
-    Key columns are NOT NULL, and so are the columns listed in `required`.
-    """
-
-    name: str
-    comment: str
-    columns: T.StructType
-    key: tuple[str, ...]
-    partition: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    checks: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def layer(self) -> str:
-        """`bronze`, `silver` or `gold`."""
-        return self.name.split(".")[0]
-
-
-_SIMPLE = {
-    "string": T.StringType(),
-    "int": T.IntegerType(),
-    "long": T.LongType(),
-    "float": T.FloatType(),
-    "double": T.DoubleType(),
-    "boolean": T.BooleanType(),
-    "date": T.DateType(),
-    "timestamp": T.TimestampType(),
-    "strings": T.ArrayType(T.StringType(), containsNull=False),
-    "vector": T.ArrayType(T.FloatType(), containsNull=False),
-    "attributes": T.MapType(T.StringType(), T.StringType()),
-}
-
-
-def _table(
-    name: str,
-    comment: str,
-    columns: str,
-    key: str,
-    partition: str = "",
-    required: str = "",
-    checks: Iterable[tuple[str, str]] = (),
-) -> Table:
-    """A table from `"column type, column type"`; a column that may not be null is in `key` or `required`."""
-    not_null = {*key.split(), *required.split()}
-    fields = []
-    for column in columns.split(","):
-        column_name, type_name = column.split()
-        fields.append(T.StructField(column_name, _SIMPLE[type_name], column_name not in not_null))
-    return Table(
-        name,
-        comment,
-        T.StructType(fields),
-        tuple(key.split()),
-        tuple(partition.split()),
-        tuple(required.split()),
-        tuple(checks),
-    )
-
 
 _RAW_EVENT = (
     "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
