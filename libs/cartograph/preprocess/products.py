@@ -87,7 +87,9 @@ def _latest(facts: DataFrame, newest: Column) -> DataFrame:
 
 def _path(column: str) -> Column:
     """A category path `Home > Kitchen > Cups` as its levels."""
-    levels = F.filter(F.transform(F.split(column, ">"), F.trim), lambda level: level != "")
+    # A lambda, because transform gives a function of two parameters the position too, and trim would cut that off.
+    levels = F.transform(F.split(column, ">"), lambda level: F.trim(level))
+    levels = F.filter(levels, lambda level: level != "")
     return F.when(F.size(levels) > 0, levels)
 
 
