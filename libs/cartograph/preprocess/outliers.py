@@ -23,10 +23,13 @@ def marked(rows: DataFrame, fence: float, ratio: float, price_fence: float, min_
     1977). A price is far when it is more than `ratio` times above or below the median of the product's positive prices
     in the batch; of products with fewer than `min_rows` of them, when it lies above the fence of all prices.
 
-    The few prices that are far are found among the distinct ones, so that the rows themselves are not shuffled.
+    The few prices that are far are found among the distinct ones, so that the rows themselves are not shuffled. The
+    distinct ones are counted right here, in one pass: three uses would be three passes. What is counted is a sum and
+    not a filter, because Spark would copy the making of every column into each place where a filter uses it.
     """
-    good = rows.where("rule IS NULL AND (quantity > 0 OR unit_price > 0)")
-    lines = good.groupBy("batch_id", "product_id", "unit_price", "quantity").agg(F.count("*").alias("n"))
+    is_good = F.expr("rule IS NULL AND (quantity > 0 OR unit_price > 0)")
+    counted = rows.groupBy("batch_id", "product_id", "unit_price", "quantity").agg(F.count_if(is_good).alias("n"))
+    lines = counted.where("n > 0").localCheckpoint()
     fences = lines.groupBy("batch_id").agg(
         _upper_fence("quantity", fence).alias("max_quantity"),
         _upper_fence("unit_price", price_fence).alias("max_price"),

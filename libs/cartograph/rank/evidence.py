@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+
+from cartograph.core.pairs import catalogue_of, pair_sums
 
 FEWEST = 2  # one basket or customer alone is an accident, not a reason
 
@@ -41,13 +45,20 @@ def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
 def _together(pairs: DataFrame, sets: DataFrame, name: str) -> DataFrame:
     """One row per pair that some row of `sets` holds: in how many of them.
 
-    Each product of a set looks up its partners and keeps those in the same set. Joining sets with themselves would
-    build every pair of every set first, a hundred times as many rows.
+    All pairs of `sets` are counted, in compiled code, and those asked for are picked out: looking for single pairs in
+    every set that has one of the two takes ten times as long where sets are large.
     """
-    partners = pairs.groupBy("first").agg(F.collect_set("second").alias("partners"))
-    lines = sets.select("product_ids", F.explode("product_ids").alias("first")).join(partners, "first")
-    found = lines.select("first", F.explode(F.array_intersect("product_ids", "partners")).alias("second"))
-    return found.groupBy(*_UNORDERED).agg(F.count(F.lit(1)).alias(name))
+    catalogue = catalogue_of(sets)
+    numbers = np.arange(len(catalogue.product_ids), dtype=np.int32)
+    named = pairs.sparkSession.createDataFrame(pa.table({"product": catalogue.product_ids, "code": numbers}))
+    pair = F.explode(F.arrays_zip("others", "sums")).alias("pair")
+    found = pair_sums(sets, catalogue).select(F.col("code").alias("code_first"), pair)
+    counts = found.select("code_first", F.col("pair.others").alias("code_second"), F.col("pair.sums").alias(name))
+    for side in _UNORDERED:
+        pairs = pairs.join(named.select(F.col("product").alias(side), F.col("code").alias(f"code_{side}")), side)
+    # Codes are in order of product_id, as the two of a pair are.
+    asked = pairs.join(counts.where("code_first < code_second"), ["code_first", "code_second"])
+    return asked.select(*_UNORDERED, name)
 
 
 def _customers(baskets: DataFrame) -> DataFrame:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, Self
 
 from delta.tables import DeltaTable
@@ -126,10 +127,10 @@ class Tables:
         unknown = partition.keys() - set(table.partition)
         if unknown:
             raise ValueError(f"{name} is partitioned by {table.partition}, not by {sorted(unknown)}")
-        with self._writing(name, partition), _kept(_fitted(table, frame, partition)) as rows:
+        with self._writing(name, partition) as is_new, _kept(_fitted(table, frame, partition)) as rows:
             content = self._checked(table, rows, partition)
-            old = self._load(name).filter(within(partition)) if self.skip_unchanged else None
-            changed = old is None or fingerprint(old) != content
+            compare = self.skip_unchanged and not is_new
+            changed = not compare or fingerprint(self._load(name).filter(within(partition))) != content
             if changed:
                 writer = rows.write.format("delta").mode("overwrite")
                 self._save(name, writer.option("replaceWhere", as_sql(partition)) if partition else writer)
@@ -190,7 +191,12 @@ class Tables:
 
     def version(self, name: str) -> int:
         """The newest version of table `name`."""
-        return self._newest(self._existing(name))[0]
+        path = self.path(self._existing(name))
+        if self.catalog or not places.is_local(path):
+            return self._newest(name)[0]
+        # Delta's log names its files after versions: on this machine looking there spares a Spark job per read.
+        numbers = (file.name.partition(".")[0] for file in (Path(path) / "_delta_log").iterdir())
+        return max(int(number) for number in numbers if number.isdigit())
 
     def history(self, name: str) -> DataFrame:
         """The commits of table `name`, newest first."""
@@ -226,11 +232,12 @@ class Tables:
         return name
 
     @contextlib.contextmanager
-    def _writing(self, name: str, partition: dict[str, Any]) -> Iterator[None]:
-        """Holds the partition's lock, with the table there and as defined."""
+    def _writing(self, name: str, partition: dict[str, Any]) -> Iterator[bool]:
+        """Holds the partition's lock, with the table there and as defined; whether it was made just now."""
         table = schema.table(name)
         with self.locks.hold(",".join([name, *(f"{column}={value}" for column, value in partition.items())])):
-            if not self.exists(name):
+            is_new = not self.exists(name)
+            if is_new:
                 with self.locks.hold(f"{name},create"):
                     create(self.spark, table, self.path(name), by_name=bool(self.catalog))
             problems = definition_differences(self._load(name).schema, table)
@@ -239,7 +246,7 @@ class Tables:
                     f"{self.path(name)} was made by another version of the project: {'; '.join(problems)}. "
                     "Alter it, or delete it and run its steps again"
                 )
-            yield
+            yield is_new
 
     def _checked(self, table: Table, rows: DataFrame, partition: dict[str, Any]) -> Fingerprint:
         """The fingerprint of the rows, after they were found to satisfy every constraint."""
