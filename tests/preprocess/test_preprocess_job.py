@@ -225,7 +225,6 @@ def test_what_both_batches_give(at_once: dict[str, list[str]]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="failed in its first whole run; whether test or job is wrong is not known yet")
 def test_a_run_killed_between_writes_is_done_again_with_the_same_result(
     spark: SparkSession, tmp_path: Path, raw: Raw, at_once: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
