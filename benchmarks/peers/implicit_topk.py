@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 try:
-    from implicit.cpu.matrix_factorization_base import MatrixFactorizationBase
+    from implicit.cpu.als import AlternatingLeastSquares
 except ImportError:
     sys.exit(3)
 
@@ -17,7 +17,7 @@ except ImportError:
 def main() -> None:
     """Loads factors from the file named first, recommends as many as the second argument says to every user."""
     factors = np.load(sys.argv[1])
-    model = MatrixFactorizationBase()
+    model = AlternatingLeastSquares(factors=factors["items"].shape[1])
     model.user_factors, model.item_factors = factors["queries"], factors["items"]
     users = np.arange(len(model.user_factors))
     start = time.perf_counter()
