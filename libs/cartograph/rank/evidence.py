@@ -46,7 +46,7 @@ def _together(pairs: DataFrame, sets: DataFrame, name: str) -> DataFrame:
     """One row per pair that some row of `sets` holds: in how many of them.
 
     All pairs of `sets` are counted, in compiled code, and those asked for are picked out: looking for single pairs in
-    every set that has one of the two takes ten times as long where sets are large.
+    every set that has one of the two takes over three times as long where sets are large.
     """
     catalogue = catalogue_of(sets)
     numbers = np.arange(len(catalogue.product_ids), dtype=np.int32)
