@@ -24,7 +24,7 @@ def run(job: Job) -> None:
     lists, pairs = job.read("gold.candidates"), job.read("gold.associations")
     candidates = fused_lists(lists, "user_id", "product_id", rank.constant, rank.weights).persist()
     fused_pairs = fused_lists(pairs, "product_id", "associated_product_id", rank.constant, rank.association_weights)
-    # Made once: a kept plan that counts in Python is not found again where a query has it twice.
+    # A checkpoint, because persisted pairs were counted again for each list made of them.
     associations = with_evidence(fused_pairs, data.baskets).localCheckpoint()
     newcomers = cold_start_lists(data, candidates, rank.k)
 

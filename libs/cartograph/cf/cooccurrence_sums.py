@@ -7,7 +7,6 @@ from datetime import date
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -15,7 +14,8 @@ from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.baskets import distinct_items
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats, weigh_rows
-from cartograph.core.pairs import Block, PairRows, RowsOf, catalogue_of, pair_sums
+from cartograph.core.pair_rows import coded_products, pair_rows
+from cartograph.core.pairs import Block, PairRows, RowsOf, catalogue_of
 
 UNIT = 1e6  # weights are whole numbers of 1 / UNIT
 
@@ -103,20 +103,13 @@ def cooccurrence_sums(groups: DataFrame, rows_of: RowsOf) -> tuple[DataFrame, Da
         rows_of: of `ordered_rows`.
     """
     catalogue = catalogue_of(groups)
-    spark = groups.sparkSession
-    codes = pa.array(np.arange(len(catalogue.product_ids)), pa.int32())
-    products = spark.createDataFrame(
-        pa.table({"code": codes, "product_id": catalogue.product_ids, "n_groups": catalogue.n_groups})
-    )
-    pairs = pair_sums(groups, catalogue, rows_of).select(
-        "code", F.explode(F.arrays_zip("others", "sums")).alias("pair")
-    )
+    products = coded_products(groups.sparkSession, catalogue)
     named = products.select(F.col("code").alias("other"), F.col("product_id").alias("associated_product_id"))
     weights = (
-        pairs.select("code", F.col("pair.others").alias("other"), F.col("pair.sums").alias("weight"))
+        pair_rows(groups, catalogue, rows_of)
         .join(products, "code")
         .join(named, "other")
-        .select("product_id", "associated_product_id", "weight")
+        .select("product_id", "associated_product_id", F.col("sum").alias("weight"))
     )
     return weights, products.select("product_id", "n_groups")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.pairs import catalogue_of, pair_sums
+from cartograph.core.pair_rows import coded_products, pair_rows
+from cartograph.core.pairs import catalogue_of
 
 FEWEST = 2  # one basket or customer alone is an accident, not a reason
 
@@ -49,16 +48,12 @@ def _together(pairs: DataFrame, sets: DataFrame, name: str) -> DataFrame:
     every set that has one of the two takes over three times as long where sets are large.
     """
     catalogue = catalogue_of(sets)
-    numbers = np.arange(len(catalogue.product_ids), dtype=np.int32)
-    named = pairs.sparkSession.createDataFrame(pa.table({"product": catalogue.product_ids, "code": numbers}))
-    pair = F.explode(F.arrays_zip("others", "sums")).alias("pair")
-    found = pair_sums(sets, catalogue).select(F.col("code").alias("code_first"), pair)
-    counts = found.select("code_first", F.col("pair.others").alias("code_second"), F.col("pair.sums").alias(name))
-    for side in _UNORDERED:
-        pairs = pairs.join(named.select(F.col("product").alias(side), F.col("code").alias(f"code_{side}")), side)
+    products = coded_products(pairs.sparkSession, catalogue)
     # Codes are in order of product_id, as the two of a pair are.
-    asked = pairs.join(counts.where("code_first < code_second"), ["code_first", "code_second"])
-    return asked.select(*_UNORDERED, name)
+    counts = pair_rows(sets, catalogue).where("code < other").withColumnRenamed("sum", name)
+    for side, code in zip(_UNORDERED, ("code", "other"), strict=True):
+        pairs = pairs.join(products.select(F.col("product_id").alias(side), F.col("code").alias(code)), side)
+    return pairs.join(counts, ["code", "other"]).select(*_UNORDERED, name)
 
 
 def _customers(baskets: DataFrame) -> DataFrame:
