@@ -3,7 +3,8 @@
 Reads the silver tables; writes gold.itemsets, gold.rules, gold.inferred_rules and what `rules.analyses` names
 (gold.generalised_rules, gold.high_utility_itemsets) of this `as_of`, and the partitions of model `rules` in
 gold.associations and gold.candidates. Rules of `as_of` - judging.holdout_days, where there are any, get their holdout
-columns: how they fared since. Deliberately not done here: mixing the rules with other models (`rank`).
+columns: how they fared since; mined again, rules keep them. Deliberately not done here: mixing the rules with other
+models (`rank`).
 """
 
 from __future__ import annotations
@@ -81,8 +82,16 @@ def mine_and_judge(job: Job, baskets: DataFrame, supports: Supports) -> None:
     rules = judged_rules(itemsets, baskets, mining.min_confidence, mining.max_consequent, level, is_complete)
     if "trends" in settings.analyses:
         rules = with_trends(rules.localCheckpoint(), baskets, level)
-    job.metric("n_rules", job.replace("gold.rules", filled(rules)).rows)
+    job.metric("n_rules", job.replace("gold.rules", filled(with_known_holdout(job, rules))).rows)
     itemsets.unpersist()
+
+
+def with_known_holdout(job: Job, rules: DataFrame) -> DataFrame:
+    """The rules with how they fared since, where a later run told that already: mining them again keeps it."""
+    if not job.tables.exists("gold.rules"):
+        return rules
+    key = ["antecedent", "consequent"]
+    return rules.join(job.read("gold.rules").select(*key, *HOLDOUT), key, "left")
 
 
 def judge_earlier_rules(job: Job) -> None:

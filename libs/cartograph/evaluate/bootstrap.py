@@ -8,6 +8,7 @@ and slice meets the same weights, so their values move together as in a paired b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,12 @@ def resampled_means(sums: Floats, counts: Floats, buckets: NDArray[np.integer[An
     return np.divide(drawn @ sums, n_drawn, out=np.full(n_drawn.shape, np.nan), where=n_drawn > 0)
 
 
+@lru_cache(maxsize=1)
+def _weights(n_buckets: int, n_resamples: int, seed: int) -> Floats:
+    """How often each resample (rows) draws each bucket; the same for all models and slices, so drawn once a process."""
+    return np.random.default_rng(seed).poisson(1.0, (n_resamples, n_buckets)).astype(float)
+
+
 def _interval_of(
     names: Sequence[str], n_buckets: int, n_resamples: int, seed: int
 ) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -64,8 +71,7 @@ def _interval_of(
         group = group.sort_values("bucket")
         sums = group[[f"sum {name}" for name in names]].fillna(0.0).to_numpy(float)
         counts = group[[f"n {name}" for name in names]].to_numpy(float)
-        weights = np.random.default_rng(seed).poisson(1.0, (n_resamples, n_buckets)).astype(float)
-        resampled = resampled_means(sums, counts, group["bucket"].to_numpy(), weights)
+        resampled = resampled_means(sums, counts, group["bucket"].to_numpy(), _weights(n_buckets, n_resamples, seed))
         total = counts.sum(axis=0)
         present = total > 0
         low, high = np.nanpercentile(resampled[:, present], [2.5, 97.5], axis=0)

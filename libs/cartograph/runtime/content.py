@@ -12,36 +12,44 @@ from pyspark.sql import types as T
 
 from cartograph.core.schema import Table
 
+_IS_NEW = "_is_new"
+
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Number of rows and two 64-bit hash sums over them; the order of the rows does not matter."""
+    """Number of rows and two sums of 64-bit hashes over them; the order of the rows does not matter."""
 
     rows: int
     first: int
     second: int
 
 
-def fingerprint(frame: DataFrame) -> Fingerprint:
-    """The fingerprint of `frame`: one pass over all columns, nothing is shuffled but three numbers a task."""
-    return _fingerprint(_only_row(frame.agg(*_sums(frame.schema))))
+@dataclass(frozen=True)
+class Survey:
+    """What `survey` found: the rows' fingerprint, the old rows' one, and the constraints broken, as text."""
+
+    content: Fingerprint
+    old: Fingerprint | None
+    problems: list[str]
 
 
-def survey(frame: DataFrame, table: Table, partition: dict[str, Any]) -> tuple[Fingerprint, list[str]]:
-    """The fingerprint of `frame` and every constraint of `table` it breaks, in the same single pass.
+def survey(frame: DataFrame, table: Table, partition: dict[str, Any], old: DataFrame | None = None) -> Survey:
+    """The fingerprint of `frame` and every constraint of `table` it breaks, beside the fingerprint of `old` rows.
 
-    A problem says the constraint, how many rows break it and the key of one of them. As in Delta, a CHECK that
-    comes out null is broken.
+    All in one pass: a query of its own for each would cost more than small tables take to read. A problem says the
+    constraint, how many rows break it and the key of one of them. As in Delta, a CHECK that comes out null is broken.
     """
     rules = _rules(table, partition)
     key = F.concat_ws(", ", *[F.concat(F.lit(f"{name}="), _text(name)) for name in table.key])
-    found: list[Column] = []
-    for _, broken in rules:
-        found += [F.count_if(broken), F.max(F.when(broken, key))]
-    row = _only_row(frame.agg(*_sums(frame.schema), *found))
-    counts = [(rules[i][0], row[3 + 2 * i], row[4 + 2 * i]) for i in range(len(rules))]
+    rows, is_new = frame.withColumn(_IS_NEW, F.lit(True)), F.col(_IS_NEW)
+    if old is not None:
+        rows = rows.unionByName(old.select(*frame.columns, F.lit(False).alias(_IS_NEW)))
+    found = [column for _, broken in rules for column in _offenders(is_new & broken, key)]
+    hashed = _row_hash(frame.schema)
+    row = _only_row(rows.agg(*_sums(hashed, is_new), *_sums(hashed, ~is_new), *found))
+    counts = zip((text for text, _ in rules), row[6::2], row[7::2], strict=True)
     problems = [f"{text}: {n:,} rows, such as {example}" for text, n, example in counts if n]
-    return _fingerprint(row), problems
+    return Survey(_fingerprint(row), _fingerprint(row[3:]) if old is not None else None, problems)
 
 
 def duplicated_keys(frame: DataFrame, key: Sequence[str], n: int = 3) -> list[str]:
@@ -54,7 +62,7 @@ def differing(rows: DataFrame, old: DataFrame, key: Sequence[str], insert_only: 
     """The rows whose key is not in `old` or, unless `insert_only`, whose other columns differ from those in `old`."""
     if insert_only:
         return rows.join(old.select(*key), list(key), "left_anti").select(*rows.columns)
-    hashed = [F.xxhash64(*[part for field in frame.schema for part in _hashable(field)]) for frame in (rows, old)]
+    hashed = [_row_hash(frame.schema) for frame in (rows, old)]
     known = old.select(*key, hashed[1].alias("_old_hash"))
     new = rows.withColumn("_new_hash", hashed[0]).join(known, list(key), "left")
     return new.filter(~F.col("_new_hash").eqNullSafe(F.col("_old_hash"))).select(*rows.columns)
@@ -70,10 +78,19 @@ def _rules(table: Table, partition: dict[str, Any]) -> list[tuple[str, Column]]:
     return rules
 
 
-def _sums(schema: T.StructType) -> list[Column]:
-    """Number of rows, and two sums over them: of a hash of each row, and of a hash of that hash."""
-    row = F.xxhash64(*[part for field in schema for part in _hashable(field)])
-    return [F.count(F.lit(1)), *(F.sum(hashed.cast("decimal(20,0)")) for hashed in (row, F.xxhash64(row)))]
+def _offenders(broken: Column, key: Column) -> tuple[Column, Column]:
+    """How many rows break a rule, and the key of one."""
+    return F.count_if(broken), F.max(F.when(broken, key))
+
+
+def _row_hash(schema: T.StructType) -> Column:
+    return F.xxhash64(*[part for field in schema for part in _hashable(field)])
+
+
+def _sums(row: Column, counts: Column) -> list[Column]:
+    """Number of rows that count, and two sums over them: of a row's hash, and of a hash of that hash."""
+    hashes = (F.when(counts, hashed.cast("decimal(20,0)")) for hashed in (row, F.xxhash64(row)))
+    return [F.count_if(counts), *map(F.sum, hashes)]
 
 
 def _hashable(field: T.StructField) -> list[Column]:
@@ -96,5 +113,5 @@ def _only_row(frame: DataFrame) -> Row:
     return row
 
 
-def _fingerprint(row: Row) -> Fingerprint:
+def _fingerprint(row: Sequence[Any]) -> Fingerprint:
     return Fingerprint(row[0], int(row[1] or 0), int(row[2] or 0))

@@ -60,16 +60,16 @@ class Locks:
         self.stale_seconds = stale_seconds
 
     @contextlib.contextmanager
-    def hold(self, name: str) -> Iterator[None]:
+    def hold(self, name: str, wait_seconds: float | None = None) -> Iterator[None]:
         """Holds the lock `name`.
 
         Raises:
-            LockHeld: another process holds it and did not let go within `wait_seconds`.
+            LockHeld: another writer holds it and did not let go within `wait_seconds`; None: those of all locks here.
         """
         path = f"{self.folder}/{quote(name, safe='=,. ')}.lock"
         now = time.time()
         mine = Owner(_host(), os.getpid(), uuid.uuid4().hex, now, now)
-        self._acquire(name, path, mine)
+        self._acquire(name, path, mine, self.wait_seconds if wait_seconds is None else wait_seconds)
         done = threading.Event()
         beat = threading.Thread(target=self._renew, args=(path, mine, done), daemon=True)
         beat.start()
@@ -82,8 +82,8 @@ class Locks:
                 if self._is_mine(path, mine):
                     self.files.delete(path)
 
-    def _acquire(self, name: str, path: str, mine: Owner) -> None:
-        deadline = time.monotonic() + self.wait_seconds
+    def _acquire(self, name: str, path: str, mine: Owner, wait_seconds: float) -> None:
+        deadline = time.monotonic() + wait_seconds
         while True:
             holder = self._try(path, mine)
             if holder is None:

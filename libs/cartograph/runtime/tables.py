@@ -3,8 +3,8 @@
 Layout: `<root>/<layer>/<table>`, or `<catalog>.<layer>.<table>` where a catalog is set (then `root` holds locks only).
 
 What a write costs beyond the writing: the rows are computed once and kept (memory, then disk) while one aggregate
-counts and hashes them and looks for broken constraints; one shuffle of the key columns finds repeated keys
-(`lake.check_keys`); one scan of the old partition finds out whether anything changed (`lake.skip_unchanged`).
+counts and hashes them, looks for broken constraints, and scans the old partition to see whether anything changed
+(`lake.skip_unchanged`); one shuffle of the key columns finds repeated keys (`lake.check_keys`).
 An append is checked by Delta alone, so that its rows need not be kept.
 """
 
@@ -27,7 +27,7 @@ from cartograph.core import schema
 from cartograph.core.schema import Table
 from cartograph.runtime import places
 from cartograph.runtime.conditions import as_sql, before, within
-from cartograph.runtime.content import Fingerprint, differing, duplicated_keys, fingerprint, survey
+from cartograph.runtime.content import Survey, differing, duplicated_keys, survey
 from cartograph.runtime.definition import create, definition_differences
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
 from cartograph.runtime.lock_files import lock_files
@@ -128,13 +128,13 @@ class Tables:
         if unknown:
             raise ValueError(f"{name} is partitioned by {table.partition}, not by {sorted(unknown)}")
         with self._writing(name, partition) as is_new, _kept(_fitted(table, frame, partition)) as rows:
-            content = self._checked(table, rows, partition)
-            compare = self.skip_unchanged and not is_new
-            changed = not compare or fingerprint(self._load(name).filter(within(partition))) != content
+            old = self._load(name).filter(within(partition)) if self.skip_unchanged and not is_new else None
+            found = self._checked(table, rows, partition, old)
+            changed = found.old != found.content
             if changed:
                 writer = rows.write.format("delta").mode("overwrite")
                 self._save(name, writer.option("replaceWhere", as_sql(partition)) if partition else writer)
-        return WriteResult(name, self.version(name), content.rows, changed, time.monotonic() - started, partition)
+        return WriteResult(name, self.version(name), found.content.rows, changed, time.monotonic() - started, partition)
 
     def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
         """Inserts rows whose key is new to table `name` and, unless `insert_only`, updates those that differ.
@@ -238,7 +238,7 @@ class Tables:
         with self.locks.hold(",".join([name, *(f"{column}={value}" for column, value in partition.items())])):
             is_new = not self.exists(name)
             if is_new:
-                with self.locks.hold(f"{name},create"):
+                with self.locks.hold(f"{name},create", wait_seconds=self.locks.stale_seconds):
                     create(self.spark, table, self.path(name), by_name=bool(self.catalog))
             problems = definition_differences(self._load(name).schema, table)
             if problems:
@@ -248,14 +248,17 @@ class Tables:
                 )
             yield is_new
 
-    def _checked(self, table: Table, rows: DataFrame, partition: dict[str, Any]) -> Fingerprint:
-        """The fingerprint of the rows, after they were found to satisfy every constraint."""
-        content, problems = survey(rows, table, partition)
+    def _checked(
+        self, table: Table, rows: DataFrame, partition: dict[str, Any], old: DataFrame | None = None
+    ) -> Survey:
+        """What the rows, and the old ones they may replace, hold, after they were found to satisfy every constraint."""
+        found = survey(rows, table, partition, old)
+        problems = found.problems
         if self.check_keys and not problems:
             problems = [f"the key is repeated: {key}" for key in duplicated_keys(rows, table.key)]
         if problems:
             raise RowsRefused(f"the rows for {table.name} are refused, nothing was written:\n" + _listed(problems))
-        return content
+        return found
 
     def _newest(self, name: str) -> tuple[int, int]:
         """Version and written rows of the last commit."""
