@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def warm_up(baskets: DataFrame, engine: str) -> None:
-    """Starts the Python workers and loads the compiled code, as a session in use has done already."""
-    cores = baskets.sparkSession.sparkContext.defaultParallelism
-    few = baskets.limit(200).repartition(cores)
-    mine(few, 0.2, engine).count()
-    if choose_engine(engine)[0] != "mllib":
-        mine(few, 0.2, "mllib").count()  # the peer's turn comes later in the same Java machine
+    """Has both engines mine the baskets at a high support, as a session in use has done with others already.
+
+    It starts the Python workers, loads the compiled code, and lets Java compile what moves baskets about.
+    """
+    for each in {engine, "mllib"}:  # the peer's turn comes later in the same Java machine
+        mine(baskets, 0.05, each).count()
 
 
 def peers_of(baskets: DataFrame, n_baskets: int, options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:

@@ -32,6 +32,7 @@ def run(job: Job) -> None:
     )
     history = job.read("silver.events", as_of=day)
     horizon = job.read("silver.events").where(F.col("event_at") >= F.lit(day).cast("timestamp"))
+    catalogue = job.read("silver.products", as_of=day)
     baskets = job.read("silver.baskets").where(F.col("ordered_at") >= F.lit(day).cast("timestamp"))
     popularity = product_popularity(history, settings.head_share, settings.tail_share).persist()
     measured = {
@@ -40,8 +41,8 @@ def run(job: Job) -> None:
         "n_resamples": settings.n_resamples,
         "seed": settings.seed,
     }
-    for_customers = evaluation(candidates, user_truth(history, horizon, popularity), popularity, **measured)
-    for_products = evaluation(associations, basket_truth(baskets), popularity, **measured)
+    for_customers = evaluation(candidates, user_truth(history, horizon, popularity), popularity, catalogue, **measured)
+    for_products = evaluation(associations, basket_truth(baskets), popularity, catalogue, **measured)
     job.replace("gold.evaluation", for_customers.unionByName(for_products), as_of=day)
     for row in _headline(job.read("gold.evaluation", as_of=day), max(settings.k)).collect():
         job.metric(f"{row.model}.{row.metric}_{row.k}", row.value)

@@ -20,6 +20,7 @@ from tests.core.test_metrics import oracle
 
 EVENT = "user_id string, product_id string, event_type string"
 KS = (2, 5)
+N_PRODUCTS = 14  # two of them never sold before the horizon, but listed
 MEASURED = {"ks": KS, "n_buckets": 50, "n_resamples": 200, "seed": 1}
 
 Pairs = set[tuple[str, str]]
@@ -36,7 +37,7 @@ class World:
         self.lists: dict[tuple[str, str], list[str]] = {}
         for model in ("als", "rules"):
             for user in range(12):
-                products = draw.permutation(14)[: draw.integers(1, 7)]
+                products = draw.permutation(N_PRODUCTS)[: draw.integers(1, 7)]
                 self.lists[model, f"u{user}"] = [f"p{product}" for product in products]
 
     def frames(self, spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame]:
@@ -88,7 +89,11 @@ class World:
                 novelty.append(np.mean([log2((n_users + 1) / (buyers.get(p, 0) + 1)) for p in listed[:k]]))
         means = {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
         extra = {"novelty": float(np.mean(novelty))} if novelty else {}
-        return means | extra | ({"coverage": len(shown) / len(buyers)} if shown else {})
+        return means | extra | ({"coverage": len(shown) / N_PRODUCTS} if shown else {})
+
+
+def catalogue(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame([(f"p{number}",) for number in range(N_PRODUCTS)], "product_id string")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +105,7 @@ def world() -> World:
 def evaluated(spark: SparkSession, world: World) -> dict[tuple[str, str, str, int], dict[str, float]]:
     before, after, lists = world.frames(spark)
     popularity = product_popularity(before, 0.2, 0.2)
-    rows = evaluation(lists, user_truth(before, after, popularity), popularity, **MEASURED).collect()
+    rows = evaluation(lists, user_truth(before, after, popularity), popularity, catalogue(spark), **MEASURED).collect()
     return {(row.model, row.slice, row.metric, row.k): row.asDict() for row in rows}
 
 
@@ -167,7 +172,7 @@ def judge(spark: SparkSession, root: str) -> dict[str, float]:
     """What `test_a_cluster_agrees_with_the_oracle` runs on a cluster: evaluate, write, read back."""
     before, after, lists = World().frames(spark)
     popularity = product_popularity(before, 0.2, 0.2)
-    values = evaluation(lists, user_truth(before, after, popularity), popularity, **MEASURED)
+    values = evaluation(lists, user_truth(before, after, popularity), popularity, catalogue(spark), **MEASURED)
     tables, day = Tables(spark, root), date(2011, 3, 1)
     tables.replace("gold.evaluation", values, as_of=day)
     rows = tables.read("gold.evaluation", day).where("model = 'als' and slice = 'all' and k = 5").collect()

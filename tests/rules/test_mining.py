@@ -28,16 +28,15 @@ def mined_without_spark(baskets: list[list[str]], supports: Supports, max_length
     """What the native engine's tasks find, called one after another as Spark would."""
     batch = pa.record_batch([pa.array(baskets, pa.list_(pa.string()))], ["product_ids"])
     halves = [batch.slice(0, len(baskets) // 2), batch.slice(len(baskets) // 2)]
-    counted = [part for half in halves for part in native._count([half], supports.lowest)]
-    sums = (
-        pa.Table.from_batches(counted)
-        .group_by("product_id")
-        .aggregate([("n_baskets", "sum"), ("may_be_frequent", "max")])
-    )
+    coded = [part for half in halves for part in native._code([half], supports.lowest)]
+    names = ["product_id", "n_baskets", "may_be_frequent"]
+    counted = pa.Table.from_batches(coded).select(names)
+    flat = pa.table([pa.chunked_array([part.flatten() for part in counted[name].chunks]) for name in names], names)
+    sums = flat.group_by("product_id").aggregate([("n_baskets", "sum"), ("may_be_frequent", "max")])
     table = pa.table({"product_id": sums["product_id"], "n_baskets": sums["n_baskets_sum"]})
     table = table.filter(sums["may_be_frequent_max"])
     plan = native._planned(table, supports, max_length, n_tasks)
-    parts = [part for half in halves for part in native._cut([half], plan)]
+    parts = [part for half in coded for part in native._cut([half], plan)]
     by_task = [[part for part in parts if part["task"][0].as_py() == task] for task in range(len(plan.keys))]
     rows = [row for parts in by_task for found in native._mine(parts, plan) for row in found.to_pylist()]
     counts = {tuple(row["itemset"]): row["n_baskets"] for row in rows}
@@ -163,9 +162,10 @@ def test_no_task_gets_more_than_its_share_of_the_baskets(spark: SparkSession, mo
     n_items = sum(len(basket) for basket in baskets)
     monkeypatch.setattr(native, "_TASK_ITEMS", n_items // 4)
     data = frame(spark, baskets).select("product_ids").repartition(2)
-    plan = native._plan(data, Supports(0.01), 3)
+    coded = native.coded_baskets(data, Supports(0.01))
+    plan = native._plan(coded, Supports(0.01), 3)
     assert len(plan.keys) > 8
-    cut = data.mapInArrow(lambda batches: native._cut(batches, plan), native._PARTS)
+    cut = coded.mapInArrow(lambda batches: native._cut(batches, plan), native._PARTS)
     held = cut.selectExpr("task", "length(items) div 4 as n").groupBy("task").sum("n").collect()
     assert max(row["sum(n)"] for row in held) <= n_items // 4
     assert counts_of(mine(data, 0.01, "native", 3)) == oracle.frequent(baskets, 0.01, 3)

@@ -15,6 +15,7 @@ def evaluation(
     lists: DataFrame,
     truth: DataFrame,
     popularity: DataFrame,
+    catalogue: DataFrame,
     *,
     ks: Sequence[int],
     n_buckets: int,
@@ -31,6 +32,7 @@ def evaluation(
         lists: model, list_id, rank, product_id.
         truth: of `user_truth` or `basket_truth`.
         popularity: of `product_popularity`, taken before the horizon.
+        catalogue: one row per product known before the horizon, sold or not: what coverage is a share of.
         ks: list lengths the metrics are computed at.
         n_buckets: see `bootstrap.means`.
         n_resamples: see `bootstrap.means`.
@@ -39,7 +41,7 @@ def evaluation(
     informed = with_self_information(lists, popularity)
     scores = list_scores(informed, truth, ks)
     averages = means(scores, metric_names(ks), n_buckets, n_resamples, seed)
-    n_products = popularity.agg(F.count(F.lit(1)).alias("n_products"))
+    n_products = catalogue.agg(F.count(F.lit(1)).alias("n_products"))
     coverage = catalogue_coverage(lists, truth, n_products, ks)
     return averages.unionByName(coverage, allowMissingColumns=True)
 

@@ -1,7 +1,8 @@
 """The native engine: exact itemset mining with the work cut by item and counted in compiled code.
 
-1. Items are counted; the frequent ones are numbered by falling frequency (their number is bounded by basket length
-   over support, whatever the number of baskets).
+1. Baskets are coded, once, and kept that way: each item as an integer into the products of its portion of baskets. The
+   portions' counts add up; the frequent items are numbered by falling frequency (their number is bounded by basket
+   length over support, whatever the number of baskets).
 2. The numbers are cut into ranges of about equal work. Each basket goes to each range it has an item in, as its part
    up to that range: the items' conditional databases (Li et al., PFP, 2008), equal parts merged into one with a weight.
 3. Each range is mined on its own (`growth`). An itemset belongs to the range of its least frequent item, so none is
@@ -16,10 +17,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -28,7 +31,7 @@ from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Database, Ints, Longs, count_baskets, encode, merge, prefixes, sort_each
 from cartograph.rules.supports import Supports
 
-_COUNTS = "product_id string, n_baskets long, may_be_frequent boolean"
+_CODED = "product_id array<string>, n_baskets array<long>, may_be_frequent array<boolean>, codes binary, lengths binary"
 _PARTS = "key int, task int, items binary, lengths binary, weights binary"
 _ITEMSETS = "itemset array<string>, n_items int, n_baskets long, support double"
 _BATCHES_AT_ONCE = 64  # Arrow batches of baskets encoded together: enough to merge equal ones, little to hold
@@ -50,19 +53,30 @@ class _Plan:
 
 def mine_native(baskets: DataFrame, supports: Supports, max_length: int) -> DataFrame:
     """Frequent itemsets as `mining.mine` describes them. Items are counted at once, the rest runs with the result."""
-    product_ids = baskets.select("product_ids")
-    plan = _plan(product_ids, supports, max_length)
-    parts = product_ids.mapInArrow(partial(_cut, plan=plan), _PARTS)
+    coded = coded_baskets(baskets, supports)
+    plan = _plan(coded, supports, max_length)
+    parts = coded.mapInArrow(partial(_cut, plan=plan), _PARTS)
     return parts.repartition(len(plan.keys), "key").mapInArrow(partial(_mine, plan=plan), _ITEMSETS)
 
 
-def _plan(product_ids: DataFrame, supports: Supports, max_length: int) -> _Plan:
-    counted = product_ids.mapInArrow(partial(_count, min_support=supports.lowest), _COUNTS)
+def coded_baskets(baskets: DataFrame, supports: Supports) -> DataFrame:
+    """One row per portion of the baskets, of at most some hundred thousand.
+
+    Columns: product_id (the portion's products, then a null that stands for the baskets themselves), n_baskets and
+    may_be_frequent of each, codes and lengths (int32: the baskets' items as places in product_id, -1 for none, and how
+    many each has). It is kept by the executors, because it is read twice and making it moves every name to Python.
+    """
+    coded = baskets.select("product_ids").mapInArrow(partial(_code, min_support=supports.lowest), _CODED)
+    return coded.localCheckpoint(eager=False)
+
+
+def _plan(coded: DataFrame, supports: Supports, max_length: int) -> _Plan:
+    counted = coded.selectExpr("inline(arrays_zip(product_id, n_baskets, may_be_frequent))")
     totals = counted.groupBy("product_id").agg(
         F.sum("n_baskets").alias("n_baskets"), F.max("may_be_frequent").alias("may_be_frequent")
     )
     table = totals.where("may_be_frequent").select("product_id", "n_baskets").toArrow()
-    return _planned(table, supports, max_length, product_ids.sparkSession.sparkContext.defaultParallelism)
+    return _planned(table, supports, max_length, coded.sparkSession.sparkContext.defaultParallelism)
 
 
 def _planned(table: pa.Table, supports: Supports, max_length: int, parallelism: int) -> _Plan:
@@ -79,26 +93,26 @@ def _planned(table: pa.Table, supports: Supports, max_length: int, parallelism: 
     return _Plan(names, counts, bounds, keys, n_baskets, supports.counts(counts, n_baskets), max_length)
 
 
-def _count(batches: Iterable[pa.RecordBatch], min_support: float) -> Iterator[pa.RecordBatch]:
-    """Baskets per product, and one row without product that counts all baskets.
+def _code(batches: Iterable[pa.RecordBatch], min_support: float) -> Iterator[pa.RecordBatch]:
+    """The rows of `coded_baskets`.
 
     A frequent product is frequent in at least one part of the baskets (Savasere et al. 1995), so only products that
     `may_be_frequent` in some part need to leave the cluster.
     """
     for values, offsets in _values(batches):
         coded = values.dictionary_encode()
-        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        counts = count_baskets(codes.astype(np.int32, copy=False), offsets, len(coded.dictionary))
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        counts = count_baskets(codes, offsets, len(coded.dictionary))
         n_baskets = len(offsets) - 1
         may_be_frequent = counts >= minimum_count(min_support, n_baskets)
-        yield pa.record_batch(
-            [
-                pa.concat_arrays([coded.dictionary, pa.nulls(1, pa.string())]),
-                pa.array(np.append(counts, n_baskets)),
-                pa.array(np.append(may_be_frequent, True)),
-            ],
-            ["product_id", "n_baskets", "may_be_frequent"],
+        per_product = (
+            pa.concat_arrays([coded.dictionary, pa.nulls(1, pa.string())]),
+            pa.array(np.append(counts, n_baskets)),
+            pa.array(np.append(may_be_frequent, True)),
         )
+        arrays = [pa.ListArray.from_arrays([0, len(column)], column) for column in per_product]
+        arrays += [pa.array([numbers.tobytes()], pa.binary()) for numbers in (codes, _lengths(offsets))]
+        yield pa.record_batch(arrays, ["product_id", "n_baskets", "may_be_frequent", "codes", "lengths"])
 
 
 def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Longs]]:
@@ -110,7 +124,7 @@ def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Longs
         values = lists.flatten()
         if not pa.types.is_string(values.type):
             values = values.cast(pa.string())
-        yield values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        yield values, _starts(lengths)
 
 
 def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
@@ -150,30 +164,49 @@ def partition_keys(n_tasks: int) -> Longs:
 
 def _cut(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:
     """The part of the baskets that each task needs: one row per task and portion, also where there is none."""
-    for values, offsets in _values(batches):
-        ranks = pc.index_in(values, value_set=plan.names, skip_nulls=True).fill_null(-1).to_numpy()
-        items, offsets = encode(ranks, offsets)
+    for products, codes, offsets in _portions(batches):
+        # The last product is the null one, which code -1 finds.
+        ranks = pc.index_in(products, value_set=plan.names, skip_nulls=True).fill_null(-1).to_numpy()
+        items, offsets = encode(ranks[codes], offsets)
         database = merge(items, offsets, np.ones(len(offsets) - 1, np.int64))
         for task, key in enumerate(plan.keys[: len(plan.bounds) - 1]):
             part = prefixes(*database, plan.bounds[task], plan.bounds[task + 1])
             yield _packed(int(key), task, merge(*part))
 
 
+def _portions(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Ints, Longs]]:
+    """Per row of `coded_baskets` its products, the codes of its baskets, and where each basket starts."""
+    for batch in batches:
+        for products, codes, lengths in zip(batch["product_id"], batch["codes"], batch["lengths"], strict=True):
+            yield products.values.cast(pa.string()), _numbers(codes, np.int32), _starts(_numbers(lengths, np.int32))
+
+
+def _numbers(value: pa.BinaryScalar, kind: type[np.generic]) -> NDArray[Any]:
+    return np.frombuffer(value.as_buffer(), kind)
+
+
+def _starts(lengths: NDArray[Any]) -> Longs:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def _lengths(offsets: Longs) -> Ints:
+    return np.diff(offsets).astype(np.int32)
+
+
 def _packed(key: int, task: int, part: Database) -> pa.RecordBatch:
     items, offsets, weights = part
-    lengths = np.diff(offsets).astype(np.int32)
     arrays = [pa.array([key], pa.int32()), pa.array([task], pa.int32())]
-    arrays += [pa.array([numbers.tobytes()], pa.binary()) for numbers in (items, lengths, weights)]
+    arrays += [pa.array([numbers.tobytes()], pa.binary()) for numbers in (items, _lengths(offsets), weights)]
     return pa.record_batch(arrays, ["key", "task", "items", "lengths", "weights"])
 
 
 def _unpacked(parts: pa.Table) -> Database:
     """The parts of one task as one database."""
     items, lengths, weights = (
-        np.concatenate([np.frombuffer(value.as_buffer(), kind) for value in parts[name]])
+        np.concatenate([_numbers(value, kind) for value in parts[name]])
         for name, kind in (("items", np.int32), ("lengths", np.int32), ("weights", np.int64))
     )
-    return merge(items, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), weights)
+    return merge(items, _starts(lengths), weights)
 
 
 def _mine(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:
@@ -205,7 +238,7 @@ class _Decoder:
 
     def __call__(self, items: Ints, lengths: Ints, counts: Longs) -> pa.RecordBatch:
         """One row per itemset, as in `mining.mine`."""
-        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        offsets = _starts(lengths)
         places = sort_each(self._places[items], offsets)
         names = self._sorted_names.take(pa.array(places))
         itemsets = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
