@@ -57,7 +57,7 @@ def show(suite: Suite, as_of: date) -> None:
         n=5,
         k=3,
     )
-    console.print(_printed(f"Bought together, before {as_of}", related))
+    console.print(_printed(f"Related products of best sellers, before {as_of}", related))
     compared = models_compared(tables.read("gold.evaluation", earlier), ("ndcg", "recall", "hit_rate", "coverage"))
     title = f"Lists made on {earlier}, judged by the {config.evaluate.horizon_days} days after"
     console.print(_printed(title, compared))
