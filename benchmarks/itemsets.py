@@ -68,7 +68,7 @@ def warm_up(baskets: DataFrame, engine: str) -> None:
 
     It starts the Python workers, loads the compiled code, and lets Java compile what moves baskets about.
     """
-    for each in {engine, "mllib"}:  # the peer's turn comes later in the same Java machine
+    for each in dict.fromkeys((engine, "mllib")):  # the peer's turn comes later in the same Java machine
         mine(baskets, 0.05, each).count()
 
 

@@ -17,18 +17,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.baskets import minimum_count
 from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Database, Ints, Longs, count_baskets, encode, merge, prefixes, sort_each
+from cartograph.rules.packed import lengths_of, packed, starts_of, unpacked, unpacked_together
 from cartograph.rules.supports import Supports
 
 _CODED = "product_id array<string>, n_baskets array<long>, may_be_frequent array<boolean>, codes binary, lengths binary"
@@ -111,7 +110,7 @@ def _code(batches: Iterable[pa.RecordBatch], min_support: float) -> Iterator[pa.
             pa.array(np.append(may_be_frequent, True)),
         )
         arrays = [pa.ListArray.from_arrays([0, len(column)], column) for column in per_product]
-        arrays += [pa.array([numbers.tobytes()], pa.binary()) for numbers in (codes, _lengths(offsets))]
+        arrays += [packed(numbers) for numbers in (codes, lengths_of(offsets))]
         yield pa.record_batch(arrays, ["product_id", "n_baskets", "may_be_frequent", "codes", "lengths"])
 
 
@@ -124,7 +123,7 @@ def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Longs
         values = lists.flatten()
         if not pa.types.is_string(values.type):
             values = values.cast(pa.string())
-        yield values, _starts(lengths)
+        yield values, starts_of(lengths)
 
 
 def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
@@ -178,35 +177,23 @@ def _portions(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Int
     """Per row of `coded_baskets` its products, the codes of its baskets, and where each basket starts."""
     for batch in batches:
         for products, codes, lengths in zip(batch["product_id"], batch["codes"], batch["lengths"], strict=True):
-            yield products.values.cast(pa.string()), _numbers(codes, np.int32), _starts(_numbers(lengths, np.int32))
-
-
-def _numbers(value: pa.BinaryScalar, kind: type[np.generic]) -> NDArray[Any]:
-    return np.frombuffer(value.as_buffer(), kind)
-
-
-def _starts(lengths: NDArray[Any]) -> Longs:
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-
-def _lengths(offsets: Longs) -> Ints:
-    return np.diff(offsets).astype(np.int32)
+            yield products.values.cast(pa.string()), unpacked(codes, np.int32), starts_of(unpacked(lengths, np.int32))
 
 
 def _packed(key: int, task: int, part: Database) -> pa.RecordBatch:
     items, offsets, weights = part
     arrays = [pa.array([key], pa.int32()), pa.array([task], pa.int32())]
-    arrays += [pa.array([numbers.tobytes()], pa.binary()) for numbers in (items, _lengths(offsets), weights)]
+    arrays += [packed(numbers) for numbers in (items, lengths_of(offsets), weights)]
     return pa.record_batch(arrays, ["key", "task", "items", "lengths", "weights"])
 
 
 def _unpacked(parts: pa.Table) -> Database:
     """The parts of one task as one database."""
     items, lengths, weights = (
-        np.concatenate([_numbers(value, kind) for value in parts[name]])
+        unpacked_together(parts[name], kind)
         for name, kind in (("items", np.int32), ("lengths", np.int32), ("weights", np.int64))
     )
-    return merge(items, _starts(lengths), weights)
+    return merge(items, starts_of(lengths), weights)
 
 
 def _mine(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:
@@ -238,7 +225,7 @@ class _Decoder:
 
     def __call__(self, items: Ints, lengths: Ints, counts: Longs) -> pa.RecordBatch:
         """One row per itemset, as in `mining.mine`."""
-        offsets = _starts(lengths)
+        offsets = starts_of(lengths)
         places = sort_each(self._places[items], offsets)
         names = self._sorted_names.take(pa.array(places))
         itemsets = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from cartograph.rules.kernels import Ints, Longs
 from cartograph.rules.native import partition_keys
+from cartograph.rules.packed import lengths_of, packed, starts_of, unpacked_together
 from cartograph.rules.utility_growth import below, grow_utility
 
 _CENTS = 100  # utilities are added as whole hundredths, so that sums do not depend on the order of rows
@@ -96,7 +97,7 @@ def _cut(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBa
             if not len(kept):
                 continue
             arrays = [pa.array([value], pa.int32()) for value in (int(plan.keys[task]), task)]
-            arrays += [pa.array([a.tobytes()], pa.binary()) for a in (kept, worth, np.diff(ends).astype(np.int32))]
+            arrays += [packed(numbers) for numbers in (kept, worth, lengths_of(ends))]
             yield pa.record_batch(arrays, ["key", "task", "items", "utilities", "lengths"])
 
 
@@ -127,10 +128,10 @@ def _mine(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordB
     for task in pc.unique(parts["task"]).to_pylist():
         own = parts.filter(pc.equal(parts["task"], task))
         items, utilities, lengths = (
-            np.concatenate([np.frombuffer(value.as_buffer(), kind) for value in own[name]])
+            unpacked_together(own[name], kind)
             for name, kind in (("items", np.int32), ("utilities", np.int64), ("lengths", np.int32))
         )
-        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        offsets = starts_of(lengths)
         low, high = int(plan.bounds[task]), int(plan.bounds[task + 1])
         yield _decoded(plan.names, *grow_utility(items, utilities, offsets, high, low, plan.least, plan.max_length))
 
