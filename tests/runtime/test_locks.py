@@ -132,8 +132,11 @@ def test_a_holder_renews_its_lock_and_does_not_touch_that_of_a_successor(files: 
     assert json.loads((tmp_path / "t.lock").read_text())["token"] == "successor"
 
 
-def test_a_writer_that_may_wait_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
-    locks = Locks(LocalFiles(str(tmp_path)), str(tmp_path), wait_seconds=30)
+@pytest.mark.parametrize(("of_all", "of_this_one"), [(30, None), (0, 30)])
+def test_a_writer_that_may_wait_gets_the_lock_when_it_is_free(
+    tmp_path: Path, of_all: float, of_this_one: float | None
+) -> None:
+    locks = Locks(LocalFiles(str(tmp_path)), str(tmp_path), wait_seconds=of_all)
     held, entered = threading.Event(), []
 
     def first() -> None:
@@ -145,7 +148,7 @@ def test_a_writer_that_may_wait_gets_the_lock_when_it_is_free(tmp_path: Path) ->
     thread = threading.Thread(target=first)
     thread.start()
     held.wait()
-    with locks.hold("t"):
+    with locks.hold("t", of_this_one):
         entered.append("second")
     thread.join()
     assert entered == ["first", "second"]
