@@ -33,7 +33,7 @@ def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> No
     def models(table: str) -> set[str]:
         return {row.model for row in shop.tables.read(table, DAY).select("model").distinct().collect()}
 
-    assert models("gold.associations") == {"popularity", "cooccurrence", "rp3beta", "als"}
+    assert models("gold.associations") == {"popularity", "rp3beta", "als"}
     # Every customer has bought the whole group by then, so no neighbour is new to anybody.
     assert models("gold.candidates") == {"popularity", "als"}
 
