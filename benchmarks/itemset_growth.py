@@ -1,12 +1,13 @@
 """What mining costs as the demo shop grows: seconds and memory for ever more baskets.
 
     python -m benchmarks.itemset_growth --baskets 100000 1000000 --min-support 0.0005
-    python -m benchmarks.itemset_growth --baskets 10000000 --min-support 0.0005 --executor-memory 512m
+    python -m benchmarks.itemset_growth --baskets 2000000 --shops 25 --min-support 0.00002 --executor-memory 512m
 
 The baskets are the orders of the generated shop, 2,000 products whatever the size, kept by Spark on disk. With
-`--executor-memory` the run has two executors of one core and that much heap each, processes of their own. `worker_gb`
-is the most that any one Python worker held; `data_gb` is the size of the baskets as Arrow arrays, which no task ever
-holds as a whole.
+`--shops` there are so many shops alike, each with products of its own and as many baskets: that makes data faster than
+one large shop does. With `--executor-memory` the run has two executors of one core and that much heap each, processes
+of their own. `worker_gb` is the most that any one Python worker held; `data_gb` is the size of the baskets as Arrow
+arrays, which no task ever holds as a whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--baskets", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--min-support", type=float, default=0.0005)
     parser.add_argument("--engine", choices=("native", "mllib"), default="native")
+    parser.add_argument("--shops", type=int, default=1, help="shops alike, each with so many baskets")
     parser.add_argument("--executor-memory", help="heap of each of two executors; without it all runs in one process")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
@@ -49,7 +51,7 @@ def main() -> None:
     rows = {}
     for n in options.baskets:
         with watch("generate"):
-            baskets = shop_baskets(spark, n).persist(StorageLevel.DISK_ONLY)
+            baskets = shop_baskets(spark, n, options.shops).persist(StorageLevel.DISK_ONLY)
             n_baskets, n_items = baskets.agg(F.count("*"), F.sum(F.size("product_ids"))).collect()[0]
         workers = WorkerMemory()
         start = time.perf_counter()
@@ -81,24 +83,31 @@ def session(executor_memory: str | None) -> SparkSession:
     )  # fmt: skip
 
 
-def shop_baskets(spark: SparkSession, n_baskets: int) -> DataFrame:
-    """About `n_baskets` orders of the shop: user_id (null), product_ids."""
+def shop_baskets(spark: SparkSession, n_baskets: int, n_shops: int = 1) -> DataFrame:
+    """About `n_baskets` orders of each shop: user_id (null), product_ids."""
     trial = Plan(n_events=EVENTS_PER_BLOCK, n_products=N_PRODUCTS)
     per_block = len(_orders(trial, 0)[1]) - 1
     plan = Plan(n_events=round(EVENTS_PER_BLOCK * n_baskets / per_block), n_products=N_PRODUCTS)
     n_tasks = max(spark.sparkContext.defaultParallelism, plan.n_blocks // 50)
     blocks = spark.range(0, plan.n_blocks, 1, min(n_tasks, plan.n_blocks))
-    generated = blocks.mapInArrow(partial(_generate, plan=plan), "user_id string, product_ids array<string>")
+    generate = partial(_generate, plan=plan, n_shops=n_shops)
+    generated = blocks.mapInArrow(generate, "user_id string, product_ids array<string>")
     return generated
 
 
-def _generate(batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
+def _generate(batches: Iterable[pa.RecordBatch], plan: Plan, n_shops: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for block in batch.column(0).to_pylist():
             products, offsets = _orders(plan, block)
-            names = pa.array(np.char.add("p", np.char.zfill(products.astype(str), 7)))
-            lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
-            yield pa.record_batch([pa.nulls(len(lists), pa.string()), lists], ["user_id", "product_ids"])
+            for shop in range(n_shops):
+                lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _names(shop).take(pa.array(products)))
+                yield pa.record_batch([pa.nulls(len(lists), pa.string()), lists], ["user_id", "product_ids"])
+
+
+@cache
+def _names(shop: int) -> pa.Array:
+    """Product ids of a shop, eight letters each, by number; a few more than it has."""
+    return pa.array([f"{shop:03}{product:05}" for product in range(2 * N_PRODUCTS)])
 
 
 def _orders(plan: Plan, block: int) -> tuple[Any, Any]:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.topn import warm_up
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.pairs import catalogue_of, pair_sums
 
 
@@ -68,7 +69,8 @@ def baskets_of(spark: Any, path: str) -> DataFrame:
 
 def pairs_of(baskets: DataFrame) -> DataFrame:
     """All pairs and their counts: code, others, sums."""
-    return pair_sums(baskets, catalogue_of(baskets))
+    coded = coded_groups(baskets)
+    return pair_sums(coded, catalogue_of(coded))
 
 
 def matrix_of(baskets: DataFrame) -> Any:

@@ -6,6 +6,8 @@ from one group, guests order lamps. Made once per session: writing Delta tables 
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -44,6 +46,7 @@ def judged_shop(spark: SparkSession) -> Suite:
 def small_shop(spark: SparkSession) -> Suite:
     """The shop with its silver tables and what the models said, as a suite to run jobs in."""
     folder = tempfile.mkdtemp(prefix="small-lake-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     config = settings(folder)
     tables = Tables.of(spark, config)
     write_silver(spark, tables)

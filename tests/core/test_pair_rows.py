@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.pair_rows import coded_products, pair_rows
 from cartograph.core.pairs import catalogue_of
 
 
 def test_every_pair_is_a_row_in_both_directions_with_the_number_of_groups_that_hold_it(spark: SparkSession) -> None:
-    groups = spark.createDataFrame([(["b", "a"],), (["a", "b", "c"],), (["d"],)], "product_ids array<string>")
+    baskets = spark.createDataFrame([(["b", "a"],), (["a", "b", "c"],), (["d"],)], "product_ids array<string>")
+    groups = coded_groups(baskets)
     catalogue = catalogue_of(groups)
     products = [tuple(row) for row in coded_products(spark, catalogue).orderBy("code").collect()]
     assert products == [(0, "a", 2), (1, "b", 2), (2, "c", 1), (3, "d", 1)]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from cartograph.core import pairs as pairs_module
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.pair_kernels import count_rows, own_entries
 from cartograph.core.pairs import catalogue_of, neighbour_lists, pair_sums
 
@@ -19,6 +20,7 @@ TOGETHER = {"ab": 3, "ac": 2, "bc": 2, "ad": 1, "bd": 1, "cd": 1}
 def counted_pairs(spark: SparkSession) -> dict[str, int]:
     """Counts by pair of letters, each pair once per direction."""
     groups = spark.createDataFrame([(group,) for group in GROUPS], "product_ids array<string>").repartition(3)
+    groups = coded_groups(groups)
     catalogue = catalogue_of(groups)
     names = catalogue.product_ids.to_pylist()
     return {
@@ -34,19 +36,19 @@ def test_pairs_are_counted_both_ways(spark: SparkSession) -> None:
 
 def test_a_catalogue_counts_groups_per_product(spark: SparkSession) -> None:
     groups = spark.createDataFrame([(group,) for group in [*GROUPS, None]], "product_ids array<string>")
-    catalogue = catalogue_of(groups)
+    catalogue = catalogue_of(coded_groups(groups))
     assert catalogue.product_ids.to_pylist() == ["a", "b", "c", "d", "e"]
     assert catalogue.n_groups.tolist() == [3, 3, 3, 1, 1]
     assert (catalogue.total, catalogue.n_pairs) == (7, 9 + 4 + 0 + 1 + 16 + 1)
 
 
 def test_no_groups_give_no_pairs(spark: SparkSession) -> None:
-    groups = spark.createDataFrame([], "product_ids array<string>")
+    groups = coded_groups(spark.createDataFrame([], "product_ids array<string>"))
     assert pair_sums(groups, catalogue_of(groups)).count() == 0
 
 
 def test_a_list_keeps_the_best_and_of_equals_the_first(spark: SparkSession) -> None:
-    groups = spark.createDataFrame([(group,) for group in GROUPS], "product_ids array<string>")
+    groups = coded_groups(spark.createDataFrame([(group,) for group in GROUPS], "product_ids array<string>"))
     lists = neighbour_lists(groups, catalogue_of(groups), 2, pairs_module.counted, lambda pairs: pairs.sums * 1.0)
     found = {row.product_id: (row.associated_product_ids, row.scores) for row in lists.collect()}
     assert found == {

@@ -21,6 +21,14 @@ def test_plain_python_sets_memory_jars_and_folders_before_the_machine_starts(con
     assert {jar.name.split("-")[0] for jar in jars} >= {"delta", "graphframes"}
 
 
+def test_workers_on_this_machine_are_forked_from_our_daemon_and_others_from_spark_s() -> None:
+    daemon = "spark.python.daemon.module"
+    assert session_settings(load_config("demo", ["spark.master=local-cluster[2,1,1024]"]))[daemon].startswith(
+        "cartograph."
+    )
+    assert daemon not in session_settings(load_config("demo", ["spark.master=spark://somewhere:7077"]))
+
+
 def test_under_spark_submit_the_command_line_decides_master_memory_and_jars(config: Config) -> None:
     settings = session_settings(config, submitted=True)
     assert not {"spark.master", "spark.driver.memory", "spark.jars", "spark.local.dir"} & settings.keys()

@@ -10,6 +10,7 @@ from cartograph.cf.cooccurrence_scores import MEASURES, decayed_weights
 from cartograph.cf.cooccurrence_sums import ordered_rows, weighted_groups
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.model import Silver
 from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
 
@@ -88,14 +89,14 @@ class Cooccurrence(ItemToItem):
                 f"no co-occurrence of source {self.source!r} and measure {self.measure!r}: sources are histories and "
                 f"baskets, measures decayed, {', '.join(MEASURES)}"
             )
-        groups = weighted_groups(data, self.source, self.event_weights, self.newest, self.half_life_days).persist()
+        groups = weighted_groups(data, self.source, self.event_weights, self.newest, self.half_life_days)
         if self.measure == "decayed":
             rows_of = ordered_rows(self.source, self.newest, self.distance_decay, self.backward)
             score = partial(decayed_weights, popularity_exponent=self.popularity_exponent)
         else:
             groups = groups.select("product_ids")
             rows_of, score = counted, partial(MEASURES[self.measure], min_count=self.min_count)
-        lists = neighbour_lists(groups, catalogue_of(groups), self.n_neighbours, rows_of, score)
+        coded = coded_groups(groups)
+        lists = neighbour_lists(coded, catalogue_of(coded), self.n_neighbours, rows_of, score)
         self.lists_ = lists.localCheckpoint()
-        groups.unpersist()
         return self

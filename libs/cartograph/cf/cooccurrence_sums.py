@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.baskets import distinct_items
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats, weigh_rows
 from cartograph.core.pair_rows import coded_products, pair_rows
@@ -102,11 +103,12 @@ def cooccurrence_sums(groups: DataFrame, rows_of: RowsOf) -> tuple[DataFrame, Da
         groups: of `weighted_groups`.
         rows_of: of `ordered_rows`.
     """
-    catalogue = catalogue_of(groups)
+    coded = coded_groups(groups)
+    catalogue = catalogue_of(coded)
     products = coded_products(groups.sparkSession, catalogue)
     named = products.select(F.col("code").alias("other"), F.col("product_id").alias("associated_product_id"))
     weights = (
-        pair_rows(groups, catalogue, rows_of)
+        pair_rows(coded, catalogue, rows_of)
         .join(products, "code")
         .join(named, "other")
         .select("product_id", "associated_product_id", F.col("sum").alias("weight"))

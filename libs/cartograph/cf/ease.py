@@ -14,6 +14,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.heaps import empty_heaps, order_best_first
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats, Longs, keep_best
@@ -57,10 +58,9 @@ class Ease(ItemToItem):
 
     def fit(self, data: Silver) -> Self:
         """Learns `lists_`: product_id, associated_product_ids, scores; products outside the head have none."""
-        groups = self._groups(data.events).persist()
+        groups = coded_groups(self._groups(data.events))
         head = head_of(catalogue_of(groups), self.max_products)
         gram = gram_matrix(groups, head)
-        groups.unpersist()
         self.lists_ = _lists(data.events.sparkSession, head, ease_weights(gram, self.regularisation), self.n_neighbours)
         return self
 
@@ -74,7 +74,12 @@ def head_of(catalogue: Catalogue, max_products: int) -> Catalogue:
 
 
 def gram_matrix(groups: DataFrame, head: Catalogue) -> Floats:
-    """X'X of the head: groups that hold both products, on the diagonal those that hold the one."""
+    """X'X of the head: groups that hold both products, on the diagonal those that hold the one.
+
+    Args:
+        groups: as `coded_groups` makes them.
+        head: the products.
+    """
     gram = np.diag(head.n_groups.astype(np.float64))
     rows = pair_sums(groups, head).toArrow()
     for batch in rows.to_batches():

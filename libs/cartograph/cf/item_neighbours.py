@@ -10,6 +10,7 @@ import numpy as np
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats
 from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
@@ -48,11 +49,10 @@ class ItemNeighbours(ItemToItem):
 
     def fit(self, data: Silver) -> Self:
         """Learns `lists_`: product_id, associated_product_ids, scores."""
-        groups = self._groups(data.events).persist()
+        groups = coded_groups(self._groups(data.events))
         score = partial(shrunk_cosines, shrinkage=self.shrinkage)
         lists = neighbour_lists(groups, catalogue_of(groups), self.n_neighbours, counted, score)
         self.lists_ = lists.localCheckpoint()
-        groups.unpersist()
         return self
 
 

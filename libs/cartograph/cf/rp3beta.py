@@ -10,6 +10,7 @@ import numpy as np
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats, Longs
 from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
@@ -54,11 +55,10 @@ class Rp3Beta(ItemToItem):
 
     def fit(self, data: Silver) -> Self:
         """Learns `lists_`: product_id, associated_product_ids, scores."""
-        groups = self._groups(data.events).persist()
+        groups = coded_groups(self._groups(data.events))
         rows_of = partial(counted, weigh=partial(user_weights, alpha=self.alpha))
         score = partial(walks, alpha=self.alpha, beta=self.beta)
         self.lists_ = neighbour_lists(groups, catalogue_of(groups), self.n_neighbours, rows_of, score).localCheckpoint()
-        groups.unpersist()
         return self
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.cf.swing_kernel import UNIT, swing_row
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats
 from cartograph.core.pairs import Block, PairRows, catalogue_of, neighbour_lists
@@ -61,7 +62,8 @@ class Swing(ItemToItem):
 
     def fit(self, data: Silver) -> Self:
         """Learns `lists_`: product_id, associated_product_ids, scores."""
-        groups = self._groups(data.events).select("product_ids", F.xxhash64("user_id").alias("key")).persist()
+        keyed = self._groups(data.events).select("product_ids", F.xxhash64("user_id").alias("key"))
+        groups = coded_groups(keyed)
         rows_of = partial(
             swings,
             alpha=self.alpha,
@@ -71,7 +73,6 @@ class Swing(ItemToItem):
         )
         lists = neighbour_lists(groups, catalogue_of(groups), self.n_neighbours, rows_of, _scores)
         self.lists_ = lists.localCheckpoint()
-        groups.unpersist()
         return self
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,14 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.coded_groups import portions
 from cartograph.core.heaps import empty_heaps, order_best_first
-from cartograph.core.pair_kernels import Codes, Floats, Longs, count_rows, deal, flat, keep_best, own_entries, places_of
+from cartograph.core.packed import packed, starts_of, unpacked_together
+from cartograph.core.pair_kernels import Codes, Floats, Longs, count_rows, deal, keep_best, own_entries, places_of
 from cartograph.core.workers import placed
 
 _PAIRS_PER_TASK = 100_000_000  # pairs a task counts: about a second, and at most 400 MB of groups
 _PAIRS_AT_ONCE = 4_000_000  # pairs whose sums are held together: 80 MB with their scores
-_BATCHES_AT_ONCE = 64  # Arrow batches dealt together: the more, the fewer and larger the parts
-_COUNTS = "product_id string, n_groups long, n_pairs long"
 _TYPES = {"members": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64}
 _PARTS = "block int, " + ", ".join(f"{name} binary" for name in _TYPES)
 LISTS = "product_id string, associated_product_ids array<string>, scores array<double>"
@@ -124,10 +123,10 @@ def catalogue_of(groups: DataFrame) -> Catalogue:
     """Products and their numbers of groups. What reaches the driver grows with the catalogue alone.
 
     Args:
-        groups: product_ids (array<string>, each product once).
+        groups: as `coded_groups` makes them.
     """
-    parts = groups.select("product_ids").mapInArrow(_count, _COUNTS)
-    totals = parts.groupBy("product_id").agg(F.sum("n_groups").alias("n_groups"), F.sum("n_pairs").alias("n_pairs"))
+    counted = groups.select(F.inline(F.arrays_zip("product_id", "n_groups")), "n_pairs")
+    totals = counted.groupBy("product_id").agg(F.sum("n_groups").alias("n_groups"), F.sum("n_pairs").alias("n_pairs"))
     table = totals.toArrow().sort_by([("product_id", "ascending")]).combine_chunks()
     is_total = pc.is_null(table["product_id"])
     total, products = table.filter(is_total), table.filter(pc.invert(is_total)).combine_chunks()
@@ -145,8 +144,7 @@ def neighbour_lists(groups: DataFrame, catalogue: Catalogue, k: int, rows_of: Ro
     Best first, equal scores in order of product_id. Pairs scored minus infinity are no neighbours.
 
     Args:
-        groups: product_ids (array<string>, each product once) and, where `rows_of` wants them, sources and targets
-            (array<double>, aligned) and key (long).
+        groups: as `coded_groups` makes them, each product once in a group, with what `rows_of` wants.
         rows_of: counts the pairs of a block; must be importable by executors, or a partial of something that is.
         score: one number per pair, of the rows that `rows_of` gives.
     """
@@ -166,79 +164,38 @@ def _by_block(groups: DataFrame, catalogue: Catalogue, emit: Any, schema: str) -
     context = groups.sparkSession.sparkContext
     n_blocks = max(context.defaultParallelism, catalogue.n_pairs // _PAIRS_PER_TASK + 1)
     shipped = context.broadcast(catalogue)
-    columns = [name for name in ("product_ids", "key", "sources", "targets") if name in groups.columns]
-    parts = groups.select(*columns).mapInArrow(partial(_deal, catalogue=shipped, n_blocks=n_blocks), _PARTS)
+    parts = groups.mapInArrow(partial(_deal, catalogue=shipped, n_blocks=n_blocks), _PARTS)
     blocks = placed(parts.withColumn("place", F.col("block")), "place", n_blocks)
     return blocks.mapInArrow(partial(_emit, catalogue=shipped, n_blocks=n_blocks, emit=emit), schema)
 
 
-def _portions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Many batches at a time as one table."""
-    remaining = iter(batches)
-    while portion := list(islice(remaining, _BATCHES_AT_ONCE)):
-        yield pa.Table.from_batches(portion).combine_chunks()
-
-
-def _array(table: pa.Table, name: str) -> pa.Array:
-    """A column of a combined table as one array."""
-    chunks = table.column(name).chunks
-    return chunks[0] if chunks else pa.array([], table.schema.field(name).type)
-
-
-def _count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Groups per product, and a row without a product that counts groups and pairs."""
-    for table in _portions(batches):
-        starts, values = flat(_array(table, "product_ids"))
-        coded = values.drop_null().dictionary_encode()
-        counts = np.bincount(coded.indices.to_numpy(), minlength=len(coded.dictionary))
-        n_pairs = int(np.square(np.diff(starts)).sum())
-        yield pa.record_batch(
-            [
-                pa.concat_arrays([coded.dictionary, pa.nulls(1, pa.string())]),
-                pa.array(np.append(counts, table.num_rows)),
-                pa.array(np.append(np.zeros_like(counts), n_pairs)),
-            ],
-            ["product_id", "n_groups", "n_pairs"],
-        )
-
-
 def _deal(batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks: int) -> Iterator[pa.RecordBatch]:
     """The groups that each block needs, one row per block and portion."""
-    for table in _portions(batches):
-        starts, values = flat(_array(table, "product_ids"))
-        codes = pc.index_in(values, value_set=catalogue.value.product_ids, skip_nulls=True)
-        codes = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    for portion in portions(batches):
+        places = pc.index_in(portion.products, value_set=catalogue.value.product_ids, skip_nulls=True)
+        codes = places.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[portion.codes]
         known = codes >= 0
-        starts = np.concatenate(([0], np.cumsum(known)))[starts]
-        by_member = {
-            name: flat(_array(table, name))[1].to_numpy(zero_copy_only=False)[known]
-            for name in ("sources", "targets")
-            if name in table.column_names
-        }
-        keys = _array(table, "key").to_numpy(zero_copy_only=False) if "key" in table.column_names else None
+        starts = np.concatenate(([0], np.cumsum(known)))[portion.starts]
+        by_member = {"members": codes, "sources": portion.sources, "targets": portion.targets}
+        by_member = {name: values[known] for name, values in by_member.items() if len(values)}
         block_starts, groups = deal(starts, codes[known], n_blocks)
         for block in range(n_blocks):
             some = groups[block_starts[block] : block_starts[block + 1]]
-            places = places_of(starts, some)
-            part = {"members": codes[known][places], "lengths": np.diff(starts)[some]}
-            part |= {name: values[places] for name, values in by_member.items()}
-            yield _packed(block, part if keys is None else part | {"keys": keys[some]})
+            at = places_of(starts, some)
+            part = {name: values[at] for name, values in by_member.items()} | {"lengths": np.diff(starts)[some]}
+            yield _packed(block, part | ({"keys": portion.keys[some]} if len(portion.keys) else {}))
 
 
 def _packed(block: int, part: dict[str, Any]) -> pa.RecordBatch:
     """One row: a block's part of a portion."""
-    binary = [part.get(name, np.empty(0)).astype(kind).tobytes() for name, kind in _TYPES.items()]
-    arrays = [pa.array([block], pa.int32()), *(pa.array([numbers], pa.binary()) for numbers in binary)]
-    return pa.record_batch(arrays, ["block", *_TYPES])
+    columns = [packed(part.get(name, np.empty(0)).astype(kind)) for name, kind in _TYPES.items()]
+    return pa.record_batch([pa.array([block], pa.int32()), *columns], ["block", *_TYPES])
 
 
 def _unpacked(parts: pa.Table, block: int, n_blocks: int, catalogue: Catalogue) -> Block:
     """The parts of one block put together."""
-    whole = {
-        name: np.concatenate([np.frombuffer(value.as_buffer(), kind) for value in parts[name]])
-        for name, kind in _TYPES.items()
-    }
-    starts = np.concatenate(([0], np.cumsum(whole.pop("lengths"), dtype=np.int64)))
+    whole = {name: unpacked_together(parts[name], kind) for name, kind in _TYPES.items()}
+    starts = starts_of(whole.pop("lengths"))
     own = np.arange(block, len(catalogue.product_ids), n_blocks)
     entries = own_entries(starts, whole["members"], block, n_blocks, len(own))
     return Block(catalogue, own, starts, whole["members"], whole["keys"], whole["sources"], whole["targets"], *entries)

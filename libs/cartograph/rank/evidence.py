@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.pair_rows import coded_products, pair_rows
 from cartograph.core.pairs import catalogue_of
 
@@ -47,10 +48,11 @@ def _together(pairs: DataFrame, sets: DataFrame, name: str) -> DataFrame:
     All pairs of `sets` are counted, in compiled code, and those asked for are picked out: looking for single pairs in
     every set that has one of the two takes over three times as long where sets are large.
     """
-    catalogue = catalogue_of(sets)
+    coded = coded_groups(sets.select("product_ids"))
+    catalogue = catalogue_of(coded)
     products = coded_products(pairs.sparkSession, catalogue)
     # Codes are in order of product_id, as the two of a pair are.
-    counts = pair_rows(sets, catalogue).where("code < other").withColumnRenamed("sum", name)
+    counts = pair_rows(coded, catalogue).where("code < other").withColumnRenamed("sum", name)
     for side, code in zip(_UNORDERED, ("code", "other"), strict=True):
         pairs = pairs.join(products.select(F.col("product_id").alias(side), F.col("code").alias(code)), side)
     return pairs.join(counts, ["code", "other"]).select(*_UNORDERED, name)

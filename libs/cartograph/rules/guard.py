@@ -18,8 +18,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.baskets import distinct_items, minimum_count
+from cartograph.core.coded_groups import count_groups
 from cartograph.rules.growth import grow
-from cartograph.rules.kernels import Ints, Longs, count_baskets, encode
+from cartograph.rules.kernels import Ints, Longs, encode
 from cartograph.rules.supports import Supports
 
 LONG_BASKETS = ("split", "cut", "drop", "keep")
@@ -161,7 +162,7 @@ def _estimate(
     offsets = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False))])
     coded = lists.flatten().dictionary_encode()
     codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    counts = count_baskets(codes, offsets.astype(np.int64), len(coded.dictionary))
+    counts = count_groups(codes, offsets.astype(np.int64), len(coded.dictionary))
     factor = 1.0
     while True:
         raised = supports.raised(factor)

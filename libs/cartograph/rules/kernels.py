@@ -21,20 +21,6 @@ Database = tuple[Ints, Longs, Longs]
 
 
 @njit(cache=True)
-def count_baskets(codes: Ints, offsets: Longs, n_codes: int) -> Longs:
-    """Per code: in how many baskets it occurs; a repeat within a basket and a negative code count for nothing."""
-    counts = np.zeros(n_codes, np.int64)
-    last_seen = np.full(n_codes, -1, np.int64)
-    for basket in range(offsets.shape[0] - 1):
-        for p in range(offsets[basket], offsets[basket + 1]):
-            code = codes[p]
-            if code >= 0 and last_seen[code] != basket:
-                last_seen[code] = basket
-                counts[code] += 1
-    return counts
-
-
-@njit(cache=True)
 def _sort(values: Ints) -> None:
     """Sorts in place: by insertion where short, as most baskets are."""
     if values.shape[0] > 48:

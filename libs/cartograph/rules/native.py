@@ -1,8 +1,7 @@
 """The native engine: exact itemset mining with the work cut by item and counted in compiled code.
 
-1. Baskets are coded, once, and kept that way: each item as an integer into the products of its portion of baskets. The
-   portions' counts add up; the frequent items are numbered by falling frequency (their number is bounded by basket
-   length over support, whatever the number of baskets).
+1. Baskets are coded once (`core.coded_groups`). The portions' counts add up; the frequent items are numbered by falling
+   frequency (their number is bounded by basket length over support, whatever the number of baskets).
 2. The numbers are cut into ranges of about equal work. Each basket goes to each range it has an item in, as its part
    up to that range: the items' conditional databases (Li et al., PFP, 2008), equal parts merged into one with a weight.
 3. Each range is mined on its own (`growth`). An itemset belongs to the range of its least frequent item, so none is
@@ -16,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -25,15 +23,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.baskets import minimum_count
+from cartograph.core.coded_groups import coded_groups, portions
+from cartograph.core.packed import lengths_of, packed, starts_of, unpacked_together
 from cartograph.rules.growth import grow
-from cartograph.rules.kernels import Database, Ints, Longs, count_baskets, encode, merge, prefixes, sort_each
-from cartograph.rules.packed import lengths_of, packed, starts_of, unpacked, unpacked_together
+from cartograph.rules.kernels import Database, Ints, Longs, encode, merge, prefixes, sort_each
 from cartograph.rules.supports import Supports
 
-_CODED = "product_id array<string>, n_baskets array<long>, may_be_frequent array<boolean>, codes binary, lengths binary"
 _PARTS = "key int, task int, items binary, lengths binary, weights binary"
 _ITEMSETS = "itemset array<string>, n_items int, n_baskets long, support double"
-_BATCHES_AT_ONCE = 64  # Arrow batches of baskets encoded together: enough to merge equal ones, little to hold
 _TASK_ITEMS = 50_000_000  # at most about this many item numbers (200 MB) in a mining task
 
 
@@ -52,27 +49,22 @@ class _Plan:
 
 def mine_native(baskets: DataFrame, supports: Supports, max_length: int) -> DataFrame:
     """Frequent itemsets as `mining.mine` describes them. Items are counted at once, the rest runs with the result."""
-    coded = coded_baskets(baskets, supports)
+    coded = coded_groups(baskets.select("product_ids"))
     plan = _plan(coded, supports, max_length)
     parts = coded.mapInArrow(partial(_cut, plan=plan), _PARTS)
     return parts.repartition(len(plan.keys), "key").mapInArrow(partial(_mine, plan=plan), _ITEMSETS)
 
 
-def coded_baskets(baskets: DataFrame, supports: Supports) -> DataFrame:
-    """One row per portion of the baskets, of at most some hundred thousand.
-
-    Columns: product_id (the portion's products, then a null that stands for the baskets themselves), n_baskets and
-    may_be_frequent of each, codes and lengths (int32: the baskets' items as places in product_id, -1 for none, and how
-    many each has). It is kept by the executors, because it is read twice and making it moves every name to Python.
-    """
-    coded = baskets.select("product_ids").mapInArrow(partial(_code, min_support=supports.lowest), _CODED)
-    return coded.localCheckpoint(eager=False)
-
-
 def _plan(coded: DataFrame, supports: Supports, max_length: int) -> _Plan:
-    counted = coded.selectExpr("inline(arrays_zip(product_id, n_baskets, may_be_frequent))")
+    """The plan, from how many baskets hold each product.
+
+    A frequent product is frequent in at least one portion of the baskets (Savasere et al. 1995), so only products that
+    are frequent in some portion leave the cluster.
+    """
+    counted = coded.select(F.inline(F.arrays_zip("product_id", "n_groups")), F.element_at("n_groups", -1).alias("of"))
+    may_be_frequent = F.col("n_groups") >= F.floor(F.lit(supports.lowest) * F.col("of"))
     totals = counted.groupBy("product_id").agg(
-        F.sum("n_baskets").alias("n_baskets"), F.max("may_be_frequent").alias("may_be_frequent")
+        F.sum("n_groups").alias("n_baskets"), F.max(may_be_frequent).alias("may_be_frequent")
     )
     table = totals.where("may_be_frequent").select("product_id", "n_baskets").toArrow()
     return _planned(table, supports, max_length, coded.sparkSession.sparkContext.defaultParallelism)
@@ -90,40 +82,6 @@ def _planned(table: pa.Table, supports: Supports, max_length: int, parallelism: 
     keys = partition_keys(max(1, len(bounds) - 1))
     names = pa.concat_arrays([pa.array([], pa.string()), *items["product_id"].chunks])
     return _Plan(names, counts, bounds, keys, n_baskets, supports.counts(counts, n_baskets), max_length)
-
-
-def _code(batches: Iterable[pa.RecordBatch], min_support: float) -> Iterator[pa.RecordBatch]:
-    """The rows of `coded_baskets`.
-
-    A frequent product is frequent in at least one part of the baskets (Savasere et al. 1995), so only products that
-    `may_be_frequent` in some part need to leave the cluster.
-    """
-    for values, offsets in _values(batches):
-        coded = values.dictionary_encode()
-        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-        counts = count_baskets(codes, offsets, len(coded.dictionary))
-        n_baskets = len(offsets) - 1
-        may_be_frequent = counts >= minimum_count(min_support, n_baskets)
-        per_product = (
-            pa.concat_arrays([coded.dictionary, pa.nulls(1, pa.string())]),
-            pa.array(np.append(counts, n_baskets)),
-            pa.array(np.append(may_be_frequent, True)),
-        )
-        arrays = [pa.ListArray.from_arrays([0, len(column)], column) for column in per_product]
-        arrays += [packed(numbers) for numbers in (codes, lengths_of(offsets))]
-        yield pa.record_batch(arrays, ["product_id", "n_baskets", "may_be_frequent", "codes", "lengths"])
-
-
-def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Longs]]:
-    """Products of many baskets one after another, and where each basket starts."""
-    remaining = iter(batches)
-    while portion := list(islice(remaining, _BATCHES_AT_ONCE)):
-        lists = pa.concat_arrays([batch.column(0) for batch in portion])
-        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-        values = lists.flatten()
-        if not pa.types.is_string(values.type):
-            values = values.cast(pa.string())
-        yield values, starts_of(lengths)
 
 
 def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
@@ -163,21 +121,13 @@ def partition_keys(n_tasks: int) -> Longs:
 
 def _cut(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:
     """The part of the baskets that each task needs: one row per task and portion, also where there is none."""
-    for products, codes, offsets in _portions(batches):
-        # The last product is the null one, which code -1 finds.
-        ranks = pc.index_in(products, value_set=plan.names, skip_nulls=True).fill_null(-1).to_numpy()
-        items, offsets = encode(ranks[codes], offsets)
+    for portion in portions(batches):
+        ranks = pc.index_in(portion.products, value_set=plan.names, skip_nulls=True).fill_null(-1).to_numpy()
+        items, offsets = encode(ranks[portion.codes], portion.starts)
         database = merge(items, offsets, np.ones(len(offsets) - 1, np.int64))
         for task, key in enumerate(plan.keys[: len(plan.bounds) - 1]):
             part = prefixes(*database, plan.bounds[task], plan.bounds[task + 1])
             yield _packed(int(key), task, merge(*part))
-
-
-def _portions(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Array, Ints, Longs]]:
-    """Per row of `coded_baskets` its products, the codes of its baskets, and where each basket starts."""
-    for batch in batches:
-        for products, codes, lengths in zip(batch["product_id"], batch["codes"], batch["lengths"], strict=True):
-            yield products.values.cast(pa.string()), unpacked(codes, np.int32), starts_of(unpacked(lengths, np.int32))
 
 
 def _packed(key: int, task: int, part: Database) -> pa.RecordBatch:

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.packed import lengths_of, packed, starts_of, unpacked_together
 from cartograph.rules.kernels import Ints, Longs
 from cartograph.rules.native import partition_keys
-from cartograph.rules.packed import lengths_of, packed, starts_of, unpacked_together
 from cartograph.rules.utility_growth import below, grow_utility
 
 _CENTS = 100  # utilities are added as whole hundredths, so that sums do not depend on the order of rows

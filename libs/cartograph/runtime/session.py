@@ -19,6 +19,7 @@ from cartograph.runtime.settings import Config
 
 # What needs a new Java machine or context: spark-submit and Databricks have settled these before we run.
 _SETTLED = ("spark.master", "spark.jars", "spark.driver.", "spark.local.dir", "spark.executor.memory", "spark.log.")
+_DAEMON = "cartograph.runtime.worker_daemon"
 
 
 class SessionError(UserError):
@@ -83,6 +84,8 @@ def _machine(config: Config) -> dict[str, str]:
         options = f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} -Dcartograph.log={spark.log_level}"
         log = places.home() / "conf" / "log4j2.properties"
         wanted["spark.driver.extraJavaOptions"] = f"{options} -Dlog4j2.configurationFile=file:{log}"
+    if (spark.master or "").startswith("local"):
+        wanted["spark.python.daemon.module"] = _DAEMON  # executors are on this machine, where the package is installed
     return {key: value for key, value in wanted.items() if value is not None}
 
 

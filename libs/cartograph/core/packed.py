@@ -1,4 +1,4 @@
-"""Baskets as flat arrays of integers in binary columns: how they travel between tasks without an object per item."""
+"""Flat arrays of numbers in binary columns: how baskets travel between tasks without an object per item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cartograph.rules.kernels import Ints, Longs
+from cartograph.core.pair_kernels import Codes, Longs
 
 Numbers = NDArray[Any]
 
@@ -33,6 +33,6 @@ def starts_of(lengths: Numbers) -> Longs:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-def lengths_of(starts: Longs) -> Ints:
+def lengths_of(starts: Longs) -> Codes:
     """The lengths of the parts, as `starts_of` took them."""
     return np.diff(starts).astype(np.int32)
