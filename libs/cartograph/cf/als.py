@@ -10,11 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
-from cartograph.cf.interactions import EVENT_WEIGHTS, debiased, interactions, ratings
+from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
-from cartograph.core.codes import numbered
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
 from cartograph.core.topk import top_k
 
@@ -107,12 +106,7 @@ class Als:
         """
         self._check()
         weights = self._weights(data.events).persist()
-        users, products = numbered(weights, "user_id"), numbered(weights, "product_id")
-        coded = (
-            weights.join(users.withColumnRenamed("code", "user"), "user_id")
-            .join(products.withColumnRenamed("code", "item"), "product_id")
-            .select("user", "item", F.col("weight").cast("float").alias("rating"))
-        )
+        coded, users, products = coded_pairs(weights)
         user_factors, item_factors = self._factors(coded)
         self.user_factors_ = users.join(user_factors, "code").select("user_id", "vector")
         self.item_factors_ = products.join(item_factors, "code").select("product_id", "vector")
