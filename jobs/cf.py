@@ -18,13 +18,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.als import Als
+from cartograph.cf.bpr import Bpr
 from cartograph.cf.cooccurrence import Cooccurrence
 from cartograph.cf.ease import Ease
 from cartograph.cf.item_neighbours import ItemNeighbours
 from cartograph.cf.popularity import Popularity
 from cartograph.cf.rp3beta import Rp3Beta
+from cartograph.cf.slim import Slim
 from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
+from cartograph.cf.user_neighbours import UserNeighbours
 from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
 from cartograph.core.model import Model
@@ -38,6 +41,9 @@ MODELS: dict[str, Any] = {
     "swing": Swing,
     "rp3beta": Rp3Beta,
     "ease": Ease,
+    "slim": Slim,
+    "user_neighbours": UserNeighbours,
+    "bpr": Bpr,
     "als": Als,
 }
 
