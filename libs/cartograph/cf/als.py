@@ -14,8 +14,8 @@ from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, debiased, int
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
+from cartograph.core.approximate import best_products
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
-from cartograph.core.topk import top_k
 
 _RATINGS_PER_BLOCK = 1_000_000  # of a block of ratings: about 100 MB in the memory of its task
 
@@ -46,6 +46,7 @@ class Als:
         debias: weights are divided by this power of the product's popularity (`interactions.debiased`).
         prior_strength: customers that what a product's description says counts for (`cf.side_information`), so that new
             products are recommended too; 0: descriptions play no part.
+        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
         mask_seen: never recommend what is in the customer's history.
     """
 
@@ -70,6 +71,7 @@ class Als:
         half_life_days: float | None = None,
         debias: float = 0.0,
         prior_strength: float = 0.0,
+        approximate_above: int | None = None,
         mask_seen: bool = True,
     ) -> None:
         self.engine = engine
@@ -88,6 +90,7 @@ class Als:
         self.half_life_days = half_life_days
         self.debias = debias
         self.prior_strength = prior_strength
+        self.approximate_above = approximate_above
         self.mask_seen = mask_seen
         self.user_factors_: DataFrame | None = None
         self.item_factors_: DataFrame | None = None
@@ -105,7 +108,7 @@ class Als:
             TooFewSlots: engine native, and fewer free cores than the group needs.
         """
         self._check()
-        weights = self._weights(data.events).persist()
+        weights = self.weights(data.events).persist()
         coded, users, products = coded_pairs(weights)
         user_factors, item_factors = self._factors(coded)
         self.user_factors_ = users.join(user_factors, "code").select("user_id", "vector")
@@ -116,8 +119,8 @@ class Als:
         weights.unpersist()
         return self
 
-    def _weights(self, events: DataFrame) -> DataFrame:
-        """One row per customer and product: user_id, product_id, weight."""
+    def weights(self, events: DataFrame) -> DataFrame:
+        """What is learned from, one row per customer and product: user_id, product_id, weight."""
         if not self.implicit:
             return ratings(events)
         weights = interactions(events, self.event_weights, half_life_days=self.half_life_days)
@@ -170,7 +173,7 @@ class Als:
         """The `k` products of the nearest factors, by cosine: product_id, associated_product_id, score, rank."""
         if self.item_factors_ is None:
             raise NotFitted(self)
-        return associate_from_vectors(self.item_factors_, k)
+        return associate_from_vectors(self.item_factors_, k, self.approximate_above)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:
         """The `k` products of the largest factor products: user_id, product_id, score, rank."""
@@ -184,7 +187,7 @@ class Als:
         queries = known.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
         if not self.mask_seen:
             queries = queries.drop("mask")
-        return top_k(queries, self.item_factors_, k).withColumnRenamed("id", "user_id")
+        return best_products(queries, self.item_factors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
 
 
 def _n_blocks(ratings: DataFrame) -> int:

@@ -16,8 +16,8 @@ from cartograph.cf.bpr_training import Steps, train
 from cartograph.cf.fold_in import weighted
 from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.cf.native_als import ITEMS, STATE, USERS
+from cartograph.core.approximate import best_products
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
-from cartograph.core.topk import top_k
 from cartograph.core.workers import placed, run_group, slots
 
 
@@ -42,6 +42,7 @@ class Bpr(Model):
         exchanges: how often per iteration workers tell each other what they learnt of products.
         seed: of the first vectors and of what is drawn.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
+        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
         mask_seen: never recommend what is in the customer's history.
     """
 
@@ -58,6 +59,7 @@ class Bpr(Model):
         exchanges: int = 5,
         seed: int = 7,
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
+        approximate_above: int | None = None,
         mask_seen: bool = True,
     ) -> None:
         self.rank = rank
@@ -68,6 +70,7 @@ class Bpr(Model):
         self.exchanges = exchanges
         self.seed = seed
         self.event_weights = event_weights
+        self.approximate_above = approximate_above
         self.mask_seen = mask_seen
         self.user_vectors_: DataFrame | None = None
         self.item_vectors_: DataFrame | None = None
@@ -98,7 +101,7 @@ class Bpr(Model):
         if self.item_vectors_ is None:
             raise NotFitted(self)
         plain = self.item_vectors_.select("product_id", F.slice("vector", 1, self.rank).alias("vector"))
-        return associate_from_vectors(plain, k)
+        return associate_from_vectors(plain, k, self.approximate_above)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:
         """The `k` products of the highest score: user_id, product_id, score, rank."""
@@ -111,7 +114,7 @@ class Bpr(Model):
         queries = queries.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
         if not self.mask_seen:
             queries = queries.drop("mask")
-        return top_k(queries, self.item_vectors_, k).withColumnRenamed("id", "user_id")
+        return best_products(queries, self.item_vectors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
 
 
 def bpr_vectors(pairs: DataFrame, steps: Steps, n_items: int, n_workers: int | None = None) -> DataFrame:

@@ -113,6 +113,7 @@ class BprSettings(Section):
     n_negatives: Positive
     exchanges: Positive
     seed: Annotated[int, Field(ge=0)]
+    approximate_above: Positive | None
 
 
 class AlsSettings(Section):
@@ -133,6 +134,14 @@ class AlsSettings(Section):
     half_life_days: Annotated[float, Field(gt=0)] | None
     debias: Annotated[float, Field(ge=0)]
     prior_strength: Annotated[float, Field(ge=0)]
+    approximate_above: Positive | None
+
+
+class RefreshSettings(Section):
+    """jobs/refresh.py."""
+
+    keep_factors: bool
+    drift_bound: Annotated[float, Field(gt=0)]
 
 
 class TuningSettings(Section):
@@ -165,4 +174,5 @@ class CfSettings(Section):
     user_neighbours: UserNeighboursSettings
     bpr: BprSettings
     als: AlsSettings
+    refresh: RefreshSettings
     tuning: TuningSettings
