@@ -38,7 +38,7 @@ def assert_minimal(gram: Any, W: Any, l1: float, l2: float) -> None:
     assert (slopes - np.diag(np.diag(slopes)))[~used].max() < 1e-4
 
 
-@pytest.mark.parametrize(("l1", "l2"), [(0.0, 5.0), (1.0, 2.0), (8.0, 0.0)])
+@pytest.mark.parametrize(("l1", "l2"), [(1.0, 2.0), (8.0, 0.0)])
 def test_no_weight_can_be_changed_for_the_better(l1: float, l2: float, spark: SparkSession) -> None:
     gram = bought().T @ bought()
     W = slim_weights(spark, gram, l1, l2, n_sweeps=10_000, tolerance=1e-8)
