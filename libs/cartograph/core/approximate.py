@@ -43,7 +43,7 @@ def best_products(queries: DataFrame, items: DataFrame, k: int, approximate_abov
 
 
 def approximate_top_k(
-    queries: DataFrame, items: DataFrame, k: int, min_recall: float = 0.95, block_rows: int = 500_000,
+    queries: DataFrame, items: DataFrame, k: int, min_recall: float = 0.95, block_rows: int = 200_000,
     n_sample: int = 200,
 ) -> DataFrame:  # fmt: skip
     """Nearly the `k` items of the largest inner product per query: id, product_id, score (double), rank (int, from 1).
@@ -55,8 +55,8 @@ def approximate_top_k(
             cannot be asked for.
         items: product_id (any type that sorts), vector.
         min_recall: share of the exact lists that must be found, over the sample.
-        block_rows: items of a graph; a task that builds one needs about 4 * block_rows * (length + 3 * 16) bytes twice,
-            one that searches, once for every block.
+        block_rows: items of a graph, which travels as one row. A task that builds one needs about twice
+            4 * block_rows * (length + 48) bytes, one that searches once as much for every block.
         n_sample: queries that recall is measured on.
 
     Raises:
