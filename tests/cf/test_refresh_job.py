@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.runtime.cf_settings import AlsSettings
+from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import refresh
 from tests.cf.conftest import DAY
@@ -79,10 +80,13 @@ def test_running_it_again_changes_nothing_and_tells_drift_again(
     before = [refreshed_shop.tables.version(name) for name in names]
     said: list[str] = []
     monkeypatch.setattr(refreshed_shop.progress, "say", said.append)
-    refreshed_shop.run("refresh", refresh.run, as_of=NOW)
+    with refreshed_shop.step("refresh", as_of=NOW) as job:
+        job.config = load_config("demo", ["cf.refresh.drift_bound=0.08"])
+        refresh.run(job)
     assert [refreshed_shop.tables.version(name) for name in names] == before
     assert any(text.startswith(f"users since the fit of {DAY}: 4.35% new") for text in said)  # 1 of 23
-    assert any("more than cf.refresh.drift_bound, 0.1: time to fit again" in text for text in said)
+    assert any(text.startswith(f"products since the fit of {DAY}: 8.33% new") for text in said)  # 1 of 12
+    assert any("more than cf.refresh.drift_bound, 0.08: time to fit again" in text for text in said)
 
 
 def test_a_day_that_was_fitted_itself_or_has_no_fit_before_it_is_refused(refreshed_shop: Suite) -> None:
