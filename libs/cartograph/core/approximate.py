@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.heaps import empty_heaps, order_best_first
-from cartograph.core.pair_kernels import keep_best
+from cartograph.core.pair_kernels import Codes, Floats, keep_best
 from cartograph.core.topk import exploded, masks_of, matrix_of, ranked_schema, top_k
 
 _LINKS = 16  # of a product in the graph
@@ -127,11 +127,13 @@ def _search_batches(
     batches: Iterable[pa.RecordBatch], indexes: Indexes, k: int, width: int
 ) -> Iterator[pa.RecordBatch]:
     """Ranked rows of each batch of queries."""
+    if not indexes:
+        return
     faiss = _faiss()
     graphs = [faiss.deserialize_index(np.frombuffer(index.value[0], dtype=np.uint8)) for index in indexes]
+    product_ids = pa.concat_arrays([index.value[1] for index in indexes])
     for batch in batches:
-        if batch.num_rows and graphs:
-            product_ids = pa.concat_arrays([index.value[1] for index in indexes])
+        if batch.num_rows:
             yield _search(batch, graphs, product_ids, k, width)
 
 
@@ -140,7 +142,7 @@ def _search(batch: pa.RecordBatch, graphs: Sequence[Any], product_ids: pa.Array,
     queries, (mask_starts, masked) = matrix_of(batch.column("vector")), masks_of(batch, product_ids)
     hidden = np.diff(mask_starts)
     wanted = k + np.where(hidden > 0, 2 ** np.ceil(np.log2(np.maximum(hidden, 1))), 0).astype(np.int64)
-    scores, positions = empty_heaps(len(queries), k)
+    scores, positions = empty_heaps(len(queries), k, np.float64)
     for n in np.unique(wanted):
         rows = np.flatnonzero(wanted == n)
         found, values = _walk(queries[rows], graphs, int(n), width)
@@ -148,16 +150,14 @@ def _search(batch: pa.RecordBatch, graphs: Sequence[Any], product_ids: pa.Array,
             values[at, np.isin(found[at], masked[mask_starts[row] : mask_starts[row + 1]])] = -np.inf
         values[found < 0] = -np.inf
         starts = np.arange(len(rows) + 1, dtype=np.int64) * found.shape[1]
-        some_scores, some_positions = empty_heaps(len(rows), k)
+        some_scores, some_positions = empty_heaps(len(rows), k, np.float64)
         keep_best(starts, found.ravel(), values.ravel(), some_scores, some_positions)
         scores[rows], positions[rows] = some_scores, some_positions
     order_best_first(scores, positions)
     return exploded(batch.column("id"), product_ids, scores, positions)
 
 
-def _walk(
-    queries: npt.NDArray[np.float32], graphs: Sequence[Any], n: int, width: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _walk(queries: npt.NDArray[np.float32], graphs: Sequence[Any], n: int, width: int) -> tuple[Codes, Floats]:
     """Positions (-1: none) and scores of the `n` best of each graph, side by side."""
     faiss = _faiss()
     settings = faiss.SearchParametersHNSW(efSearch=max(width, n))
@@ -167,7 +167,7 @@ def _walk(
         found.append(np.where(some >= 0, some + first, -1))
         values.append(some_values)
         first += graph.ntotal
-    return np.hstack(found), np.hstack(values)
+    return np.hstack(found).astype(np.int32), np.hstack(values).astype(np.float64)
 
 
 def _faiss() -> Any:
