@@ -42,6 +42,7 @@ setup(
             "optuna>=5,<6",
             "mlflow>=3.17,<4",
         ],
+        "approximate": ["faiss-cpu>=1.12,<2"],
         "text": ["sentence-transformers>=6.2,<7"],
         "dev": [
             "pytest",

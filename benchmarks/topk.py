@@ -3,6 +3,8 @@
     python -m benchmarks.topk --train train.txt.gz --rank 64 --k 20 --peers
 
 Factors are MLlib's, of a few iterations. Lists must agree: a product that differs has the score of the one it replaces.
+With `--approximate` the same is asked of `core/approximate.py`: its seconds, building the graphs and finding out how
+wide to walk included, and the share of the exact lists that it found.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from benchmarks.topn import silver_of, warm_up
+from cartograph.core.approximate import approximate_top_k, recall
 from cartograph.core.topk import top_k
 
 
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("--train", required=True)
     parser.add_argument("--rank", type=int, default=64)
     parser.add_argument("--k", type=int, default=20)
+    parser.add_argument("--approximate", action="store_true")
     parser.add_argument("--peers", action="store_true")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
@@ -40,6 +44,11 @@ def main() -> None:
         top_k(queries, items, options.k).write.format("noop").mode("overwrite").save()
     metrics: dict[str, Any] = {"n_queries": queries.count(), "n_items": items.count()}
     peers: dict[str, Any] = {}
+    if options.approximate:
+        with watch("approximate"):
+            found = approximate_top_k(queries, items, options.k).localCheckpoint()
+        metrics["approximate_recall"] = round(recall(found, top_k(queries, items, options.k)), 4)
+        peers["core.approximate"] = {"seconds": watch.seconds["approximate"]}
     if options.peers:
         with watch("mllib"):
             model.recommendForAllUsers(options.k).write.format("noop").mode("overwrite").save()

@@ -34,6 +34,9 @@ MODELS = {
     "swing": "cartograph.cf.swing.Swing",
     "rp3beta": "cartograph.cf.rp3beta.Rp3Beta",
     "ease": "cartograph.cf.ease.Ease",
+    "slim": "cartograph.cf.slim.Slim",
+    "user_neighbours": "cartograph.cf.user_neighbours.UserNeighbours",
+    "bpr": "cartograph.cf.bpr.Bpr",
     "als": "cartograph.cf.als.Als",
     "rules": "cartograph.rules.model.Rules",
 }

@@ -1,7 +1,8 @@
 """Collaborative filtering: what customers alike bought, from the events before a date.
 
 Reads the silver tables; writes the partition of each model of `cf.models` in gold.candidates (per customer) and
-gold.associations (per product). Deliberately not done here: judging the models (`evaluate`) and mixing them (`rank`).
+gold.associations (per product), and the factors of als in gold.factors, which `refresh` starts from. Deliberately not
+done here: judging the models (`evaluate`) and mixing them (`rank`).
 
 With --tune nothing is written: settings of `cf.tuning.space.<model>` are tried on a model fitted to what was known
 `cf.tuning.days` before the date and judged by what was bought since; every trial is recorded, the best one printed.
@@ -18,17 +19,22 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.als import Als
+from cartograph.cf.bpr import Bpr
 from cartograph.cf.cooccurrence import Cooccurrence
 from cartograph.cf.ease import Ease
+from cartograph.cf.factors import factor_rows
 from cartograph.cf.item_neighbours import ItemNeighbours
 from cartograph.cf.popularity import Popularity
 from cartograph.cf.rp3beta import Rp3Beta
+from cartograph.cf.slim import Slim
 from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
+from cartograph.cf.user_neighbours import UserNeighbours
 from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
 from cartograph.core.model import Model
 from cartograph.runtime.cf_settings import CfSettings
+from cartograph.runtime.changes import keep_changes
 from cartograph.runtime.job import Job, main
 
 MODELS: dict[str, Any] = {
@@ -38,6 +44,9 @@ MODELS: dict[str, Any] = {
     "swing": Swing,
     "rp3beta": Rp3Beta,
     "ease": Ease,
+    "slim": Slim,
+    "user_neighbours": UserNeighbours,
+    "bpr": Bpr,
     "als": Als,
 }
 
@@ -48,16 +57,27 @@ def run(job: Job) -> None:
         tune(job)
         return
     settings: CfSettings = job.settings
+    version = keep_changes(job.tables, "silver.events")  # before it is read: a refresh may know an event twice
     data = job.silver()
     users = customers(job, data.events).persist()
     job.metric("n_customers", users.count())
     for name in settings.models:
         model = configured(name, settings).fit(data)
+        if isinstance(model, Als) and settings.refresh.keep_factors:
+            keep_factors(job, model, version)
         written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
         job.metric(f"n_candidates_{name}", written.rows)
         written = job.replace("gold.associations", model.associate(settings.k), model=name)
         job.metric(f"n_associations_{name}", written.rows)
     users.unpersist()
+
+
+def keep_factors(job: Job, model: Als, events_version: int) -> None:
+    """Writes the factors of a fitted model, straight from the executors that hold them."""
+    assert model.user_factors_ is not None
+    assert model.item_factors_ is not None
+    rows = factor_rows(model.user_factors_, model.item_factors_, job.as_of, events_version)
+    job.metric(f"n_factors_{model.name}", job.replace("gold.factors", rows, model=model.name).rows)
 
 
 def tune(job: Job) -> None:

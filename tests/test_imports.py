@@ -13,6 +13,8 @@ LIBS = ROOT / "libs" / "cartograph"
 STEPS = {path.name for path in LIBS.iterdir() if path.is_dir() and path.name not in {"core", "runtime", "__pycache__"}}
 # What runtime may know of core: the shape of tables, of errors, and of what a model is given.
 SHARED = {"cartograph.core.schema", "cartograph.core.errors", "cartograph.core.model"}
+# Jobs that are a second way into a step: `refresh` keeps up to date what `cf` has fitted.
+STEP_OF = {"refresh": "cf"}
 ONLY_IN = {
     "delta": "libs/cartograph/runtime/",
     "mlflow": "libs/cartograph/runtime/",
@@ -67,7 +69,7 @@ def test_a_job_imports_at_most_one_step_its_own(path: Path) -> None:
     if path.stem == "pipeline":  # it runs the jobs in order, and prints the report's summary at the end
         assert steps <= {"report"}
     else:
-        assert steps <= {path.stem}
+        assert steps <= {STEP_OF.get(path.stem, path.stem)}
         assert other_jobs == []
 
 

@@ -8,7 +8,6 @@ import re
 from datetime import date
 
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
@@ -16,17 +15,7 @@ from cartograph.core.errors import UserError
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import cf
-from tests.small_lake import small_shop
-
-DAY = date(2011, 2, 15)  # a day of its own: other tests own the lake's other days
-
-
-@pytest.fixture(scope="module")
-def shop(spark: SparkSession) -> Suite:
-    suite = small_shop(spark)
-    with suite.step("cf", as_of=DAY) as job:
-        cf.run(job)
-    return suite
+from tests.cf.conftest import DAY
 
 
 def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> None:
@@ -36,6 +25,13 @@ def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> No
     assert models("gold.associations") == {"popularity", "rp3beta", "als"}
     # Every customer has bought the whole group by then, so no neighbour is new to anybody.
     assert models("gold.candidates") == {"popularity", "als"}
+
+
+def test_the_factors_of_als_are_kept_with_the_version_that_they_were_learnt_from(shop: Suite) -> None:
+    rows = shop.tables.read("gold.factors", DAY).collect()
+    assert {(row.model, row.fitted_as_of, row.events_version) for row in rows} == {("als", DAY, 1)}
+    assert {row.side: sum(other.side == row.side for other in rows) for row in rows} == {"user": 23, "product": 12}
+    assert {len(row.vector) for row in rows} == {shop.config.cf.als.rank}
 
 
 def test_neighbours_are_of_the_same_group(shop: Suite) -> None:

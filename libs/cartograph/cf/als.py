@@ -10,13 +10,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
-from cartograph.cf.interactions import EVENT_WEIGHTS, debiased, interactions, ratings
+from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
-from cartograph.core.codes import numbered
+from cartograph.core.approximate import best_products
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
-from cartograph.core.topk import top_k
 
 _RATINGS_PER_BLOCK = 1_000_000  # of a block of ratings: about 100 MB in the memory of its task
 
@@ -47,6 +46,7 @@ class Als:
         debias: weights are divided by this power of the product's popularity (`interactions.debiased`).
         prior_strength: customers that what a product's description says counts for (`cf.side_information`), so that new
             products are recommended too; 0: descriptions play no part.
+        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
         mask_seen: never recommend what is in the customer's history.
     """
 
@@ -71,6 +71,7 @@ class Als:
         half_life_days: float | None = None,
         debias: float = 0.0,
         prior_strength: float = 0.0,
+        approximate_above: int | None = None,
         mask_seen: bool = True,
     ) -> None:
         self.engine = engine
@@ -89,6 +90,7 @@ class Als:
         self.half_life_days = half_life_days
         self.debias = debias
         self.prior_strength = prior_strength
+        self.approximate_above = approximate_above
         self.mask_seen = mask_seen
         self.user_factors_: DataFrame | None = None
         self.item_factors_: DataFrame | None = None
@@ -106,13 +108,8 @@ class Als:
             TooFewSlots: engine native, and fewer free cores than the group needs.
         """
         self._check()
-        weights = self._weights(data.events).persist()
-        users, products = numbered(weights, "user_id"), numbered(weights, "product_id")
-        coded = (
-            weights.join(users.withColumnRenamed("code", "user"), "user_id")
-            .join(products.withColumnRenamed("code", "item"), "product_id")
-            .select("user", "item", F.col("weight").cast("float").alias("rating"))
-        )
+        weights = self.weights(data.events).persist()
+        coded, users, products = coded_pairs(weights)
         user_factors, item_factors = self._factors(coded)
         self.user_factors_ = users.join(user_factors, "code").select("user_id", "vector")
         self.item_factors_ = products.join(item_factors, "code").select("product_id", "vector")
@@ -122,8 +119,8 @@ class Als:
         weights.unpersist()
         return self
 
-    def _weights(self, events: DataFrame) -> DataFrame:
-        """One row per customer and product: user_id, product_id, weight."""
+    def weights(self, events: DataFrame) -> DataFrame:
+        """What is learned from, one row per customer and product: user_id, product_id, weight."""
         if not self.implicit:
             return ratings(events)
         weights = interactions(events, self.event_weights, half_life_days=self.half_life_days)
@@ -176,7 +173,7 @@ class Als:
         """The `k` products of the nearest factors, by cosine: product_id, associated_product_id, score, rank."""
         if self.item_factors_ is None:
             raise NotFitted(self)
-        return associate_from_vectors(self.item_factors_, k)
+        return associate_from_vectors(self.item_factors_, k, self.approximate_above)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:
         """The `k` products of the largest factor products: user_id, product_id, score, rank."""
@@ -190,7 +187,7 @@ class Als:
         queries = known.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
         if not self.mask_seen:
             queries = queries.drop("mask")
-        return top_k(queries, self.item_factors_, k).withColumnRenamed("id", "user_id")
+        return best_products(queries, self.item_factors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
 
 
 def _n_blocks(ratings: DataFrame) -> int:

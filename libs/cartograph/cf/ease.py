@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from scipy.linalg.lapack import dpotrf, dpotri
 
+from cartograph.cf.head import gram_matrix, head_of, lists_of_weights
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.core.coded_groups import coded_groups
-from cartograph.core.heaps import empty_heaps, order_best_first
 from cartograph.core.model import Silver
-from cartograph.core.pair_kernels import Floats, Longs, keep_best
-from cartograph.core.pairs import LISTS, Catalogue, catalogue_of, pair_sums
+from cartograph.core.pair_kernels import Floats
+from cartograph.core.pairs import catalogue_of
 
 
 class Ease(ItemToItem):
@@ -61,32 +57,9 @@ class Ease(ItemToItem):
         groups = coded_groups(self._groups(data.events))
         head = head_of(catalogue_of(groups), self.max_products)
         gram = gram_matrix(groups, head)
-        self.lists_ = _lists(data.events.sparkSession, head, ease_weights(gram, self.regularisation), self.n_neighbours)
+        weights = ease_weights(gram, self.regularisation)
+        self.lists_ = lists_of_weights(data.events.sparkSession, head, weights, self.n_neighbours)
         return self
-
-
-def head_of(catalogue: Catalogue, max_products: int) -> Catalogue:
-    """The products in most groups, still in order of product_id; of equal ones the first."""
-    order = np.argsort(-catalogue.n_groups, kind="stable")[:max_products]
-    kept = np.sort(order)
-    product_ids = catalogue.product_ids.take(pa.array(kept))
-    return Catalogue(product_ids, catalogue.n_groups[kept], catalogue.total, catalogue.n_pairs)
-
-
-def gram_matrix(groups: DataFrame, head: Catalogue) -> Floats:
-    """X'X of the head: groups that hold both products, on the diagonal those that hold the one.
-
-    Args:
-        groups: as `coded_groups` makes them.
-        head: the products.
-    """
-    gram = np.diag(head.n_groups.astype(np.float64))
-    rows = pair_sums(groups, head).toArrow()
-    for batch in rows.to_batches():
-        lengths = pc.list_value_length(batch.column("others")).to_numpy()
-        codes = np.repeat(batch.column("code").to_numpy(), lengths)
-        gram[codes, batch.column("others").flatten().to_numpy()] = batch.column("sums").flatten().to_numpy()
-    return gram
 
 
 def ease_weights(gram: Floats, regularisation: float) -> Floats:
@@ -106,25 +79,3 @@ def ease_weights(gram: Floats, regularisation: float) -> Floats:
     weights: Floats = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return weights
-
-
-def _lists(spark: SparkSession, head: Catalogue, weights: Floats, k: int) -> DataFrame:
-    """The `k` largest positive weights of each product as neighbour lists."""
-    n = len(weights)
-    scores, positions = empty_heaps(n, k, np.float64)
-    starts: Longs = np.arange(n + 1, dtype=np.int64) * n
-    others = np.tile(np.arange(n, dtype=np.int32), n)
-    keep_best(starts, others, np.where(weights > 0, weights, -np.inf).ravel(), scores, positions)
-    order_best_first(scores, positions)
-    filled = positions >= 0
-    ends = pa.array(np.concatenate(([0], np.cumsum(filled.sum(axis=1)))), pa.int32())
-    table = pa.table(
-        {
-            "product_id": head.product_ids,
-            "associated_product_ids": pa.ListArray.from_arrays(
-                ends, head.product_ids.take(pa.array(positions[filled]))
-            ),
-            "scores": pa.ListArray.from_arrays(ends, pa.array(scores[filled])),
-        }
-    )
-    return spark.createDataFrame(table, LISTS).where(F.size("scores") > 0).localCheckpoint()

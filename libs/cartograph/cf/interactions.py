@@ -8,6 +8,8 @@ from types import MappingProxyType
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.codes import numbered
+
 EVENT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0}
 )
@@ -90,3 +92,16 @@ def ratings(events: DataFrame) -> DataFrame:
     rated = events.where("event_type = 'rating' AND rating IS NOT NULL AND user_id IS NOT NULL")
     last = F.max_by(F.col("rating").cast("double"), F.struct("event_at", "event_id"))
     return rated.groupBy("user_id", "product_id").agg(last.alias("weight"), F.max("event_at").alias("last_at"))
+
+
+def coded_pairs(weights: DataFrame) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """The pairs by code (user, item, rating as float), and what the codes stand for (user_id, code; product_id, code).
+
+    Args:
+        weights: user_id, product_id, weight.
+    """
+    users, products = numbered(weights, "user_id"), numbered(weights, "product_id")
+    coded = weights.join(users.withColumnRenamed("code", "user"), "user_id").join(
+        products.withColumnRenamed("code", "item"), "product_id"
+    )
+    return coded.select("user", "item", F.col("weight").cast("float").alias("rating")), users, products

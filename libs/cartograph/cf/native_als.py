@@ -26,9 +26,9 @@ from cartograph.cf.rounds import ROUND_RATINGS, Side
 from cartograph.cf.solvers import Floats, improve, solve_exactly
 from cartograph.core.workers import Group, placed, run_group, slots
 
-_USERS, _ITEMS = 0, 1
+USERS, ITEMS = 0, 1
 _CG_STEPS = 3
-_STATE = "side byte, code int, vector array<float>"
+STATE = "side byte, code int, vector array<float>"
 _ROWS_PER_BATCH = 10_000
 
 
@@ -52,18 +52,18 @@ def native_factors(
     n_workers = n_workers or slots(ratings.sparkSession)
     every = schedule.checkpoint_every or schedule.iterations
     checkpoints = Checkpoints(ratings, objective, schedule) if every < schedule.iterations else None
-    done, state = checkpoints.newest(_STATE) if checkpoints else (0, None)
+    done, state = checkpoints.newest(STATE) if checkpoints else (0, None)
     while done < schedule.iterations:
         n_iterations = min(every, schedule.iterations - done)
         work = partial(factorise, objective=objective, schedule=schedule, n_iterations=n_iterations)
-        state = run_group(_blocks(ratings, state, n_workers), work, _STATE)
+        state = run_group(_blocks(ratings, state, n_workers), work, STATE)
         done += n_iterations
         if checkpoints and done < schedule.iterations:
             state = checkpoints.saved(done, state)
     if state is None:
         raise ValueError(f"ALS needs at least one iteration, not {schedule.iterations}")
     kept = state
-    users, items = (kept.where(F.col("side") == side).select("code", "vector") for side in (_USERS, _ITEMS))
+    users, items = (kept.where(F.col("side") == side).select("code", "vector") for side in (USERS, ITEMS))
     if checkpoints:
         checkpoints.clear()
     return users, items
@@ -105,15 +105,16 @@ def factorise(
     """
     rows = _table(batches)
     ratings = rows.filter(pc.is_valid(rows.column("column"))).drop_columns(["vector"])
-    sides = [Side.of(group, ratings, side, objective, round_ratings) for side in (_USERS, _ITEMS)]
+    sides = [Side.of(group, ratings, side, objective, round_ratings) for side in (USERS, ITEMS)]
     factors = _first_state(group, rows.filter(pc.is_null(rows.column("column"))), sides, objective.rank, schedule.seed)
     del rows, ratings
     with threadpool_limits(1, user_api="blas"):  # a task has one core
         for _ in range(n_iterations):
-            for side in (_USERS, _ITEMS):
+            for side in (USERS, ITEMS):
                 solve_side(group, sides[side], factors[1 - side], factors[side], objective, schedule)
-    for side in (_USERS, _ITEMS):
-        yield from _batches(side, factors[side], group)
+    for side in (USERS, ITEMS):
+        codes = np.arange(len(factors[side])) * group.size + group.rank
+        yield from factor_rows(side, codes, factors[side])
 
 
 def solve_side(
@@ -162,9 +163,9 @@ def _table(batches: Iterable[pa.RecordBatch]) -> pa.Table:
 
 def _first_state(group: Group, given: pa.Table, sides: Sequence[Side], rank: int, seed: int) -> list[Floats]:
     """Factors to start from, of both sides: those given, else zeros for customers and random ones for products."""
-    codes = np.arange(sides[_ITEMS].n_rows, dtype=np.int64) * group.size + group.rank
-    factors = [np.zeros((sides[_USERS].n_rows, rank), dtype=np.float32), first_factors(codes, rank, seed)]
-    for side in (_USERS, _ITEMS):
+    codes = np.arange(sides[ITEMS].n_rows, dtype=np.int64) * group.size + group.rank
+    factors = [np.zeros((sides[USERS].n_rows, rank), dtype=np.float32), first_factors(codes, rank, seed)]
+    for side in (USERS, ITEMS):
         rows = given.filter(pc.equal(given.column("side"), side)).combine_chunks()
         own = rows.column("code").to_numpy() // group.size
         vectors = rows.column("vector").combine_chunks()
@@ -173,12 +174,12 @@ def _first_state(group: Group, given: pa.Table, sides: Sequence[Side], rank: int
     return factors
 
 
-def _batches(side: int, factors: Floats, group: Group) -> Iterator[pa.RecordBatch]:
-    """The worker's factors of one side as side, code, vector."""
+def factor_rows(side: int, codes: npt.NDArray[np.int64], factors: Floats) -> Iterator[pa.RecordBatch]:
+    """Factors of one side as side, code, vector."""
     for first in range(0, len(factors), _ROWS_PER_BATCH):
         some = factors[first : first + _ROWS_PER_BATCH]
-        codes = (np.arange(first, first + len(some)) * group.size + group.rank).astype(np.int32)
         offsets = pa.array(np.arange(0, some.size + 1, some.shape[1], dtype=np.int32))
         vectors = pa.ListArray.from_arrays(offsets, pa.array(some.ravel()))
         sides = pa.array(np.full(len(some), side, dtype=np.int8))
-        yield pa.RecordBatch.from_arrays([sides, pa.array(codes), vectors], names=["side", "code", "vector"])
+        own = pa.array(codes[first : first + _ROWS_PER_BATCH].astype(np.int32))
+        yield pa.RecordBatch.from_arrays([sides, own, vectors], names=["side", "code", "vector"])

@@ -13,8 +13,8 @@ from typing import Protocol, Self
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.approximate import best_products
 from cartograph.core.neighbours import lists_of, recommend_from_lists
-from cartograph.core.topk import top_k
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,16 @@ def unit_vectors(vectors: DataFrame) -> DataFrame:
     )
 
 
-def associate_from_vectors(vectors: DataFrame, k: int) -> DataFrame:
+def associate_from_vectors(vectors: DataFrame, k: int, approximate_above: int | None = None) -> DataFrame:
     """Associations of a model that has product vectors, by cosine: product_id, associated_product_id, score, rank.
 
     Args:
         vectors: product_id, vector (array<float>). Products with a zero vector have no direction and are left out.
+        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
     """
     units = unit_vectors(vectors)
     queries = units.select(F.col("product_id").alias("id"), "vector", F.array("product_id").alias("mask"))
-    neighbours = top_k(queries, units, k)
+    neighbours = best_products(queries, units, k, approximate_above)
     return neighbours.select(
         F.col("id").alias("product_id"), F.col("product_id").alias("associated_product_id"), "score", "rank"
     )

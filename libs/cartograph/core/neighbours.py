@@ -60,59 +60,85 @@ def recommend_from_lists(
         lists: product_id, associated_product_ids, scores; each product once in a list.
         users: user_id, product_ids (oldest first).
     """
-    n_blocks = max(users.sparkSession.sparkContext.defaultParallelism, -(-users.count() // _USERS_PER_TASK))
     newest = F.slice(F.array_distinct(F.reverse("product_ids")), 1, recent)
     asked = users.select(
-        F.pmod(F.xxhash64("user_id"), F.lit(n_blocks)).cast("int").alias("block"),
         F.col("user_id").alias("id"),
         newest.alias("ids"),
-        F.lit(None).cast("array<double>").alias("scores"),
+        F.transform(newest, lambda _, step: F.pow(F.lit(float(decay)), step)).alias("values"),
         (F.col("product_ids") if mask_seen else F.lit(None).cast("array<string>")).alias("mask"),
     )
-    named = asked.select("block", F.explode("ids").alias("product_id")).distinct()
-    needed = lists.join(named, "product_id").select(
-        "block",
-        F.col("product_id").alias("id"),
-        F.col("associated_product_ids").alias("ids"),
-        "scores",
-        F.lit(None).cast("array<string>").alias("mask"),
+    named = lists.select(
+        F.col("product_id").alias("id"), F.col("associated_product_ids").alias("ids"), F.col("scores").alias("values")
     )
-    rank = partial(_recommended, k=k, decay=decay)
+    return recommend_sums(asked, named, k)
+
+
+def recommend_sums(asked: DataFrame, lists: DataFrame, k: int, rows_per_task: int = _USERS_PER_TASK) -> DataFrame:
+    """The `k` products of the largest weighted sum over a customer's lists: user_id, product_id, score, rank.
+
+    Args:
+        asked: id (the customer), ids (the lists named, each once) and values (what each counts), aligned, and mask
+            (products not to show; null: none).
+        lists: id, ids (the products of the list, each once) and values (their scores), aligned.
+        rows_per_task: customers that a task answers; it holds the lists that they name.
+    """
     schema = "user_id string, product_id string, score double, rank int"
-    return placed(asked.unionByName(needed), "block", n_blocks).mapInArrow(rank, schema)
+    return with_lists(asked, lists, rows_per_task).mapInArrow(partial(_recommended, k=k), schema)
 
 
-def _recommended(batches: Iterable[pa.RecordBatch], k: int, decay: float) -> Iterator[pa.RecordBatch]:
-    """Ranked rows of the customers of one task."""
+def with_lists(asked: DataFrame, lists: DataFrame, rows_per_task: int) -> DataFrame:
+    """The rows of `asked` dealt to tasks, and to each the lists that its rows name: is_list, id, ids, values, mask.
+
+    Nothing is broadcast, and nothing passes through the driver. Arguments as in `recommend_sums`; `dealt` takes what a
+    task is given apart.
+    """
+    n_blocks = max(asked.sparkSession.sparkContext.defaultParallelism, -(-asked.count() // rows_per_task))
+    block = F.pmod(F.xxhash64("id"), F.lit(n_blocks)).cast("int").alias("block")
+    rows = asked.select(block, F.lit(False).alias("is_list"), "id", "ids", "values", "mask")
+    named = rows.select("block", F.explode("ids").alias("id")).distinct()
+    nothing = F.lit(None).cast("array<string>").alias("mask")
+    needed = lists.join(named, "id").select("block", F.lit(True).alias("is_list"), "id", "ids", "values", nothing)
+    return placed(rows.unionByName(needed), "block", n_blocks)
+
+
+def dealt(batches: Iterable[pa.RecordBatch]) -> tuple[pa.Table, pa.Table] | None:
+    """Rows and lists of one task of `with_lists`; None where there is nothing to do."""
     received = [batch for batch in batches if batch.num_rows]
     if not received:
+        return None
+    table = pa.Table.from_batches(received)
+    lists, rows = (table.filter(flags).combine_chunks() for flags in (table["is_list"], pc.invert(table["is_list"])))
+    return (rows, lists) if rows.num_rows and lists.num_rows else None
+
+
+def _recommended(batches: Iterable[pa.RecordBatch], k: int) -> Iterator[pa.RecordBatch]:
+    """Ranked rows of the customers of one task."""
+    given = dealt(batches)
+    if given is None:
         return
-    rows = pa.Table.from_batches(received)
-    is_list = pc.is_valid(rows["scores"])
-    lists, users = rows.filter(is_list).combine_chunks(), rows.filter(pc.invert(is_list)).combine_chunks()
-    if not lists.num_rows or not users.num_rows:
-        return
+    users, lists = given
     list_starts, associated = flat(lists["ids"].chunk(0))
     product_ids = associated.unique()
     product_ids = product_ids.take(pc.sort_indices(product_ids))
     scores, positions = empty_heaps(users.num_rows, k, np.float64)
     add_lists(
-        *_positions(users["ids"], lists["id"].chunk(0)), decay, *_positions(users["mask"], product_ids),
-        list_starts, _found(associated, product_ids), lists["scores"].chunk(0).flatten().to_numpy(),
-        len(product_ids), scores, positions,
+        *positions_of(users["ids"], lists["id"].chunk(0)), flat(users["values"].chunk(0))[1].to_numpy(),
+        *positions_of(users["mask"], product_ids), list_starts, found_in(associated, product_ids),
+        flat(lists["values"].chunk(0))[1].to_numpy(), len(product_ids), scores, positions,
     )  # fmt: skip
     order_best_first(scores, positions)
     ranked = exploded(users["id"].chunk(0), product_ids, scores, positions)
     yield from pa.Table.from_batches([ranked]).rename_columns(["user_id", "product_id", "score", "rank"]).to_batches()
 
 
-def _positions(lists: pa.ChunkedArray, value_set: pa.Array) -> tuple[Longs, Longs]:
+def positions_of(lists: pa.ChunkedArray, value_set: pa.Array) -> tuple[Longs, Longs]:
     """Row starts, and the place in `value_set` of what each row lists; -1 where it is not there."""
     starts, values = flat(lists.chunk(0))
-    return starts, _found(values, value_set)
+    return starts, found_in(values, value_set)
 
 
-def _found(values: pa.Array, value_set: pa.Array) -> Longs:
+def found_in(values: pa.Array, value_set: pa.Array) -> Longs:
+    """The place of each value in `value_set`; -1 where it is not there."""
     positions = pc.index_in(values, value_set=value_set, skip_nulls=True).fill_null(-1)
     found: Longs = positions.to_numpy(zero_copy_only=False).astype(np.int64)
     return found

@@ -177,12 +177,12 @@ def keep_best(row_starts: Longs, others: Codes, scored: Floats, scores: Scores, 
 
 @njit(cache=True, nogil=True)
 def add_lists(
-    history_starts: Longs, histories: Longs, decay: float, mask_starts: Longs, masked: Longs,
+    history_starts: Longs, histories: Longs, shares: Floats, mask_starts: Longs, masked: Longs,
     list_starts: Longs, listed: Longs, list_scores: Floats, n_products: int, scores: Scores, positions: Positions,
 ) -> None:  # fmt: skip
     """Fills each customer's heap with the products of the largest sum over the lists of the history.
 
-    The list of the history's n-th product (newest first, from 0) counts decay ** n; -1 is a product without a list.
+    `histories` name lists, -1 one that is not there, and `shares` says what each counts.
     """
     sums, touched = np.zeros(n_products), np.empty(n_products, dtype=np.int64)
     shown = np.full(n_products, -1, dtype=np.int64)  # the last customer that may not see it or has it already
@@ -191,7 +191,7 @@ def add_lists(
         for at in range(mask_starts[user], mask_starts[user + 1]):
             if masked[at] >= 0:
                 shown[masked[at]] = user
-        n_touched, share = 0, 1.0
+        n_touched = 0
         for step in range(history_starts[user], history_starts[user + 1]):
             source = histories[step]
             if source >= 0:
@@ -201,8 +201,7 @@ def add_lists(
                         found[product] = user
                         touched[n_touched] = product
                         n_touched += 1
-                    sums[product] += share * list_scores[at]
-            share *= decay
+                    sums[product] += shares[step] * list_scores[at]
         for product in touched[:n_touched]:
             if shown[product] != user and is_worse(scores[user, 0], positions[user, 0], sums[product], product):
                 replace_worst(scores[user], positions[user], sums[product], product)

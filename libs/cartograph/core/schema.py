@@ -191,6 +191,16 @@ _ALL = (
         checks=(_RANK,),
     ),
     _table(
+        "gold.factors",
+        "Per model, customer and product: its factor, the day of the fit that it goes back to (as_of, unless it was "
+        "refreshed since), and the version of silver.events that was read.",
+        "as_of date, model string, side string, id string, vector vector, fitted_as_of date, events_version long",
+        key="as_of model side id",
+        partition="as_of model",
+        required="vector fitted_as_of events_version",
+        checks=(("known_side", "side IN ('user', 'product')"),),
+    ),
+    _table(
         "gold.related_products",
         "The result per product: ranked related products of each relation, with the evidence.",
         "as_of date, product_id string, relation string, rank int, associated_product_id string, score double, "

@@ -61,17 +61,15 @@ def top_k(
     given = [name for name in ("product_id", "vector", *ITEM_COLUMNS) if name in items.columns]
     blocks, catalogue = _shipped(items.select(*given), block_rows)
     n_threads = int(queries.sparkSession.conf.get("spark.task.cpus", "1") or 1)
-    schema = T.StructType(
-        [
-            queries.schema["id"],
-            items.schema["product_id"],
-            T.StructField("score", T.DoubleType()),
-            T.StructField("rank", T.IntegerType()),
-        ]
-    )
     columns = [name for name in ("id", "vector", "mask", *QUERY_COLUMNS) if name in queries.columns]
     rank_batches = partial(_rank_batches, blocks=blocks, catalogue=catalogue, k=k, n_threads=n_threads)
-    return queries.select(*columns).mapInArrow(rank_batches, schema)
+    return queries.select(*columns).mapInArrow(rank_batches, ranked_schema(queries, items))
+
+
+def ranked_schema(queries: DataFrame, items: DataFrame) -> T.StructType:
+    """Of ranked rows: id, product_id, score, rank."""
+    scored = [T.StructField("score", T.DoubleType()), T.StructField("rank", T.IntegerType())]
+    return T.StructType([queries.schema["id"], items.schema["product_id"], *scored])
 
 
 def _shipped(items: DataFrame, block_rows: int) -> tuple[list[Broadcast[Any]], Broadcast[Any]]:
@@ -81,7 +79,7 @@ def _shipped(items: DataFrame, block_rows: int) -> tuple[list[Broadcast[Any]], B
     rest, blocks = [], []
     for table in _in_order(items, n_blocks):
         table = table.take(pc.sort_indices(table, sort_keys=[("product_id", "ascending")])).combine_chunks()
-        blocks.append(context.broadcast(_matrix(table.column("vector").combine_chunks())))
+        blocks.append(context.broadcast(matrix_of(table.column("vector").combine_chunks())))
         rest.append(table.drop_columns(["vector"]))
     if not rest:
         return [], context.broadcast(None)
@@ -121,8 +119,8 @@ def _rank_batch(
     batch: pa.RecordBatch, blocks: Iterable[Floats], product_ids: pa.Array, attributes: Attributes | None, k: int
 ) -> pa.RecordBatch:
     """Ranked rows of one batch of queries over all item blocks."""
-    queries = _matrix(batch.column("vector"))
-    masks, wishes = _masks(batch, product_ids), Wishes.of(batch, attributes)
+    queries = matrix_of(batch.column("vector"))
+    masks, wishes = masks_of(batch, product_ids), Wishes.of(batch, attributes)
     scores, positions = empty_heaps(len(queries), k)
     first = 0
     for block in blocks:
@@ -134,7 +132,7 @@ def _rank_batch(
     return exploded(batch.column("id"), product_ids, scores, positions)
 
 
-def _matrix(vectors: pa.ListArray) -> Floats:
+def matrix_of(vectors: pa.ListArray) -> Floats:
     """The vectors as rows of one float32 matrix, without a copy where Arrow allows."""
     if vectors.null_count:
         raise ValueError(f"{vectors.null_count} vectors are null")
@@ -145,7 +143,7 @@ def _matrix(vectors: pa.ListArray) -> Floats:
     return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0])
 
 
-def _masks(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Positions, Positions]:
+def masks_of(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Positions, Positions]:
     """Item positions hidden from each query, as row starts and positions; -1 where the product is unknown."""
     if "mask" not in batch.schema.names:
         return np.zeros(batch.num_rows + 1, dtype=np.int64), np.empty(0, dtype=np.int64)

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from cartograph.runtime.section import Positive, Section, Share
 
-CfModel = Literal["popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "als"]
+CfModel = Literal[
+    "popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "slim", "user_neighbours", "bpr", "als"
+]  # fmt: skip
 
 
 class PopularitySettings(Section):
@@ -76,6 +78,44 @@ class EaseSettings(Section):
     recent: Positive
 
 
+class SlimSettings(Section):
+    """cf.slim.Slim."""
+
+    n_neighbours: Positive
+    l1: Annotated[float, Field(ge=0)]
+    l2: Annotated[float, Field(ge=0)]
+    max_products: Positive
+    n_sweeps: Positive
+    tolerance: Annotated[float, Field(ge=0)]
+    newest: Positive
+    recent: Positive
+
+
+class UserNeighboursSettings(Section):
+    """cf.user_neighbours.UserNeighbours."""
+
+    n_neighbours: Positive
+    measure: Literal["cosine", "pearson"]
+    shrinkage: Annotated[float, Field(ge=0)]
+    threshold: Positive
+    max_users: Positive
+    newest: Positive
+    recent: Positive
+
+
+class BprSettings(Section):
+    """cf.bpr.Bpr."""
+
+    rank: Positive
+    iterations: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    regularisation: Annotated[float, Field(ge=0)]
+    n_negatives: Positive
+    exchanges: Positive
+    seed: Annotated[int, Field(ge=0)]
+    approximate_above: Positive | None
+
+
 class AlsSettings(Section):
     """cf.als.Als."""
 
@@ -94,6 +134,14 @@ class AlsSettings(Section):
     half_life_days: Annotated[float, Field(gt=0)] | None
     debias: Annotated[float, Field(ge=0)]
     prior_strength: Annotated[float, Field(ge=0)]
+    approximate_above: Positive | None
+
+
+class RefreshSettings(Section):
+    """jobs/refresh.py."""
+
+    keep_factors: bool
+    drift_bound: Annotated[float, Field(gt=0)]
 
 
 class TuningSettings(Section):
@@ -122,5 +170,9 @@ class CfSettings(Section):
     swing: SwingSettings
     rp3beta: Rp3BetaSettings
     ease: EaseSettings
+    slim: SlimSettings
+    user_neighbours: UserNeighboursSettings
+    bpr: BprSettings
     als: AlsSettings
+    refresh: RefreshSettings
     tuning: TuningSettings

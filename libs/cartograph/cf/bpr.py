@@ -1,0 +1,168 @@
+"""BPR: matrix factorisation that ranks what a customer has above what he has not (Rendle et al. 2009)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.cf.bpr_kernel import fold
+from cartograph.cf.bpr_training import Steps, train
+from cartograph.cf.fold_in import weighted
+from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, interactions
+from cartograph.cf.native_als import ITEMS, STATE, USERS
+from cartograph.core.approximate import best_products
+from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
+from cartograph.core.workers import placed, run_group, slots
+
+
+class Bpr(Model):
+    """Learns vectors x of customers, y and biases b of products, by steps that lower, for a product i that customer u
+    had to do with and a product j that he had not,
+
+        -ln σ(x_u · y_i + b_i - x_u · y_j - b_j) + regularisation / 2 (|x_u|² + |y_i|² + |y_j|² + b_i² + b_j²).
+
+    Steps are taken by compiled code in a worker group, customers dealt out (`cf.bpr_training`): it wants all its cores
+    at once, and no dynamic allocation. The same seed and number of workers give the same answer. Customers known from
+    `fit` are scored by their vectors; a new one gets a vector by the same kind of steps through his history, products
+    staying as they are.
+
+    Args:
+        rank: length of a vector.
+        iterations: steps per pair of customer and product.
+        learning_rate: length of a step at the start; it falls to 0.
+        regularisation: pull of every number towards 0.
+        n_negatives: products drawn a step, of which the one that scores highest is ranked below what the customer has
+            (Zhang et al. 2013, dynamic negative sampling); 1: as Rendle has it.
+        exchanges: how often per iteration workers tell each other what they learnt of products.
+        seed: of the first vectors and of what is drawn.
+        event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
+        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
+        mask_seen: never recommend what is in the customer's history.
+    """
+
+    name = "bpr"
+
+    def __init__(
+        self,
+        *,
+        rank: int = 64,
+        iterations: int = 50,
+        learning_rate: float = 0.05,
+        regularisation: float = 0.01,
+        n_negatives: int = 4,
+        exchanges: int = 5,
+        seed: int = 7,
+        event_weights: Mapping[str, float] = EVENT_WEIGHTS,
+        approximate_above: int | None = None,
+        mask_seen: bool = True,
+    ) -> None:
+        self.rank = rank
+        self.iterations = iterations
+        self.learning_rate = learning_rate
+        self.regularisation = regularisation
+        self.n_negatives = n_negatives
+        self.exchanges = exchanges
+        self.seed = seed
+        self.event_weights = event_weights
+        self.approximate_above = approximate_above
+        self.mask_seen = mask_seen
+        self.user_vectors_: DataFrame | None = None
+        self.item_vectors_: DataFrame | None = None
+
+    @property
+    def steps(self) -> Steps:
+        """How it learns."""
+        length = (self.learning_rate, self.regularisation)
+        return Steps(self.rank, self.iterations, *length, self.n_negatives, self.exchanges, self.seed)
+
+    def fit(self, data: Silver) -> Self:
+        """Learns `user_vectors_` (user_id, vector; at its end 1) and `item_vectors_` (product_id, vector; its bias).
+
+        Raises:
+            TooFewSlots: fewer free cores than the group needs.
+        """
+        weights = interactions(data.events, self.event_weights).where("weight > 0").persist()
+        pairs, users, products = coded_pairs(weights)
+        vectors = bpr_vectors(pairs.select("user", "item"), self.steps, products.count())
+        sides = {side: vectors.where(F.col("side") == side).select("code", "vector") for side in (USERS, ITEMS)}
+        self.user_vectors_ = users.join(sides[USERS], "code").select("user_id", "vector")
+        self.item_vectors_ = products.join(sides[ITEMS], "code").select("product_id", "vector")
+        weights.unpersist()
+        return self
+
+    def associate(self, k: int) -> DataFrame:
+        """The `k` products of the nearest vectors, by cosine: product_id, associated_product_id, score, rank."""
+        if self.item_vectors_ is None:
+            raise NotFitted(self)
+        plain = self.item_vectors_.select("product_id", F.slice("vector", 1, self.rank).alias("vector"))
+        return associate_from_vectors(plain, k, self.approximate_above)
+
+    def recommend(self, users: DataFrame, k: int) -> DataFrame:
+        """The `k` products of the highest score: user_id, product_id, score, rank."""
+        if self.user_vectors_ is None or self.item_vectors_ is None:
+            raise NotFitted(self)
+        columns = ["user_id", "vector", "product_ids"]
+        known = users.join(self.user_vectors_, "user_id").select(*columns)
+        new = users.select("user_id", "product_ids").join(self.user_vectors_, "user_id", "left_anti")
+        queries = known.unionByName(folded(new, self.item_vectors_, self.steps))
+        queries = queries.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
+        if not self.mask_seen:
+            queries = queries.drop("mask")
+        return best_products(queries, self.item_vectors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
+
+
+def bpr_vectors(pairs: DataFrame, steps: Steps, n_items: int, n_workers: int | None = None) -> DataFrame:
+    """Vectors of customers and of products: side, code, vector; see `Bpr` for the last number of each.
+
+    Args:
+        pairs: user, item (codes 0, 1, 2 … without gaps); one row per pair.
+        steps: how to learn.
+        n_items: products.
+        n_workers: tasks of the group; None: one per core.
+
+    Raises:
+        TooFewSlots: fewer cores than workers.
+    """
+    n_workers = n_workers or slots(pairs.sparkSession)
+    blocks = placed(pairs.withColumn("block", F.pmod("user", F.lit(n_workers))), "block", n_workers)
+    return run_group(blocks, partial(train, steps=steps, n_items=n_items), STATE)
+
+
+def folded(users: DataFrame, item_vectors: DataFrame, steps: Steps) -> DataFrame:
+    """One row per customer with a known product: user_id, vector, product_ids.
+
+    Args:
+        users: user_id, product_ids.
+        item_vectors: product_id, vector, then bias. Held whole by each task.
+        steps: how to learn.
+    """
+    items = item_vectors.select("product_id", "vector").toArrow().sort_by("product_id").combine_chunks()
+    vectors = np.array(items.column("vector").combine_chunks().flatten(), dtype=np.float32)
+    product_ids = pa.concat_arrays([pa.array([], pa.string()), *items.column("product_id").chunks])
+    shipped = users.sparkSession.sparkContext.broadcast((product_ids, vectors.reshape(-1, steps.rank + 1)))
+    schema = "user_id string, vector array<float>, product_ids array<string>"
+    return users.select("user_id", "product_ids").mapInArrow(partial(_fold, shipped=shipped, steps=steps), schema)
+
+
+def _fold(batches: Iterable[pa.RecordBatch], shipped: Any, steps: Steps) -> Iterator[pa.RecordBatch]:
+    """Vectors of the customers of each batch of histories."""
+    product_ids, items = shipped.value
+    for batch in batches:
+        starts, columns, _ = weighted(batch, product_ids)
+        users = np.zeros((batch.num_rows, steps.rank + 1), dtype=np.float32)
+        users[:, -1] = 1
+        fold(
+            starts, columns, users, items, steps.iterations, steps.rate, steps.regularisation, steps.n_negatives,
+            steps.seed,
+        )  # fmt: skip
+        offsets = pa.array(np.arange(0, users.size + 1, users.shape[1], dtype=np.int32))
+        vectors = pa.ListArray.from_arrays(offsets, pa.array(users.ravel()))
+        given = [batch.column("user_id"), vectors, batch.column("product_ids")]
+        rows = pa.RecordBatch.from_arrays(given, names=["user_id", "vector", "product_ids"])
+        yield rows.filter(pa.array(np.diff(starts) > 0))

@@ -1,0 +1,119 @@
+"""Training of BPR in a worker group: customers are dealt out, all have all products and exchange what they learn.
+
+Customer u belongs to the worker of rank u mod n. Between exchanges a worker steps through the pairs of its own
+customers. In an exchange a product's vector becomes the mean of the workers' versions, each counting as often as its
+worker moved it: a product that one worker alone met keeps all it learnt, and no number of workers makes steps too
+long. Each worker averages its share of the products, so 8 (rank + 1) bytes per product go out and come in, whatever the
+size of the group. A worker holds 12 (rank + 2) bytes per product, and 4 (rank + 1) per customer of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cartograph.cf.bpr_kernel import Longs, learn
+from cartograph.cf.native_als import ITEMS, USERS, factor_rows
+from cartograph.cf.solvers import Codes, Floats, Starts
+from cartograph.core.workers import Group
+
+_SPREAD = 0.1  # of the first numbers in a vector
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How BPR learns.
+
+    Args:
+        rank: length of a vector, the bias apart.
+        iterations: steps per pair of customer and product.
+        rate: length of a step; it falls to 0 in even amounts from one exchange to the next.
+        regularisation: pull of every number towards 0.
+        n_negatives: products drawn a step, of which the one that scores highest is taken.
+        exchanges: per iteration.
+        seed: of the first vectors and of what is drawn.
+    """
+
+    rank: int
+    iterations: int
+    rate: float
+    regularisation: float
+    n_negatives: int
+    exchanges: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A worker's customers and their products, sorted: customer row r has columns[starts[r]:starts[r + 1]]."""
+
+    starts: Starts
+    columns: Codes
+    rows: Codes
+
+    @classmethod
+    def of(cls, batches: Iterable[pa.RecordBatch], n_workers: int) -> Pairs:
+        """From rows of user, item (codes), in whatever order they came."""
+        parts = list(batches)
+        users, items = (
+            np.concatenate([np.empty(0, np.int32), *(part.column(name).to_numpy() for part in parts)])
+            for name in ("user", "item")
+        )
+        order = np.lexsort((items, users))
+        rows = (users[order] // n_workers).astype(np.int32)
+        starts = np.concatenate(([0], np.cumsum(np.bincount(rows)))).astype(np.int64)
+        return cls(starts, items[order].astype(np.int32), rows)
+
+
+def train(group: Group, batches: Iterable[pa.RecordBatch], steps: Steps, n_items: int) -> Iterator[pa.RecordBatch]:
+    """One worker's part: vectors of its customers, and of its share of the products, as side, code, vector.
+
+    `batches` hold user, item (codes).
+    """
+    pairs = Pairs.of(batches, group.size)
+    users, items = first_vectors(pairs, steps, n_items, group.rank)
+    state = np.random.default_rng([steps.seed, 1, group.rank]).integers(0, 2**63, 1, dtype=np.uint64)
+    n_rounds = steps.iterations * steps.exchanges
+    # Every pair is drawn `iterations` times on average, also where a round has less than one pair.
+    ends = np.linspace(0, len(pairs.columns) * steps.iterations, n_rounds + 1).astype(np.int64)
+    for one in range(n_rounds):
+        before, counts = items.copy(), np.zeros(n_items, dtype=np.int64)
+        learn(
+            pairs.starts, pairs.columns, pairs.rows, users, items, counts, ends[one + 1] - ends[one],
+            steps.rate * (1 - one / n_rounds), steps.regularisation, steps.n_negatives, state,
+        )  # fmt: skip
+        items = averaged(group, before, items, counts)
+    yield from factor_rows(USERS, np.arange(len(users)) * group.size + group.rank, users)
+    share = np.array_split(np.arange(n_items), group.size)[group.rank]
+    yield from factor_rows(ITEMS, share, items[share])
+
+
+def first_vectors(pairs: Pairs, steps: Steps, n_items: int, worker: int) -> tuple[Floats, Floats]:
+    """Vectors to start from: random, biases 0; those of products are the same for all workers."""
+    shapes = ((len(pairs.starts) - 1, [steps.seed, 2, worker]), (n_items, [steps.seed, 3]))
+    users, items = (
+        np.random.default_rng(seed).normal(0, _SPREAD, (n, steps.rank + 1)).astype(np.float32) for n, seed in shapes
+    )
+    users[:, -1], items[:, -1] = 1, 0
+    return users, items
+
+
+def averaged(group: Group, before: Floats, items: Floats, counts: Longs) -> Floats:
+    """The mean of the members' versions of each product, weighted by how often each moved it; the same for all members.
+
+    Args:
+        before: what all of them started from.
+        items, counts: what this member made of it, and by how many steps per product.
+    """
+    if group.size == 1:
+        return items
+    weights: npt.NDArray[np.float32] = counts.astype(np.float32)[:, None]
+    moved = np.hstack([(items - before) * weights, weights])
+    shares = np.array_split(moved, group.size)
+    total = np.sum([part.reshape(-1, moved.shape[1]) for part in group.exchange(shares)], axis=0)
+    own = np.array_split(before, group.size)[group.rank] + total[:, :-1] / np.maximum(total[:, -1:], 1)
+    return np.concatenate(group.exchange([own] * group.size)).reshape(items.shape)

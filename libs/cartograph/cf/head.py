@@ -1,0 +1,63 @@
+"""The head of a catalogue as dense matrices on the driver: the gram matrix, and neighbour lists from weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.core.heaps import empty_heaps, order_best_first
+from cartograph.core.pair_kernels import Floats, Longs, keep_best
+from cartograph.core.pairs import LISTS, Catalogue, pair_sums
+
+
+def head_of(catalogue: Catalogue, max_products: int) -> Catalogue:
+    """The products in most groups, still in order of product_id; of equal ones the first."""
+    order = np.argsort(-catalogue.n_groups, kind="stable")[:max_products]
+    kept = np.sort(order)
+    product_ids = catalogue.product_ids.take(pa.array(kept))
+    return Catalogue(product_ids, catalogue.n_groups[kept], catalogue.total, catalogue.n_pairs)
+
+
+def gram_matrix(groups: DataFrame, head: Catalogue) -> Floats:
+    """X'X of the head: groups that hold both products, on the diagonal those that hold the one.
+
+    Args:
+        groups: as `coded_groups` makes them.
+        head: the products.
+    """
+    gram = np.diag(head.n_groups.astype(np.float64))
+    rows = pair_sums(groups, head).toArrow()
+    for batch in rows.to_batches():
+        lengths = pc.list_value_length(batch.column("others")).to_numpy()
+        codes = np.repeat(batch.column("code").to_numpy(), lengths)
+        gram[codes, batch.column("others").flatten().to_numpy()] = batch.column("sums").flatten().to_numpy()
+    return gram
+
+
+def lists_of_weights(spark: SparkSession, head: Catalogue, weights: Floats, k: int) -> DataFrame:
+    """The `k` largest positive weights of each product as lists: product_id, associated_product_ids, scores.
+
+    Args:
+        weights: what each product of the head, row by row, says of each other one.
+    """
+    n = len(weights)
+    scores, positions = empty_heaps(n, k, np.float64)
+    starts: Longs = np.arange(n + 1, dtype=np.int64) * n
+    others = np.tile(np.arange(n, dtype=np.int32), n)
+    keep_best(starts, others, np.where(weights > 0, weights, -np.inf).ravel(), scores, positions)
+    order_best_first(scores, positions)
+    filled = positions >= 0
+    ends = pa.array(np.concatenate(([0], np.cumsum(filled.sum(axis=1)))), pa.int32())
+    table = pa.table(
+        {
+            "product_id": head.product_ids,
+            "associated_product_ids": pa.ListArray.from_arrays(
+                ends, head.product_ids.take(pa.array(positions[filled]))
+            ),
+            "scores": pa.ListArray.from_arrays(ends, pa.array(scores[filled])),
+        }
+    )
+    return spark.createDataFrame(table, LISTS).where(F.size("scores") > 0).localCheckpoint()

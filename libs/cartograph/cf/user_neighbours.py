@@ -1,0 +1,206 @@
+"""User neighbours: customers are alike when they had to do with the same products (Herlocker et al. 1999)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Literal, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
+from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
+from cartograph.core.coded_groups import coded_groups
+from cartograph.core.heaps import empty_heaps, order_best_first
+from cartograph.core.model import Model, NotFitted, Silver
+from cartograph.core.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
+from cartograph.core.pair_kernels import Floats, Longs, flat
+from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
+
+_NEIGHBOURS = "id string, ids array<string>, values array<double>, mask array<string>"
+_USERS_PER_TASK = 5_000
+
+
+class UserNeighbours(Model):
+    """What the most similar customers have, each product scored by the sum of their similarities.
+
+    With n_u products of customer u, n_uv of both, and n in the catalogue, the similarity is
+
+    - `cosine`: n_uv / sqrt(n_u n_v), or
+    - `pearson`: (n n_uv - n_u n_v) / sqrt(n_u (n - n_u) n_v (n - n_v)), the correlation of the customers' rows of zeros
+      and ones; what is not above 0 is no neighbour.
+
+    times n_uv / (n_uv + shrinkage) and times min(n_uv, threshold) / threshold, as few products in common prove little.
+
+    Neighbours are found when customers are recommended to, from the histories given, so customers who came after `fit`
+    have them too. Work: per customer, the customers of each of his products. A product with more than `max_users` is
+    looked through for its newest `max_users` only, so two customers who share nothing but best sellers may miss each
+    other. A task answers 5,000 customers: it holds the customers of the products that they name, at most `max_users`
+    each, then the products of their neighbours. Nothing that grows with customers reaches the driver. How often
+    a customer had to do with a product plays no part beyond whether the weights add up to more than nothing.
+
+    Two products are associated by what a customer who knows the one alone would be recommended: the sum, over the
+    customers of both, of their similarity to that customer, here without a limit on neighbours.
+
+    Args:
+        n_neighbours: customers that a recommendation is made from.
+        measure: cosine or pearson.
+        shrinkage: products in common that a pair needs for half of its similarity; 0: none are needed.
+        threshold: products in common from which on a similarity counts in full; 1: always.
+        max_users: customers of a product that count, those who touched it last.
+        newest: products of a customer that count, those touched last.
+        recent: products of a history that `recommend` looks for neighbours by, the last ones.
+        event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
+        mask_seen: never recommend what is in the customer's history.
+    """
+
+    name = "user_neighbours"
+
+    def __init__(
+        self,
+        *,
+        n_neighbours: int = 100,
+        measure: Literal["cosine", "pearson"] = "cosine",
+        shrinkage: float = 5.0,
+        threshold: int = 1,
+        max_users: int = 500,
+        newest: int = 500,
+        recent: int = 500,
+        event_weights: Mapping[str, float] = EVENT_WEIGHTS,
+        mask_seen: bool = True,
+    ) -> None:
+        self.n_neighbours = n_neighbours
+        self.measure = measure
+        self.shrinkage = shrinkage
+        self.threshold = threshold
+        self.max_users = max_users
+        self.newest = newest
+        self.recent = recent
+        self.event_weights = event_weights
+        self.mask_seen = mask_seen
+        self.groups_: DataFrame | None = None
+        self.buyers_: DataFrame | None = None
+        self.n_products_ = 0
+
+    def fit(self, data: Silver) -> Self:
+        """Learns `groups_` (user_id, product_ids) and `buyers_` (id, the product; ids, its customers; values, theirs).
+
+        Raises:
+            ValueError: `measure` is unknown.
+        """
+        if self.measure not in ("cosine", "pearson"):
+            raise ValueError(f"measure {self.measure!r} is unknown: there are cosine and pearson")
+        touched = interactions(data.events, self.event_weights, self.newest).where("weight > 0").localCheckpoint()
+        self.groups_ = touched.groupBy("user_id").agg(F.collect_list("product_id").alias("product_ids"))
+        self.buyers_ = buyers(touched, self.max_users).localCheckpoint()
+        self.n_products_ = self.buyers_.count()
+        return self
+
+    def associate(self, k: int) -> DataFrame:
+        """The `k` products most had by customers of each product: product_id, associated_product_id, score, rank."""
+        if self.groups_ is None:
+            raise NotFitted(self)
+        weigh = partial(single_weights, n_products=self.n_products_, pearson=self.measure == "pearson")
+        rows_of = partial(counted, weigh=weigh)
+        groups = coded_groups(self.groups_)
+        return associations_of(neighbour_lists(groups, catalogue_of(groups), k, rows_of, _summed), k)
+
+    def recommend(self, users: DataFrame, k: int) -> DataFrame:
+        """The `k` products that the most similar customers have most: user_id, product_id, score, rank."""
+        if self.groups_ is None:
+            raise NotFitted(self)
+        ones = F.transform("product_ids", lambda _: F.lit(1.0)).alias("values")
+        lists = self.groups_.select(F.col("user_id").alias("id"), F.col("product_ids").alias("ids"), ones)
+        asked = self.neighbours(users).localCheckpoint()
+        return recommend_sums(asked, lists, k, _USERS_PER_TASK)
+
+    def neighbours(self, users: DataFrame) -> DataFrame:
+        """The nearest customers of each customer: id, ids, values (similarities, best first), mask (products seen).
+
+        Customers without any have no row.
+        """
+        if self.buyers_ is None:
+            raise NotFitted(self)
+        asked = users.select(
+            F.col("user_id").alias("id"),
+            F.slice(F.array_distinct(F.reverse("product_ids")), 1, self.recent).alias("ids"),
+            F.lit(None).cast("array<double>").alias("values"),
+            (F.col("product_ids") if self.mask_seen else F.lit(None).cast("array<string>")).alias("mask"),
+        )
+        find = partial(
+            _nearest,
+            k=self.n_neighbours,
+            n_products=self.n_products_,
+            pearson=self.measure == "pearson",
+            shrinkage=self.shrinkage,
+            threshold=self.threshold,
+        )
+        return with_lists(asked, self.buyers_, _USERS_PER_TASK).mapInArrow(find, _NEIGHBOURS)
+
+
+def buyers(touched: DataFrame, max_users: int) -> DataFrame:
+    """One row per product: id, ids (its `max_users` newest customers), values (how many products each has), aligned.
+
+    Args:
+        touched: user_id, product_id, last_at; one row per pair.
+    """
+    sizes = touched.groupBy("user_id").agg(F.count("*").cast("double").alias("n_products"))
+    newest_first = Window.partitionBy("product_id").orderBy(F.desc("last_at"), F.asc("user_id"))
+    newest = touched.withColumn("age", F.row_number().over(newest_first)).where(F.col("age") <= max_users)
+    customer = F.struct("user_id", "n_products")
+    lists = newest.join(sizes, "user_id").groupBy("product_id").agg(F.collect_list(customer).alias("customers"))
+    return lists.select(
+        F.col("product_id").alias("id"),
+        F.col("customers.user_id").alias("ids"),
+        F.col("customers.n_products").alias("values"),
+    )
+
+
+def single_weights(lengths: Longs, n_products: int, pearson: bool) -> Longs:
+    """Similarity of customers with so many products to one who has one of them alone, in whole 1 / UNIT."""
+    distinct, places = np.unique(lengths, return_inverse=True)
+    weights = [similarity(1.0, 1.0, float(n), float(n_products), pearson, 0.0, 1.0) for n in np.maximum(distinct, 1)]
+    whole: Longs = np.maximum(UNIT * np.array(weights, dtype=np.float64), 1).astype(np.int64)
+    return whole[places]
+
+
+def _summed(pairs: PairRows) -> Floats:
+    """One score per pair, from the summed weights of the customers in common."""
+    scores: Floats = pairs.sums / UNIT
+    return scores
+
+
+def _nearest(
+    batches: Iterable[pa.RecordBatch], k: int, n_products: int, pearson: bool, shrinkage: float, threshold: int
+) -> Iterator[pa.RecordBatch]:
+    """Neighbours of the customers of one task."""
+    given = dealt(batches)
+    if given is None:
+        return
+    users, lists = given
+    list_starts, listed = flat(lists["ids"].chunk(0))
+    ids = listed.unique()
+    ids = ids.take(pc.sort_indices(ids))
+    codes = found_in(listed, ids)
+    sizes = np.empty(len(ids))
+    sizes[codes] = flat(lists["values"].chunk(0))[1].to_numpy()
+    scores, positions = empty_heaps(users.num_rows, k, np.float64)
+    find_nearest(
+        *positions_of(users["ids"], lists["id"].chunk(0)), found_in(users["id"].chunk(0), ids), list_starts, codes,
+        sizes, n_products, pearson, float(shrinkage), float(threshold), scores, positions,
+    )  # fmt: skip
+    order_best_first(scores, positions)
+    filled = positions >= 0
+    ends = pa.array(np.concatenate(([0], np.cumsum(filled.sum(axis=1)))), pa.int32())
+    found = [
+        users["id"].chunk(0),
+        pa.ListArray.from_arrays(ends, ids.take(pa.array(positions[filled]))),
+        pa.ListArray.from_arrays(ends, pa.array(scores[filled])),
+        users["mask"].chunk(0),
+    ]
+    some = pa.array(filled.any(axis=1))
+    yield pa.RecordBatch.from_arrays(found, names=["id", "ids", "values", "mask"]).filter(some)
