@@ -17,12 +17,17 @@ def numbered(frame: DataFrame, column: str) -> DataFrame:
     They are computed once and kept by the executors for as long as the frame is in use.
     """
     values = frame.select(column).where(F.col(column).isNotNull()).distinct()
+    return in_order(values, column, "code").withColumn("code", F.col("code").cast("int"))
+
+
+def in_order(frame: DataFrame, column: str, name: str) -> DataFrame:
+    """The same rows and, as the column `name` (long), their places 0, 1, 2 … in order of `column`."""
     n_partitions = frame.sparkSession.sparkContext.defaultParallelism
-    ordered = values.repartitionByRange(n_partitions, column).sortWithinPartitions(column)
-    placed = ordered.withColumn("place", F.monotonically_increasing_id()).localCheckpoint()
-    partition = F.shiftright("place", _ROW_BITS).cast("int")
+    ordered = frame.repartitionByRange(n_partitions, column).sortWithinPartitions(column)
+    placed = ordered.withColumn("_row", F.monotonically_increasing_id()).localCheckpoint()
+    partition = F.shiftright("_row", _ROW_BITS).cast("int")
     sizes = {row["part"]: row["count"] for row in placed.groupBy(partition.alias("part")).count().collect()}
     lengths = [sizes.get(part, 0) for part in range(max(sizes, default=0) + 1)]
-    firsts = F.array(*[F.lit(first) for first in accumulate(lengths[:-1], initial=0)])
-    row = F.col("place").bitwiseAND((1 << _ROW_BITS) - 1)
-    return placed.select(column, (F.get(firsts, partition) + row).cast("int").alias("code"))
+    firsts = F.array(*[F.lit(first).cast("long") for first in accumulate(lengths[:-1], initial=0)])
+    row = F.col("_row").bitwiseAND((1 << _ROW_BITS) - 1)
+    return placed.withColumn(name, F.get(firsts, partition) + row).drop("_row")

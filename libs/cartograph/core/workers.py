@@ -37,13 +37,19 @@ class WorkerLost(RuntimeError):
 
 
 class Group:
-    """One task's view of its group: its `rank`, the group's `size`, and the connections to the others."""
+    """One task's view of its group: its `rank`, the group's `size`, and the connections to the others.
 
-    def __init__(self, rank: int, peers: dict[int, Connection], timeout_seconds: float) -> None:
+    `first_host` is the address of rank 0, for what connects by itself (`torch.distributed`).
+    """
+
+    def __init__(
+        self, rank: int, peers: dict[int, Connection], timeout_seconds: float, first_host: str = "localhost"
+    ) -> None:
         self.rank = rank
         self.size = len(peers) + 1
+        self.first_host = first_host
+        self.timeout_seconds = timeout_seconds
         self._peers = peers
-        self._timeout_seconds = timeout_seconds
 
     def exchange(self, outgoing: Sequence[Array]) -> list[Array]:
         """Sends `outgoing[r]` to each rank r; returns what each sent here, flat, in order of rank.
@@ -79,11 +85,11 @@ class Group:
 
     def _receive(self, rank: int) -> bytes:
         try:
-            if self._peers[rank].poll(self._timeout_seconds):
+            if self._peers[rank].poll(self.timeout_seconds):
                 return self._peers[rank].recv_bytes()
         except (EOFError, OSError) as error:
             raise WorkerLost(f"worker {rank} of {self.size} ended; worker {self.rank} cannot go on") from error
-        raise WorkerLost(f"worker {self.rank} heard nothing from worker {rank} for {self._timeout_seconds:g} s")
+        raise WorkerLost(f"worker {self.rank} heard nothing from worker {rank} for {self.timeout_seconds:g} s")
 
 
 Work = Callable[[Group, Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -123,12 +129,17 @@ def placed(frame: DataFrame, block: str, n_blocks: int) -> DataFrame:
 
     Spark places rows by a hash of their key, so for each partition a key is looked up that lands there.
     """
-    candidates = frame.sparkSession.range(64 * n_blocks).select(
-        "id", F.pmod(F.hash("id"), F.lit(n_blocks)).alias("part")
-    )
-    keys = {row["part"]: row["id"] for row in candidates.groupBy("part").agg(F.min("id").alias("id")).collect()}
-    key = F.get(F.array(*[F.lit(keys[part]).cast("long") for part in range(n_blocks)]), F.col(block))
+    if n_blocks not in _KEYS:
+        candidates = frame.sparkSession.range(64 * n_blocks).select(
+            "id", F.pmod(F.hash("id"), F.lit(n_blocks)).alias("part")
+        )
+        _KEYS[n_blocks] = dict(map(tuple, candidates.groupBy("part").agg(F.min("id").alias("id")).collect()))
+    keys = [_KEYS[n_blocks][part] for part in range(n_blocks)]
+    key = F.get(F.array(*[F.lit(key).cast("long") for key in keys]), F.col(block))
     return frame.withColumn("_key", key).repartition(n_blocks, "_key").drop("_key", block)
+
+
+_KEYS: dict[int, dict[int, int]] = {}  # by number of blocks: the hash is the same in every session
 
 
 def _member(
@@ -156,4 +167,4 @@ def _joined(context: BarrierTaskContext, secret: bytes, timeout_seconds: float) 
         while len(peers) < len(ports) - 1:
             connection = listener.accept()
             peers[connection.recv()] = connection
-    return Group(rank, dict(sorted(peers.items())), timeout_seconds)
+    return Group(rank, dict(sorted(peers.items())), timeout_seconds, hosts[0])
