@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
 
-from cartograph.cf.checkpoints import Checkpoints
+from cartograph.cf.checkpoints import checkpoints_of
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.rounds import ROUND_RATINGS, Side
 from cartograph.cf.solvers import Floats, improve, solve_exactly
@@ -51,7 +51,7 @@ def native_factors(
     """
     n_workers = n_workers or slots(ratings.sparkSession)
     every = schedule.checkpoint_every or schedule.iterations
-    checkpoints = Checkpoints(ratings, objective, schedule) if every < schedule.iterations else None
+    checkpoints = checkpoints_of(ratings, objective, schedule) if every < schedule.iterations else None
     done, state = checkpoints.newest(STATE) if checkpoints else (0, None)
     while done < schedule.iterations:
         n_iterations = min(every, schedule.iterations - done)
