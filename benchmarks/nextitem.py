@@ -31,6 +31,10 @@ MODELS = {
     "rp3beta": "cartograph.cf.rp3beta.Rp3Beta",
     "ease": "cartograph.cf.ease.Ease",
     "als": "cartograph.cf.als.Als",
+    "first_order": "cartograph.sequence.first_order.FirstOrder",
+    "lstm": "cartograph.sequence.lstm.Lstm",
+    "gru": "cartograph.sequence.gru.Gru",
+    "transformer": "cartograph.sequence.transformer.Transformer",
 }
 LENGTHS = (5, 10, 20)
 LONGEST = 100_000  # events of a history that are masked: all of them

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from cartograph.cf.als import Als
 from cartograph.cf.bpr import Bpr
@@ -31,7 +30,7 @@ from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
 from cartograph.cf.user_neighbours import UserNeighbours
 from cartograph.core.errors import UserError
-from cartograph.core.histories import histories
+from cartograph.core.histories import active, histories
 from cartograph.core.model import Model
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import keep_changes
@@ -119,11 +118,7 @@ def configured(name: str, settings: CfSettings, **changed: Any) -> Model:
 
 def customers(job: Job, events: DataFrame) -> DataFrame:
     """Histories of the customers to make candidates for: those active of late, if `active_days` says how late."""
-    known = histories(events, job.settings.history)
-    if job.settings.active_days is None or job.as_of is None:
-        return known
-    since = job.as_of - timedelta(days=job.settings.active_days)
-    return known.where(F.element_at("event_ats", -1) >= F.lit(since).cast("timestamp"))
+    return active(histories(events, job.settings.history), job.as_of, job.settings.active_days)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,10 @@ def checkerboard(spark: SparkSession) -> Silver:
             product(item),
             "purchase",
             f"o{user}",
-            START + timedelta(days=user, hours=item),
+            START
+            + timedelta(
+                days=user, hours=(31 * item * item + 17 * user * item) % 101
+            ),  # an order of each customer's own
         )
         for user in range(N)
         for item in range(user % 2, N, 2)

@@ -21,6 +21,11 @@ def _model(module: str, name: str, **settings: Any) -> Callable[[], Model]:
     return lambda: getattr(importlib.import_module(module), name)(**settings)
 
 
+SMALL = {
+    "width": 32, "dropout": 0.3, "epochs": 20, "batch_size": 16, "learning_rate": 0.02, "warmup_steps": 0,
+    "backend": "arrow", "workers": 1,
+}  # fmt: skip
+
 MODELS = {
     "popularity": _model("cartograph.cf.popularity", "Popularity"),
     "rp3beta": _model("cartograph.cf.rp3beta", "Rp3Beta"),
@@ -36,8 +41,13 @@ MODELS = {
     "als": _model("cartograph.cf.als", "Als", rank=4, iterations=6),
     "als, native": _model("cartograph.cf.als", "Als", rank=2, iterations=6, engine="native"),
     "rules": _model("cartograph.rules.model", "Rules"),
+    "first_order": _model("cartograph.sequence.first_order", "FirstOrder"),
+    "lstm": _model("cartograph.sequence.lstm", "Lstm", **SMALL),
+    "gru": _model("cartograph.sequence.gru", "Gru", **SMALL),
+    "transformer": _model("cartograph.sequence.transformer", "Transformer", **SMALL),
 }
-PERSONAL = [name for name in MODELS if name != "popularity"]
+# What is popular says nothing of a customer, and what followed a last product does not lead to all of its colour.
+PERSONAL = [name for name in MODELS if name not in ("popularity", "first_order")]
 
 
 class Fitted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -30,3 +32,11 @@ def histories(events: DataFrame, max_length: int = 200) -> DataFrame:
         F.col("steps.event_type").alias("event_types"),
         F.col("steps.event_at").alias("event_ats"),
     )
+
+
+def active(users: DataFrame, as_of: date | None, days: int | None) -> DataFrame:
+    """The customers of `histories` with an event in the last `days` before `as_of`; all of them if `days` is None."""
+    if days is None or as_of is None:
+        return users
+    since = as_of - timedelta(days=days)
+    return users.where(F.element_at("event_ats", -1) >= F.lit(since).cast("timestamp"))

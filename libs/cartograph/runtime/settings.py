@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.section import Positive, Section, Share
+from cartograph.runtime.sequence_settings import SequenceSettings
 
 
 class LakeSettings(Section):
@@ -231,6 +232,7 @@ class Config(Section):
     preprocess: PreprocessSettings
     rules: RulesSettings
     cf: CfSettings
+    sequence: SequenceSettings
     rank: RankSettings
     evaluate: EvaluateSettings
     report: ReportSettings

@@ -88,10 +88,10 @@ class Tracking:
         values = {key: str(value)[:_TEXT] for key, value in _flat(settings)}
         self._record({"kind": "settings", "values": values})
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Records numbers."""
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Records numbers, of a step of what is measured repeatedly."""
         values = {key: float(value) for key, value in metrics.items()}
-        self._record({"kind": "metrics", "values": values, "at": _now()})
+        self._record({"kind": "metrics", "values": values, "at": _now(), "step": step})
 
     def log_table_read(self, name: str, path: str, version: int) -> None:
         """Records a table version that the run read."""
@@ -231,7 +231,10 @@ def _hand_over(client: MlflowClient, run_id: str, record: Record) -> None:
             client.log_batch(run_id, params=params[start : start + _BATCH])
     elif record["kind"] == "metrics":
         client.log_batch(
-            run_id, metrics=[Metric(key, value, record["at"], 0) for key, value in record["values"].items()]
+            run_id,
+            metrics=[
+                Metric(key, value, record["at"], record.get("step", 0)) for key, value in record["values"].items()
+            ],
         )
     elif record["kind"] == "tag":
         client.set_tag(run_id, record["key"], record["value"])

@@ -1,0 +1,65 @@
+"""Purchase sequences: what a customer buys next, by networks that read histories in their order.
+
+Reads the silver tables; writes the partition of each model of `sequence.models` in gold.candidates (per customer) and
+gold.associations (per product), and the network's weights beside the tables. Deliberately not done here: judging the
+models (`evaluate`) and mixing them (`rank`). Without models the step does nothing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from cartograph.core.histories import active, histories
+from cartograph.core.model import Model
+from cartograph.runtime.job import Job, main
+from cartograph.runtime.sequence_settings import SequenceSettings
+from cartograph.sequence.first_order import FirstOrder
+from cartograph.sequence.gru import Gru
+from cartograph.sequence.lstm import Lstm
+from cartograph.sequence.model import SequenceModel
+from cartograph.sequence.transformer import Transformer
+
+MODELS: dict[str, Any] = {"first_order": FirstOrder, "lstm": Lstm, "gru": Gru, "transformer": Transformer}
+
+
+def run(job: Job) -> None:
+    """Fits each model on the rows before `job.as_of` and writes its lists."""
+    settings: SequenceSettings = job.settings
+    if not settings.models:
+        return
+    data = job.silver()
+    users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
+    job.metric("n_customers", users.count())
+    for name in settings.models:
+        model = configured(name, settings)
+        if isinstance(model, SequenceModel):
+            model.record = partial(told, job, name)
+        model.fit(data)
+        if isinstance(model, SequenceModel) and model.weights_ is not None:
+            model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
+        written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
+        job.metric(f"n_candidates_{name}", written.rows)
+        written = job.replace("gold.associations", model.associate(settings.k), model=name)
+        job.metric(f"n_associations_{name}", written.rows)
+    users.unpersist()
+
+
+def configured(name: str, settings: SequenceSettings) -> Model:
+    """The model of that name with its settings."""
+    own = getattr(settings, name).model_dump()
+    shared = {} if name == "first_order" else settings.training.model_dump()
+    model: Model = MODELS[name](**shared, **own, event_types=settings.event_types, mask_seen=settings.mask_seen)
+    return model
+
+
+def told(job: Job, name: str, epoch: dict[str, float]) -> None:
+    """Records the metrics of an epoch, and shows them."""
+    number = int(epoch["epoch"])
+    metrics = {key: value for key, value in epoch.items() if key != "epoch"}
+    job.tracking.log_metrics({f"{name}_{key}": value for key, value in metrics.items()}, step=number)
+    job.progress.say(f"{name} epoch {number}: " + ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))
+
+
+if __name__ == "__main__":
+    main("sequence", run, __doc__)

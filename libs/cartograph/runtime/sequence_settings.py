@@ -1,0 +1,78 @@
+"""Section `sequence` of the settings: networks that read histories in their order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cartograph.runtime.section import Positive, Section, Share
+
+SequenceModelName = Literal["first_order", "lstm", "gru", "transformer"]
+EventType = Literal["view", "cart", "purchase", "rating"]
+AboveZero = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class FirstOrderSettings(Section):
+    """sequence.first_order.FirstOrder."""
+
+    max_length: Positive
+    n_neighbours: Positive
+
+
+class SequenceTrainingSettings(Section):
+    """sequence.model.SequenceModel: what the networks share."""
+
+    max_length: Positive
+    max_products: Positive | None
+    inputs: tuple[Literal["event_type", "gap"], ...]
+    loss: Literal["full", "sampled"]
+    n_sampled: Positive
+    batch_size: Positive
+    warmup_steps: Annotated[int, Field(ge=0)]
+    decay: Literal["constant", "linear", "cosine"]
+    clip_norm: NotNegative
+    validation_share: Annotated[float, Field(ge=0, lt=1)]
+    patience: Annotated[int, Field(ge=0)]
+    checkpoint_every: Annotated[int, Field(ge=0)]
+    device: Literal["cpu", "cuda"]
+    workers: Positive | None
+    backend: Literal["petastorm", "arrow"]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class NetworkSettings(Section):
+    """sequence.lstm.Lstm and sequence.gru.Gru."""
+
+    width: Positive
+    depth: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    similarity: Literal["dot", "cosine"]
+    temperature: AboveZero
+    smoothing: Share
+    epochs: Positive
+    learning_rate: AboveZero
+    weight_decay: NotNegative
+
+
+class TransformerSettings(NetworkSettings):
+    """sequence.transformer.Transformer."""
+
+    heads: Positive
+
+
+class SequenceSettings(Section):
+    """Purchase sequences."""
+
+    k: Positive
+    models: tuple[SequenceModelName, ...]
+    active_days: Positive | None
+    history: Positive
+    mask_seen: bool
+    event_types: tuple[EventType, ...]
+    first_order: FirstOrderSettings
+    training: SequenceTrainingSettings
+    lstm: NetworkSettings
+    gru: NetworkSettings
+    transformer: TransformerSettings

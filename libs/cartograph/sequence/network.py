@@ -1,0 +1,188 @@
+"""What the networks share: products, event types and gaps as vectors, the losses over all products, validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as N
+
+from cartograph.core.feed import Batch
+from cartograph.sequence.padded import N_GAPS, N_TYPES
+
+_PARTS = 4  # of a batch: sequences of like length are padded together
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network is made of.
+
+    Args:
+        n_items: products it knows.
+        width: length of the vectors.
+        depth: layers.
+        heads: of attention.
+        dropout: share of numbers that a training step leaves out.
+        length: longest history.
+        inputs: what is known of an event besides its product: event_type, gap.
+        similarity: dot, or cosine: vectors have length one, and scores are divided by `temperature`.
+        temperature: of cosine.
+    """
+
+    n_items: int
+    width: int = 64
+    depth: int = 2
+    heads: int = 2
+    dropout: float = 0.3
+    length: int = 50
+    inputs: tuple[str, ...] = ()
+    similarity: Literal["dot", "cosine"] = "dot"
+    temperature: float = 0.1
+
+
+class SequenceNetwork(nn.Module):
+    """Vectors of a history's events, through a body that sees no later event, to a vector per event.
+
+    The score of a product to come next is the product of the last event's vector with the product's own, which is the
+    one it is fed with too.
+    """
+
+    def __init__(self, shape: Shape, body: Callable[[Shape], nn.Module]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.items = nn.Embedding(shape.n_items + 1, shape.width, padding_idx=0)
+        nn.init.trunc_normal_(self.items.weight, std=0.02 if shape.similarity == "dot" else shape.width**-0.5)
+        with torch.no_grad():
+            self.items.weight[0] = 0
+        if "event_type" in shape.inputs:
+            self.types = nn.Embedding(N_TYPES, shape.width)
+            nn.init.zeros_(self.types.weight)
+        if "gap" in shape.inputs:
+            self.gaps = nn.Embedding(N_GAPS, shape.width)
+            nn.init.zeros_(self.gaps.weight)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.body = body(shape)
+
+    def forward(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor) -> torch.Tensor:
+        """Vectors of the events: (rows, length) codes -> (rows, length, width)."""
+        vectors = self.items(items)
+        if self.shape.similarity == "dot":
+            vectors = vectors * self.shape.width**0.5
+        if "event_type" in self.shape.inputs:
+            vectors = vectors + self.types(types)
+        if "gap" in self.shape.inputs:
+            vectors = vectors + self.gaps(gaps)
+        hidden: torch.Tensor = self.body(self.dropout(vectors))
+        if self.shape.similarity == "dot":
+            return hidden
+        return N.normalize(hidden, dim=-1) / self.shape.temperature
+
+    def item_vectors(self) -> torch.Tensor:
+        """What scores are products with: (n_items, width), the product of code 1 first."""
+        vectors = self.items.weight[1:]
+        return vectors if self.shape.similarity == "dot" else N.normalize(vectors, dim=-1)
+
+    def last(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+        """The vector of each history's last event: (rows, width)."""
+        width = int(n.max())
+        hidden = self(items[:, :width], types[:, :width], gaps[:, :width])
+        return hidden[torch.arange(len(n), device=n.device), n.long() - 1]
+
+    def mean(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+        """The mean of the vectors of each history's events: (rows, width)."""
+        width = int(n.max())
+        hidden = self(items[:, :width], types[:, :width], gaps[:, :width])
+        inside = (torch.arange(width, device=n.device) < n[:, None]).to(hidden.dtype)
+        return (hidden * inside[:, :, None]).sum(dim=1) / n[:, None]
+
+
+@dataclass(frozen=True)
+class NextItem:
+    """Learns to tell each product of a history from the ones before it.
+
+    Rows have items, types, gaps (length + 1 codes each) and n, how many of them count.
+
+    Args:
+        shape: of the network.
+        body: makes what is between the vectors.
+        smoothing: share of a target's certainty that is spread over all products (full softmax).
+        n_sampled: products that a target is told from, drawn for each batch; 0: all there are.
+        counts: how often each product was bought, in order of code, which they are drawn by.
+        k: the validation metric is NDCG@k.
+    """
+
+    shape: Shape
+    body: Callable[[Shape], nn.Module]
+    smoothing: float = 0.0
+    n_sampled: int = 0
+    counts: tuple[int, ...] = ()
+    k: int = 10
+
+    def network(self) -> SequenceNetwork:
+        """The network with its first weights."""
+        return SequenceNetwork(self.shape, self.body)
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+        """The sum of the cross entropies of all events but the first of each history, and how many there are."""
+        assert isinstance(network, SequenceNetwork)
+        hidden, targets = events_and_targets(network, batch)
+        if not len(targets):
+            return hidden.sum(), 0
+        if self.n_sampled:
+            loss = sampled_softmax(hidden, targets, network.item_vectors(), self.n_sampled, self.counts)
+        else:
+            scores = hidden @ network.item_vectors().T
+            loss = N.cross_entropy(scores.float(), targets, label_smoothing=self.smoothing, reduction="sum")
+        return loss, len(targets)
+
+    def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
+        """The sum of NDCG@k of each history's last product among all that are not in the history, and how many."""
+        assert isinstance(network, SequenceNetwork)
+        rows, before = torch.arange(len(batch["n"]), device=batch["n"].device), batch["n"].long() - 1
+        targets = batch["items"][rows, before].long()
+        items, types, gaps = (batch[name][:, :-1] for name in ("items", "types", "gaps"))
+        items = torch.where(torch.arange(items.shape[1], device=items.device) < before[:, None], items, 0)
+        scores = network.last(items, types, gaps, before) @ network.item_vectors().T
+        wanted = scores.gather(1, targets[:, None] - 1)
+        shown = torch.cat([torch.full_like(scores[:, :1], -torch.inf), scores], dim=1)
+        shown = shown.scatter(1, items.long(), -torch.inf)
+        ranks = (shown > wanted).sum(dim=1) + 1
+        gains = torch.where(ranks <= self.k, 1 / torch.log2(ranks + 1.0), 0.0)
+        return float(gains.sum()), len(rows)
+
+
+def events_and_targets(network: SequenceNetwork, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vectors of all events that another one follows, and what follows, counted from 0: (events, width), (events).
+
+    Histories go through the network with others of like length, so that little of it is spent on padding.
+    """
+    order = torch.argsort(batch["n"], stable=True)
+    hidden, targets = [], []
+    for rows in order.chunk(_PARTS):
+        width = max(int(batch["n"][rows].max()) - 1, 1)
+        items, types, gaps = (batch[name][rows, :width] for name in ("items", "types", "gaps"))
+        inside = torch.arange(width, device=rows.device) < batch["n"][rows, None] - 1
+        hidden.append(network(items, types, gaps)[inside])
+        targets.append(batch["items"][rows, 1 : width + 1][inside].long() - 1)
+    return torch.cat(hidden), torch.cat(targets)
+
+
+def sampled_softmax(
+    hidden: torch.Tensor, targets: torch.Tensor, items: torch.Tensor, n_sampled: int, counts: tuple[int, ...]
+) -> torch.Tensor:
+    """The sum of cross entropies among the target and products drawn by how often they were bought.
+
+    Scores of those drawn are lowered by the logarithm of how often each is expected among them (logQ): otherwise
+    popular ones would be told "no" more often than by the full softmax (Bengio, Senécal 2008; Yi et al. 2019).
+    """
+    weights = torch.tensor(counts, dtype=torch.float32, device=hidden.device)
+    drawn = torch.multinomial(weights, n_sampled, replacement=True)
+    expected = torch.log(weights / weights.sum() * n_sampled)
+    positive = (hidden * items[targets]).sum(dim=1)  # always there, so there is nothing to correct
+    negative = hidden @ items[drawn].T - expected[drawn]
+    negative = negative.masked_fill(drawn[None, :] == targets[:, None], -torch.inf)
+    scores = torch.cat([positive[:, None], negative], dim=1).float()
+    return N.cross_entropy(scores, torch.zeros_like(targets), reduction="sum")

@@ -1,0 +1,128 @@
+"""Histories as rows of one length, which networks take: codes of products, of event types and of the time between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.schema import EVENT_TYPES
+
+N_TYPES = len(EVENT_TYPES) + 1  # 0: not told
+N_GAPS = 24  # 0: not told, 1: at once, then one for each doubling of the seconds, the last one from half a year on
+
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Padded:
+    """Rows of one length: `items` are codes from 1, 0 after the end of a history; `types` and `gaps` alike."""
+
+    items: Ints
+    types: Ints
+    gaps: Ints
+    lengths: Ints
+
+
+def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
+    """One row per customer: user_id, product_ids, types (codes), ats (unix seconds), aligned, oldest first.
+
+    Types and times are null where `users` does not have event_types and event_ats. Events of other types are left out
+    if they are told.
+    """
+    if not {"event_types", "event_ats"} <= set(users.columns):
+        nothing = F.lit(None)
+        return users.select(
+            "user_id",
+            "product_ids",
+            nothing.cast("array<int>").alias("types"),
+            nothing.cast("array<long>").alias("ats"),
+        )
+    zipped = F.arrays_zip("product_ids", "event_types", "event_ats")
+    counting = F.filter(zipped, lambda step: step["event_types"].isin(*event_types))
+    steps = users.select("user_id", counting.alias("steps"))
+    codes = F.array(*[F.lit(name) for name in EVENT_TYPES])
+    return steps.select(
+        "user_id",
+        F.col("steps.product_ids").alias("product_ids"),
+        F.transform("steps.event_types", lambda name: F.array_position(codes, name).cast("int")).alias("types"),
+        F.transform("steps.event_ats", lambda at: F.unix_seconds(at)).alias("ats"),
+    )
+
+
+def padded_rows(steps: DataFrame, product_ids: Any, length: int) -> DataFrame:
+    """One row per customer with known products: user_id, product_ids, items, types, gaps (of `length`), n (products).
+
+    Args:
+        steps: as `steps_of` makes them.
+        product_ids: broadcast Arrow array; a product's code is its place, from 1. Others are left out.
+        length: the newest so many known products are kept.
+    """
+    arrays = "product_ids array<string>, items array<int>, types array<int>, gaps array<int>"
+    work = partial(_padded_batches, product_ids=product_ids, length=length)
+    return steps.select("user_id", "product_ids", "types", "ats").mapInArrow(work, f"user_id string, {arrays}, n int")
+
+
+def _padded_batches(batches: Iterable[pa.RecordBatch], product_ids: Any, length: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = padded(batch, product_ids.value, length)
+        known = rows.lengths > 0
+        ids = [batch.column(name).filter(pa.array(known)) for name in ("user_id", "product_ids")]
+        arrays = [_lists(values[known]) for values in (rows.items, rows.types, rows.gaps)]
+        names = ["user_id", "product_ids", "items", "types", "gaps", "n"]
+        yield pa.RecordBatch.from_arrays([*ids, *arrays, pa.array(rows.lengths[known])], names=names)
+
+
+def padded(batch: pa.RecordBatch, product_ids: pa.Array, length: int) -> Padded:
+    """The histories of a batch (product_ids, types, ats) as rows of `length`, the newest known products of each."""
+    lists = batch.column("product_ids")
+    counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    values = lists.flatten()
+    found = pc.fill_null(pc.index_in(values, value_set=product_ids, skip_nulls=True), -1)
+    codes = found.to_numpy(zero_copy_only=False).astype(np.int32) + 1
+    rows = np.repeat(np.arange(len(counts)), counts)
+    types = _aligned(batch.column("types"), len(codes)).astype(np.int32)
+    ats = _aligned(batch.column("ats"), len(codes))
+    known = codes > 0
+    rows, codes, types, ats = rows[known], codes[known], types[known], ats[known]
+    lengths = np.bincount(rows, minlength=len(counts))
+    starts = np.cumsum(lengths) - lengths
+    place = np.arange(len(rows)) - starts[rows] - np.maximum(lengths - length, 0)[rows]
+    new = place >= 0
+    gaps = _gaps(ats, place)
+    cells = (rows[new], place[new])
+    filled = [np.zeros((len(counts), length), dtype=np.int32) for _ in range(3)]
+    for array, numbers in zip(filled, (codes, types, gaps), strict=True):
+        array[cells] = numbers[new]
+    return Padded(*filled, np.minimum(lengths, length).astype(np.int32))
+
+
+def _aligned(lists: pa.Array, n_values: int) -> npt.NDArray[np.int64]:
+    """The values of all lists; zeros where there are none."""
+    values = lists.flatten()
+    if len(values) != n_values:
+        return np.zeros(n_values, dtype=np.int64)
+    return pc.fill_null(values, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _gaps(ats: npt.NDArray[np.int64], place: npt.NDArray[np.int64]) -> Ints:
+    """Codes of the time since the event before; 0 for a row's first event, and where no times are told."""
+    seconds = np.diff(ats, prepend=ats[:1])
+    codes = np.minimum(1 + np.ceil(np.log2(np.maximum(seconds, 1) + 0.0)), N_GAPS - 1)
+    return np.where((place > 0) & (ats > 0), codes, 0).astype(np.int32)
+
+
+def _lists(values: Ints) -> pa.Array:
+    """The rows of a matrix as lists."""
+    offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))

@@ -1,0 +1,38 @@
+"""Histories become rows of one length: the newest known products, their types, and the time between them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from cartograph.sequence.padded import N_GAPS, padded
+
+PRODUCTS = pa.array(["a", "b", "c", "d"])
+HISTORIES = pa.RecordBatch.from_pydict(
+    {
+        "user_id": ["u1", "u2", "u3", "u4", "u5"],
+        "product_ids": pa.array([["a", "x", "b", "c", "d"], [], ["x"], None, ["d", "d"]]),
+        "types": pa.array([[1, 2, 3, 4, 5], [], [1], None, [3, 3]], pa.list_(pa.int32())),
+        "ats": pa.array([[0, 5, 100, 100, 10**9], [], [7], None, [100, 104]], pa.list_(pa.int64())),
+    }
+)
+
+
+def test_the_newest_known_products_are_kept_and_the_rest_is_padding() -> None:
+    rows = padded(HISTORIES, PRODUCTS, 3)
+    assert rows.items.tolist() == [[2, 3, 4], [0, 0, 0], [0, 0, 0], [0, 0, 0], [4, 4, 0]]
+    assert rows.types.tolist() == [[3, 4, 5], [0, 0, 0], [0, 0, 0], [0, 0, 0], [3, 3, 0]]
+    assert rows.lengths.tolist() == [3, 0, 0, 0, 2]
+
+
+def test_gaps_are_doublings_of_the_seconds_since_the_event_before() -> None:
+    rows = padded(HISTORIES, PRODUCTS, 3)
+    assert rows.gaps.tolist() == [[0, 1, N_GAPS - 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 3, 0]]
+
+
+def test_types_and_times_that_are_not_told_are_zeros() -> None:
+    nothing = pa.nulls(5, pa.list_(pa.int64()))
+    untold = pa.RecordBatch.from_pydict({"product_ids": HISTORIES["product_ids"], "types": nothing, "ats": nothing})
+    rows = padded(untold, PRODUCTS, 4)
+    assert rows.items.tolist()[0] == [1, 2, 3, 4]
+    assert not rows.types.any()
+    assert not rows.gaps.any()

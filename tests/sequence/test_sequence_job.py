@@ -1,0 +1,71 @@
+"""The sequence job writes the lists of every model, for one day, in a small shop's lake, and keeps the weights."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cartograph.core.weights import Weights
+from cartograph.runtime.config import load_config
+from cartograph.runtime.job import Suite
+from jobs import sequence
+from tests.small_lake import small_shop
+
+DAY = date(2011, 2, 22)  # a day of its own: other tests own the lake's other days
+GIVEN = ["sequence.models=[first_order, gru]", "sequence.gru.epochs=2", "sequence.gru.width=8"]
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Suite:
+    suite = small_shop(spark)
+    with suite.step("sequence", as_of=DAY) as job:
+        job.config = load_config("demo", GIVEN)
+        sequence.run(job)
+    return suite
+
+
+def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> None:
+    # Every customer has bought the whole group by then, so nothing that came next is new to anybody.
+    expected = {"gold.associations": {"first_order", "gru"}, "gold.candidates": {"gru"}}
+    for table, models in expected.items():
+        found = {row.model for row in shop.tables.read(table, DAY).select("model").distinct().collect()}
+        assert found == models
+
+
+def test_candidates_are_new_to_the_customer(shop: Suite) -> None:
+    bought = shop.tables.read("silver.events", DAY).where("event_type = 'purchase'")
+    candidates = shop.tables.read("gold.candidates", DAY)
+    assert candidates.count() > 0
+    assert candidates.join(bought, ["user_id", "product_id"], "left_semi").count() == 0
+
+
+def test_the_weights_lie_beside_the_tables(spark: SparkSession, shop: Suite) -> None:
+    folder = f"{shop.tables.root}/_weights/gru/{DAY}"
+    assert {path.name for path in Path(folder).glob("weights.*")} == {"weights.json", "weights.safetensors"}
+    weights = Weights.load(spark, folder)
+    assert (weights.config["model"], weights.config["width"], weights.config["n_items"]) == ("gru", 8, 12)
+
+
+def test_without_models_the_step_does_nothing(shop: Suite) -> None:
+    before = shop.tables.version("gold.candidates")
+    with shop.step("sequence", as_of=DAY) as job:
+        job.config = load_config("demo", ["sequence.models=[]"])
+        sequence.run(job)
+    assert shop.tables.version("gold.candidates") == before
+
+
+@pytest.mark.parametrize("name", sequence.MODELS)
+def test_settings_of_the_file_are_the_defaults_of_the_model(name: str) -> None:
+    settings = load_config("local").sequence
+    parameters: dict[str, inspect.Parameter] = {}
+    for kind in reversed(sequence.MODELS[name].__mro__[:2]):  # a model's own defaults win over those it shares
+        parameters |= inspect.signature(kind).parameters
+    defaults = {key: one.default for key, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert defaults.pop("mask_seen") == settings.mask_seen
+    assert defaults.pop("event_types") == settings.event_types
+    shared = {} if name == "first_order" else settings.training.model_dump()
+    assert defaults == shared | getattr(settings, name).model_dump()
