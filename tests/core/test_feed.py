@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +12,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.feed import Backend, Feed, RowsLost, batches, materialised
-from cartograph.core.run_folders import remove_leftovers
 
 N = 1_003
 BACKENDS: tuple[Backend, ...] = ("petastorm", "arrow")
@@ -112,6 +107,16 @@ def test_a_missing_row_stops_the_run_and_is_told(feeds: dict[Backend, Feed], bac
         ids(short, 0, epoch=4)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_row_too_many_stops_the_run_before_it_is_delivered(feeds: dict[Backend, Feed], backend: Backend) -> None:
+    feed = feeds[backend]
+    few = replace(feed, n_rows=(100, 100, 100))
+    delivered = []
+    with pytest.raises(RowsLost, match="shard 2: 150 rows delivered of 100"):
+        delivered.extend(batches(few, 2, 50))
+    assert len(delivered) == few.n_batches(50) == 2
+
+
 def test_columns_that_cannot_be_fed_are_named(spark: SparkSession) -> None:
     def refused(query: str, words: str) -> None:
         with pytest.raises(ValueError, match=words), materialised(spark.sql(query), 1):
@@ -129,32 +134,6 @@ def test_the_files_are_gone_afterwards(frame: DataFrame) -> None:
             files = [Path(str(file).removeprefix("file://")) for file in feed.files]
             assert all(file.exists() for file in files)
         assert not any(file.parent.exists() for file in files)
-
-
-def test_what_a_killed_program_left_is_removed_by_the_next_one(spark: SparkSession, tmp_path: Path) -> None:
-    """The folder is made by a process that is then killed; that of one still running is left alone."""
-    code = (
-        "import os, sys, time, pathlib; from cartograph.core.run_folders import _signature;"
-        "pathlib.Path(sys.argv[1], _signature(os.getpid())).mkdir(parents=True); print('made', flush=True);"
-        "time.sleep(60)"
-    )
-    made = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    try:
-        for process in made:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "made\n"
-        os.kill(made[0].pid, signal.SIGKILL)
-        made[0].wait()
-        removed = remove_leftovers(spark, str(tmp_path))
-        assert [f"--{made[0].pid}--" in name for name in removed] == [True]
-        assert [f"--{made[1].pid}--" in path.name for path in tmp_path.iterdir()] == [True]
-    finally:
-        for process in made:
-            process.kill()
-            process.communicate()
 
 
 def test_the_order_of_rows_does_not_depend_on_how_they_were_spread(frame: DataFrame) -> None:

@@ -17,7 +17,6 @@ from torch import nn
 
 from cartograph.core.feed import Batch, Feed, batches, materialised
 from cartograph.core.trainer import Epoch, Schedule, Trained, share_of_rate, train
-from cartograph.core.weights import Weights, WeightsChanged
 
 N = 70  # rows: with batches of 16, the last one is short, and for some workers empty
 SCHEDULE = Schedule(epochs=3, batch_size=16, learning_rate=0.05, shuffle_rows=0, decay="linear")
@@ -137,16 +136,3 @@ def test_the_rate_warms_up_and_falls() -> None:
     assert shares() == [0.5, 1, 1, 1, 1, 1]
     assert shares(decay="linear") == [0.5, 1, 1, 0.75, 0.5, 0.25]
     assert shares(decay="cosine") == [0.5, 1, 1, 0.854, 0.5, 0.146]
-
-
-def test_weights_are_read_back_as_saved_and_refused_when_changed(spark: SparkSession, tmp_path: Path) -> None:
-    saved = Weights.of({"a": torch.arange(6.0).view(2, 3)}, {"width": 3})
-    saved.save(spark, str(tmp_path / "weights"))
-    found = Weights.load(spark, str(tmp_path / "weights"))
-    assert found.config == {"width": 3}
-    assert torch.equal(found.tensors()["a"], torch.arange(6.0).view(2, 3))
-    file = tmp_path / "weights" / "weights.safetensors"
-    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
-    (file.parent / ".weights.safetensors.crc").unlink(missing_ok=True)
-    with pytest.raises(WeightsChanged, match="SHA-256"):
-        Weights.load(spark, str(tmp_path / "weights"))

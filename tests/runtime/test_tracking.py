@@ -46,6 +46,8 @@ def record(tracking: Tracking, config: Config, place: Path) -> None:
             tracking.log_table_read("silver.baskets", "/lake/silver/baskets", 3)
             tracking.log_table_written("gold.rules", "/lake/gold/rules", 5, 120)
             tracking.log_metrics({"n_rules": 120})
+            for step, loss in ((1, 0.5), (2, 0.25)):
+                tracking.log_metrics({"loss": loss}, step=step)
             tracking.log_figure("lift", Figure())
         tracking.log_file(place / "report.html")
 
@@ -76,9 +78,15 @@ def test_a_step_is_a_child_of_the_pipeline_s_run(config: Config) -> None:
 
 def test_settings_metrics_and_row_counts_are_recorded_and_the_key_is_not(config: Config) -> None:
     data = run_named(config, "rules 2011-11-01").data
-    assert data.metrics == {"n_rules": 120, "rows.gold.rules": 120}
+    assert data.metrics == {"n_rules": 120, "rows.gold.rules": 120, "loss": 0.25}
     assert data.params["session_gap_minutes"] == "30"
     assert data.params["pseudonym_key"] == "**********"
+
+
+def test_numbers_of_several_steps_are_a_series(config: Config) -> None:
+    run = run_named(config, "rules 2011-11-01")
+    series = MlflowClient(tracking_uri(config)).get_metric_history(run.info.run_id, "loss")
+    assert [(metric.step, metric.value) for metric in series] == [(1, 0.5), (2, 0.25)]
 
 
 def test_table_versions_read_and_written_are_dataset_inputs(config: Config) -> None:

@@ -13,8 +13,8 @@ from torch import nn
 from cartograph.core.feed import Batch
 from cartograph.sequence.gru import GruBody
 from cartograph.sequence.lstm import LstmBody
-from cartograph.sequence.network import NextItem, SequenceNetwork, Shape, events_and_targets, sampled_softmax
-from cartograph.sequence.transformer import TransformerBody
+from cartograph.sequence.network import NextItem, SequenceNetwork, Shape, events_and_targets
+from cartograph.sequence.transformer import TransformerBody, distances
 
 SHAPE = Shape(n_items=9, width=8, dropout=0.0, length=6, inputs=("event_type", "gap"))
 every_body = pytest.mark.parametrize("body", [GruBody, LstmBody, TransformerBody])
@@ -94,16 +94,6 @@ def test_rows_without_a_next_event_have_no_loss() -> None:
     assert (float(loss), n_events) == (0.0, 0)
 
 
-def test_the_sampled_loss_tends_to_the_full_one() -> None:
-    """With logQ the expectation of what is drawn is the full softmax, however unequal the popularities are."""
-    torch.manual_seed(1)
-    hidden, items, targets = torch.randn(5, 4), torch.randn(9, 4), torch.tensor([0, 8, 3, 3, 5])
-    counts = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-    full = float(nn.functional.cross_entropy(hidden @ items.T, targets, reduction="sum"))
-    found = float(sampled_softmax(hidden, targets, items, 400_000, counts))
-    assert found == pytest.approx(full, rel=0.02)
-
-
 def test_cosine_scores_are_bounded_by_the_temperature() -> None:
     network = network_of(TransformerBody, Shape(n_items=9, width=8, length=6, similarity="cosine", temperature=0.2))
     hidden, _ = events_and_targets(network, batch_of([1, 2, 3, 4], [5, 6]))
@@ -126,3 +116,7 @@ def test_the_validation_metric_ranks_the_last_product_among_those_not_seen() -> 
     assert n == 3
     assert value == pytest.approx(expected)
     assert expected > 0
+
+
+def test_distances_share_classes_the_farther_they_are() -> None:
+    assert distances(20).tolist() == [0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8, 8]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,7 +36,7 @@ Backend = Literal["petastorm", "arrow"]
 Batch = dict[str, torch.Tensor]
 
 ROW_GROUP_BYTES = 32 << 20  # of a shard's file: what is read at a time
-_TYPES = {
+_TYPES: dict[type[T.DataType], str] = {
     T.ByteType: "tinyint", T.ShortType: "smallint", T.IntegerType: "int", T.LongType: "bigint",
     T.FloatType: "float", T.DoubleType: "float",
 }  # fmt: skip
@@ -115,7 +115,7 @@ def materialised(
 
 def batches(
     feed: Feed, shard: int, batch_size: int, epoch: int = 0, shuffle_rows: int = 0, seed: int = 7, first: int = 0
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """The batches of one shard in one epoch, as many as every other shard has: tensors by the name of the column.
 
     Args:
@@ -137,6 +137,8 @@ def batches(
     for rows in rebatched(parts, batch_size):
         size = n_rows_of(rows)
         n_delivered += size
+        if n_delivered > feed.n_rows[shard]:
+            break  # one batch more than the other shards have, and they would wait for each other
         if made >= first:
             yield {name: torch.from_numpy(values) for name, values in rows.items()}
         made += 1
@@ -199,10 +201,14 @@ def _written(flat: DataFrame, backend: Backend, folder: str, row_group_bytes: in
         return path
     from petastorm.spark import SparkDatasetConverter, make_spark_converter
 
-    url = re.sub("^file:/+", "file:///", folder)
-    flat.sparkSession.conf.set(SparkDatasetConverter.PARENT_CACHE_DIR_URL_CONF, url)
+    flat.sparkSession.conf.set(SparkDatasetConverter.PARENT_CACHE_DIR_URL_CONF, _url(folder))
     converter = make_spark_converter(flat, parquet_row_group_size_bytes=row_group_bytes, dtype=None)
     return str(converter.cache_dir_url)
+
+
+def _url(path: str) -> str:
+    """The path as readers outside of Java take it; Databricks shows its own file system as a folder."""
+    return re.sub("^file:/+", "file:///", re.sub("^dbfs:/+", "file:///dbfs/", path))
 
 
 def _files(spark: SparkSession, folder: str, n_shards: int) -> tuple[str | None, ...]:
@@ -211,7 +217,7 @@ def _files(spark: SparkSession, folder: str, n_shards: int) -> tuple[str | None,
     for status in files_of(spark, folder).listStatus(path_of(spark, folder)):
         match = re.match(r"part-(\d+)-", status.getPath().getName())
         if match:
-            found[int(match[1])] = re.sub("^file:/+", "file:///", status.getPath().toString())
+            found[int(match[1])] = _url(status.getPath().toString())
     return tuple(found.get(shard) for shard in range(n_shards))
 
 
@@ -248,7 +254,7 @@ def _by_arrow(file: str) -> Iterator[Rows]:
     import pyarrow.fs
     import pyarrow.parquet as pq
 
-    system, path = pyarrow.fs.FileSystem.from_uri(file)
+    system, path = pyarrow.fs.FileSystem.from_uri(re.sub("^s3a:", "s3:", file))
     is_local = isinstance(system, pyarrow.fs.LocalFileSystem)
     with pq.ParquetFile(path, memory_map=True) if is_local else pq.ParquetFile(path, filesystem=system) as opened:
         for group in range(opened.num_row_groups):

@@ -120,7 +120,9 @@ def train(
     batch_size = -(-schedule.batch_size // n_shards)
     n_steps = schedule.epochs * feed.n_batches(batch_size)
     every = schedule.checkpoint_every or max(n_steps, 1)
-    checkpoints = Checkpoints(spark, "trained", _digest(learner, feed, schedule)) if every < n_steps else None
+    checkpoints = (
+        Checkpoints(spark, "trained", _digest(learner, schedule, feed, validation)) if every < n_steps else None
+    )
     done, saved = checkpoints.newest(STATE) if checkpoints else (0, None)
     told = 0
     while True:
@@ -264,7 +266,7 @@ def _given(spark: SparkSession, state: DataFrame | None, n_workers: int) -> Data
     return placed(state.crossJoin(ranks), "block", n_workers)
 
 
-def _digest(learner: Learner, feed: Feed, schedule: Schedule) -> str:
+def _digest(learner: Learner, schedule: Schedule, feed: Feed, validation: Feed | None) -> str:
     """Names the work: the same rows, network and schedule have the same, and nothing else has."""
-    described = repr((learner, schedule, feed.digest, len(feed.files)))
+    described = repr((learner, schedule, feed.digest, len(feed.files), validation and validation.digest))
     return hashlib.sha256(described.encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from pyspark import TaskContext
 from torch import nn
+from torch.distributed.distributed_c10d import TCPStore
 
 from cartograph.core.feed import Batch
 from cartograph.core.workers import Group
@@ -40,7 +41,7 @@ class TrainingGroup:
         total, n_total = float(flat[-2]), int(flat[-1])
         flat /= max(n_total, 1)
         sizes = [one.numel() for one in parameters]
-        for one, gradient in zip(parameters, flat[:-2].split(sizes), strict=True):
+        for one, gradient in zip(parameters, torch.split(flat[:-2], sizes), strict=True):
             one.grad = gradient.view_as(one).to(one.dtype)
         return total, n_total
 
@@ -85,14 +86,14 @@ def training_group(group: Group, device: str) -> Iterator[TrainingGroup]:
         dist.destroy_process_group()
 
 
-def _store(group: Group, timeout: timedelta) -> dist.Store:
+def _store(group: Group, timeout: timedelta) -> Any:
     """Where members find each other: kept by rank 0, which tells the others its port."""
     if group.rank == 0:
-        store = dist.TCPStore(group.first_host, 0, group.size, True, timeout, wait_for_workers=False)
+        store = TCPStore(group.first_host, 0, group.size, True, timeout, wait_for_workers=False)
         group.exchange([np.array([store.port])] * group.size)
         return store
     port = int(group.exchange([np.array([0])] * group.size)[0][0])
-    return dist.TCPStore(group.first_host, port, group.size, False, timeout)
+    return TCPStore(group.first_host, port, group.size, False, timeout)
 
 
 def _device(group: Group, device: str) -> torch.device:

@@ -109,5 +109,5 @@ def state_of(batches: Iterable[pa.RecordBatch]) -> State:
         files[file] = files.get(file, b"") + content
     if not files:
         return State()
-    tensors: dict[str, Tensors] = {name: load(content) for name, content in files.items() if name != "progress"}
+    tensors: dict[str, Any] = {name: load(content) for name, content in files.items() if name != "progress"}
     return State(**tensors, **json.loads(files["progress"]))

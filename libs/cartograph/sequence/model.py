@@ -263,10 +263,10 @@ def _score(
         network = network or restored(weights.value, shape, body)
         for start in range(0, batch.num_rows, _ROWS_PER_BLOCK):
             rows = batch.slice(start, _ROWS_PER_BLOCK)
-            given = [_matrix(rows.column(name), shape.length) for name in ("items", "types", "gaps")]
+            items, types, gaps = (_matrix(rows.column(name), shape.length) for name in ("items", "types", "gaps"))
             n = torch.from_numpy(rows.column("n").to_numpy().copy())
             with torch.inference_mode():
-                vectors = (network.last if of == "last" else network.mean)(*given, n)
+                vectors = (network.last if of == "last" else network.mean)(items, types, gaps, n)
             ids = [rows.column("user_id"), rows.column("product_ids")]
             yield pa.RecordBatch.from_arrays([*ids, _lists_of(vectors)], names=["user_id", "product_ids", "vector"])
 

@@ -12,6 +12,7 @@ from torch.nn import functional as N
 
 from cartograph.core.feed import Batch
 from cartograph.sequence.padded import N_GAPS, N_TYPES
+from cartograph.sequence.softmax import full_softmax, sampled_softmax
 
 _PARTS = 4  # of a batch: sequences of like length are padded together
 
@@ -88,13 +89,13 @@ class SequenceNetwork(nn.Module):
     def last(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
         """The vector of each history's last event: (rows, width)."""
         width = int(n.max())
-        hidden = self(items[:, :width], types[:, :width], gaps[:, :width])
+        hidden: torch.Tensor = self(items[:, :width], types[:, :width], gaps[:, :width])
         return hidden[torch.arange(len(n), device=n.device), n.long() - 1]
 
     def mean(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
         """The mean of the vectors of each history's events: (rows, width)."""
         width = int(n.max())
-        hidden = self(items[:, :width], types[:, :width], gaps[:, :width])
+        hidden: torch.Tensor = self(items[:, :width], types[:, :width], gaps[:, :width])
         inside = (torch.arange(width, device=n.device) < n[:, None]).to(hidden.dtype)
         return (hidden * inside[:, :, None]).sum(dim=1) / n[:, None]
 
@@ -134,8 +135,7 @@ class NextItem:
         if self.n_sampled:
             loss = sampled_softmax(hidden, targets, network.item_vectors(), self.n_sampled, self.counts)
         else:
-            scores = hidden @ network.item_vectors().T
-            loss = N.cross_entropy(scores.float(), targets, label_smoothing=self.smoothing, reduction="sum")
+            loss = full_softmax(hidden, targets, network.item_vectors(), self.smoothing)
         return loss, len(targets)
 
     def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
@@ -168,21 +168,3 @@ def events_and_targets(network: SequenceNetwork, batch: Batch) -> tuple[torch.Te
         hidden.append(network(items, types, gaps)[inside])
         targets.append(batch["items"][rows, 1 : width + 1][inside].long() - 1)
     return torch.cat(hidden), torch.cat(targets)
-
-
-def sampled_softmax(
-    hidden: torch.Tensor, targets: torch.Tensor, items: torch.Tensor, n_sampled: int, counts: tuple[int, ...]
-) -> torch.Tensor:
-    """The sum of cross entropies among the target and products drawn by how often they were bought.
-
-    Scores of those drawn are lowered by the logarithm of how often each is expected among them (logQ): otherwise
-    popular ones would be told "no" more often than by the full softmax (Bengio, Senécal 2008; Yi et al. 2019).
-    """
-    weights = torch.tensor(counts, dtype=torch.float32, device=hidden.device)
-    drawn = torch.multinomial(weights, n_sampled, replacement=True)
-    expected = torch.log(weights / weights.sum() * n_sampled)
-    positive = (hidden * items[targets]).sum(dim=1)  # always there, so there is nothing to correct
-    negative = hidden @ items[drawn].T - expected[drawn]
-    negative = negative.masked_fill(drawn[None, :] == targets[:, None], -torch.inf)
-    scores = torch.cat([positive[:, None], negative], dim=1).float()
-    return N.cross_entropy(scores, torch.zeros_like(targets), reduction="sum")

@@ -104,7 +104,7 @@ def padded(batch: pa.RecordBatch, product_ids: pa.Array, length: int) -> Padded:
     filled = [np.zeros((len(counts), length), dtype=np.int32) for _ in range(3)]
     for array, numbers in zip(filled, (codes, types, gaps), strict=True):
         array[cells] = numbers[new]
-    return Padded(*filled, np.minimum(lengths, length).astype(np.int32))
+    return Padded(filled[0], filled[1], filled[2], np.minimum(lengths, length).astype(np.int32))
 
 
 def _aligned(lists: pa.Array, n_values: int) -> npt.NDArray[np.int64]:
@@ -112,7 +112,8 @@ def _aligned(lists: pa.Array, n_values: int) -> npt.NDArray[np.int64]:
     values = lists.flatten()
     if len(values) != n_values:
         return np.zeros(n_values, dtype=np.int64)
-    return pc.fill_null(values, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: npt.NDArray[np.int64] = pc.fill_null(values, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers
 
 
 def _gaps(ats: npt.NDArray[np.int64], place: npt.NDArray[np.int64]) -> Ints:
