@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from pyspark import TaskContext
 from torch import nn
-from torch.distributed.distributed_c10d import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # made in C, so not listed
 
 from cartograph.core.feed import Batch
 from cartograph.core.workers import Group
