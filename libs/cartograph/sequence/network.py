@@ -68,14 +68,22 @@ class SequenceNetwork(nn.Module):
         self.body = body(shape)
 
     def forward(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor) -> torch.Tensor:
-        """Vectors of the events: (rows, length) codes -> (rows, length, width)."""
-        vectors = self.items(items)
+        """Vectors of the events, as they are scored with: (rows, length) codes -> (rows, length, width)."""
+        return self.read(self.given(items, types, gaps))
+
+    def given(self, items: torch.Tensor, types: torch.Tensor, gaps: torch.Tensor) -> torch.Tensor:
+        """Vectors of the events alone: (rows, length) codes -> (rows, length, width)."""
+        vectors: torch.Tensor = self.items(items)
         if self.shape.similarity == "dot":
             vectors = vectors * self.shape.width**0.5
         if "event_type" in self.shape.inputs:
             vectors = vectors + self.types(types)
         if "gap" in self.shape.inputs:
             vectors = vectors + self.gaps(gaps)
+        return vectors
+
+    def read(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Vectors of the events after those before them: (rows, length, width) -> the same."""
         hidden: torch.Tensor = self.body(self.dropout(vectors))
         if self.shape.similarity == "dot":
             return hidden
@@ -160,11 +168,13 @@ def events_and_targets(network: SequenceNetwork, batch: Batch) -> tuple[torch.Te
     Histories go through the network with others of like length, so that little of it is spent on padding.
     """
     order = torch.argsort(batch["n"], stable=True)
+    longest = max(int(batch["n"].max()) - 1, 1)
+    # Looked up once: each look-up costs a gradient as large as all products.
+    vectors = network.given(*(batch[name][:, :longest] for name in ("items", "types", "gaps")))
     hidden, targets = [], []
     for rows in order.chunk(_PARTS):
         width = max(int(batch["n"][rows].max()) - 1, 1)
-        items, types, gaps = (batch[name][rows, :width] for name in ("items", "types", "gaps"))
         inside = torch.arange(width, device=rows.device) < batch["n"][rows, None] - 1
-        hidden.append(network(items, types, gaps)[inside])
+        hidden.append(network.read(vectors[rows, :width])[inside])
         targets.append(batch["items"][rows, 1 : width + 1][inside].long() - 1)
     return torch.cat(hidden), torch.cat(targets)
