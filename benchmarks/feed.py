@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -36,16 +37,14 @@ def main() -> None:
         spark = spark_session("feed", ["spark.driver_memory=3g"])
     numbers = [F.hash("id", F.lit(place)) for place in range(N_NUMBERS)]
     n_workers = slots(spark)
-    with watch("materialise"):
-        feeding = materialised(
-            spark.range(options.rows).select(F.array(*numbers).alias("numbers")), n_workers, options.backend
-        )
-        feed = feeding.__enter__()
-    with watch("read"):
-        work = partial(read, feed=feed, batch_size=options.batch_size)
-        group = spark.range(n_workers).repartition(n_workers)
-        found = run_group(group, work, "epoch int, n_rows long, started double, ended double").collect()
-    feeding.__exit__(None, None, None)
+    rows = spark.range(options.rows).select(F.array(*numbers).alias("numbers"))
+    with ExitStack() as stack:
+        with watch("materialise"):
+            feed = stack.enter_context(materialised(rows, n_workers, options.backend))
+        with watch("read"):
+            work = partial(read, feed=feed, batch_size=options.batch_size)
+            group = spark.range(n_workers).repartition(n_workers)
+            found = run_group(group, work, "epoch int, n_rows long, started double, ended double").collect()
     last = [row for row in found if row.epoch == 1]
     seconds = max(row.ended for row in last) - min(row.started for row in last)
     metrics = {

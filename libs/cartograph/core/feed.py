@@ -11,6 +11,7 @@ What is delivered is counted against what was dealt out: a row that is missing s
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Generator, Iterator
@@ -201,6 +202,9 @@ def _written(flat: DataFrame, backend: Backend, folder: str, row_group_bytes: in
         return path
     from petastorm.spark import SparkDatasetConverter, make_spark_converter
 
+    logging.getLogger("petastorm.spark").setLevel(
+        logging.ERROR
+    )  # it warns of files that are small, as they may be here
     flat.sparkSession.conf.set(SparkDatasetConverter.PARENT_CACHE_DIR_URL_CONF, _url(folder))
     converter = make_spark_converter(flat, parquet_row_group_size_bytes=row_group_bytes, dtype=None)
     return str(converter.cache_dir_url)
