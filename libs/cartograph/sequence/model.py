@@ -24,6 +24,7 @@ from cartograph.sequence.network import NextItem, SequenceNetwork, Shape
 from cartograph.sequence.padded import padded_rows, steps_of
 
 _ROWS_PER_BLOCK = 512  # histories that a task scores together
+_LEAST_ROWS = 32  # of a worker's part of a step: with fewer it waits for the others more than it works
 EVENTS = ("view", "cart", "purchase", "rating")
 
 
@@ -47,7 +48,7 @@ class SequenceModel(Model):
         epochs, batch_size, learning_rate, weight_decay, warmup_steps, decay, clip_norm, patience, checkpoint_every,
             device, seed: see `core.trainer.Schedule`.
         validation_share: customers whose last product is held back to tell when to stop; with patience 0, to be told.
-        workers: of the training group; None: one per core.
+        workers: of the training group; None: one per core, as long as each has 32 histories of a step.
         backend: of the feed: petastorm or arrow.
         mask_seen: never recommend what is in the customer's history.
     """
@@ -148,7 +149,7 @@ class SequenceModel(Model):
 
     def _train(self, spark: SparkSession, learner: NextItem, training: DataFrame, validation: DataFrame) -> None:
         """Learns `weights_` on the rows."""
-        n_workers = self.workers or slots(spark)
+        n_workers = self.workers or min(slots(spark), max(self.batch_size // _LEAST_ROWS, 1))
         schedule = Schedule(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, warmup_steps=self.warmup_steps, decay=self.decay, clip_norm=self.clip_norm,
