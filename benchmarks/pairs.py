@@ -62,7 +62,7 @@ def baskets_of(spark: Any, path: str) -> DataFrame:
     """One row per order: product_ids."""
     lines = spark.read.parquet(path).select("order_id", F.col("product_id").cast("string").alias("product_id"))
     baskets = lines.groupBy("order_id").agg(F.collect_set("product_id").alias("product_ids")).select("product_ids")
-    baskets = baskets.repartition(2 * spark.sparkContext.defaultParallelism).persist()
+    baskets = baskets.repartition(spark.sparkContext.defaultParallelism).persist()
     baskets.count()
     return baskets
 
