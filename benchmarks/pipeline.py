@@ -27,7 +27,7 @@ from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs.pipeline import day_after_last_event
 
-ONCE, PER_DAY, AT_THE_END = ("shop", "ingest", "preprocess"), ("rules", "cf", "rank"), ("evaluate", "report")
+ONCE, PER_DAY, AT_THE_END = ("shop", "ingest", "preprocess"), ("rules", "cf", "graph", "rank"), ("evaluate", "report")
 STEPS = (*ONCE, *PER_DAY, *AT_THE_END)
 
 

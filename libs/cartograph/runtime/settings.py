@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from cartograph.runtime.cf_settings import CfSettings
+from cartograph.runtime.graph_settings import GraphSettings
 from cartograph.runtime.section import Positive, Section, Share
 
 
@@ -231,6 +232,7 @@ class Config(Section):
     preprocess: PreprocessSettings
     rules: RulesSettings
     cf: CfSettings
+    graph: GraphSettings
     rank: RankSettings
     evaluate: EvaluateSettings
     report: ReportSettings
