@@ -52,7 +52,7 @@ def shop(spark: SparkSession) -> Silver:
 
 @pytest.fixture(scope="module")
 def edges(spark: SparkSession) -> dict[tuple[str, str], Row]:
-    graph = product_graph(of_shoppers(shop(spark)), max_products=20, max_chance=30.0, n_neighbours=50)
+    graph = product_graph(of_shoppers(shop(spark)), max_products=20, newest=20, max_chance=30.0, n_neighbours=50)
     assert set(graph.columns) == set(columns_of("silver.product_graph")) - {"as_of"}
     return {(row.src, row.dst): row for row in graph.collect()}
 

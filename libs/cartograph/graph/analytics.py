@@ -60,7 +60,9 @@ def personalised_pagerank(
     reached = _unweighted(graph).parallelPersonalizedPageRank(
         resetProbability=restart, sourceIds=sources, maxIter=iterations
     )
-    ranks: DataFrame = reached.vertices.select("id", F.posexplode(vector_to_array("pageranks")).alias("place", "score"))
+    ranks: DataFrame = reached.vertices.select(
+        "id", F.posexplode(vector_to_array(F.col("pageranks"))).alias("place", "score")
+    )
     names = F.array(*[F.lit(name) for name in sources])
     return ranks.where("score > 0").select(F.get(names, F.col("place")).alias("src"), F.col("id").alias("dst"), "score")
 

@@ -57,7 +57,7 @@ def probabilities(model: PipelineModel, pairs: DataFrame) -> DataFrame:
         model: of `learned`.
         pairs: rows of `relations.scored_pairs`.
     """
-    scored = model.transform(_features(pairs)).withColumn("classes", vector_to_array("probability"))
+    scored = model.transform(_features(pairs)).withColumn("classes", vector_to_array(F.col("probability")))
     return scored.select("src", "dst", F.get("classes", F.lit(1)).alias("complement_score"),
                          F.get("classes", F.lit(2)).alias("substitute_score"))  # fmt: skip
 

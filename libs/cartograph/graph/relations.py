@@ -114,7 +114,12 @@ def _timing(edges: DataFrame) -> DataFrame:
 
 def _with_similar(edges: DataFrame) -> DataFrame:
     """The edges and the pairs of `similar_pairs`, side by side."""
-    certain = {"p_value": 1.0, "view_p_value": 1.0, "npmi": -1.0, "view_npmi": -1.0}
+    certain: dict[str, bool | float | int | str] = {
+        "p_value": 1.0,
+        "view_p_value": 1.0,
+        "npmi": -1.0,
+        "view_npmi": -1.0,
+    }
     both = edges.join(similar_pairs(edges), ["src", "dst"], "full")
     numbers = [name for name in both.columns if name not in {"src", "dst", "forward_share", "gap_days", *certain}]
     return both.na.fill(certain).na.fill(0, numbers)
