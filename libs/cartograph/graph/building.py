@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.coded_groups import coded_groups
 from cartograph.core.exact_tests import p_value
 from cartograph.core.measures import Counts, lift, npmi
 from cartograph.core.model import Silver
@@ -57,18 +58,18 @@ def product_graph(
     """
     columns = ("user_id", "product_id", "event_type", "order_id", "session_id", "event_at")
     events = data.events.select(*columns).persist()  # read four times
-    sets = {
-        "orders": groups.orders(data.baskets, max_products).persist(),
-        "sessions": groups.sessions(events, ("view", "cart", "purchase"), max_products).persist(),
-        "views": groups.sessions(events, ("view",), max_products).persist(),
-        "turns": groups.bought_in_turn(events, newest).persist(),
-        "customers": groups.customers(events, max_products).persist(),
+    together = {
+        "orders": groups.orders(data.baskets, max_products),
+        "sessions": groups.sessions(events, ("view", "cart", "purchase"), max_products),
+        "views": groups.sessions(events, ("view",), max_products),
+        "turns": groups.bought_in_turn(events, newest),
+        "customers": groups.customers(events, max_products),
     }
+    sets = {name: coded_groups(each) for name, each in together.items()}
     catalogues = dict(zip(sets, _aligned([catalogue_of(each) for each in sets.values()]), strict=True))
     pairs = _side_by_side(_counts(sets, catalogues, window_days, max_users))
     kept = pruned(_measured(pairs, catalogues), max_chance, n_neighbours).localCheckpoint()
-    for each in (events, *sets.values()):
-        each.unpersist()
+    events.unpersist()
     return kept
 
 
