@@ -29,7 +29,7 @@ from jobs.pipeline import day_after_last_event
 
 ONCE, PER_DAY, AT_THE_END = (
     ("shop", "ingest", "preprocess"),
-    ("rules", "cf", "sequence", "rank"),
+    ("rules", "cf", "sequence", "graph", "rank"),
     ("evaluate", "report"),
 )
 STEPS = (*ONCE, *PER_DAY, *AT_THE_END)

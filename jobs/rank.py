@@ -1,7 +1,8 @@
 """The final lists of one day: what to recommend to each customer, what belongs with each product, and why.
 
-Reads gold.candidates and gold.associations of all models at `as_of`; writes gold.recommendations and
-gold.related_products, and the fused lists as one more model, `fused`, so that `evaluate` compares it with the others.
+Reads gold.candidates and gold.associations of all models, and gold.relations if there are any, at `as_of`; writes
+gold.recommendations and gold.related_products, and the fused lists as one more model, `fused`, so that `evaluate`
+compares it with the others.
 Deliberately not done here: training anything, and judging the lists.
 """
 
@@ -34,7 +35,8 @@ def run(job: Job) -> None:
     columns = ["product_id", "rank", "associated_product_id", "score"]
     job.replace("gold.associations", beside.select(*columns), model=FUSED)
 
-    related = related_products(associations, rank.k_related)
+    typed = job.read("gold.relations") if job.tables.exists("gold.relations") else None
+    related = related_products(associations, rank.k_related, typed)
     job.metric("n_related_products", job.replace("gold.related_products", related).rows)
     past = histories(data.events, rank.recent)
     recommended = recommendations(

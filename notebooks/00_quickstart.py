@@ -82,7 +82,7 @@ best_sellers = (
     .limit(4)
 )
 shown = (
-    related.where("rank <= 5")
+    related.where("relation = 'complement' AND rank <= 5")
     .join(best_sellers, "product_id")
     .join(products, "product_id")
     .join(associated, "associated_product_id")

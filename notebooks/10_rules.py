@@ -17,10 +17,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from pyspark.sql import functions as F
 
+from cartograph.core.measures import MEASURES
 from cartograph.core.schema import columns_of
 from cartograph.rules.guard import guard, told
 from cartograph.rules.judging import judged_rules, with_holdout
-from cartograph.rules.measures import MEASURES
 from cartograph.rules.mining import choose_engine, mine
 from cartograph.runtime.config import load_config
 from cartograph.runtime.session import spark_session
@@ -98,7 +98,7 @@ plt.show()
 # MAGIC %md
 # MAGIC ## The rules of the table
 # MAGIC Those that are significant and add something to every simpler rule, by falling leverage. Every measure of
-# MAGIC `rules/measures.py` is a column.
+# MAGIC `core/measures.py` is a column.
 
 # COMMAND ----------
 

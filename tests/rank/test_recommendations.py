@@ -75,6 +75,27 @@ def test_the_list_per_product_is_cut_at_k(shop: Silver, associations: DataFrame)
     assert related_products(associations, 2).count() == 2
 
 
+def test_substitutes_and_variants_have_lists_of_their_own(spark: SparkSession, associations: DataFrame) -> None:
+    rows = [
+        ("cup", "lamp", "substitute", 0.6, '{"n_views":12,"view_lift":3.42,"n_orders":0}'),
+        ("cup", "mug", "substitute", 0.7, '{"n_views":0,"n_shared":4}'),
+        ("cup", "red cup", "variant", 1.0, '{"same_title":"cup"}'),
+        ("cup", "saucer", "complement", 0.9, '{"n_orders":2}'),
+        ("cup", "cup", "repeat", 0.5, "{}"),
+    ]
+    typed = spark.createDataFrame(rows, "src string, dst string, relation string, score double, evidence string")
+    found = related_products(associations, 5, typed).orderBy("relation", "rank").collect()
+    assert [(row.relation, row["rank"], row.associated_product_id) for row in found] == [
+        ("complement", 1, "saucer"), ("complement", 2, "vase"),
+        ("substitute", 1, "mug"), ("substitute", 2, "lamp"), ("variant", 1, "red cup"),
+    ]  # fmt: skip
+    assert {row.associated_product_id: row.why for row in found if row.relation != "complement"} == {
+        "mug": "Goes with 4 products that this one goes with.",
+        "lamp": "Looked at together in 12 sessions, 3.4 times more often than chance.",
+        "red cup": "The same in another size, colour or pack.",
+    }
+
+
 def test_each_recommendation_tells_the_best_reason_there_is(
     spark: SparkSession, shop: Silver, associations: DataFrame
 ) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Self
 
-import numpy as np
 from pyspark.sql import functions as F
 
 from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
-from cartograph.cf.swing_kernel import UNIT, swing_row
 from cartograph.core.coded_groups import coded_groups
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats
-from cartograph.core.pairs import Block, PairRows, catalogue_of, neighbour_lists
+from cartograph.core.pairs import PairRows, catalogue_of, neighbour_lists
+from cartograph.core.swings import UNIT, swings
 
 
 class Swing(ItemToItem):
@@ -74,24 +73,6 @@ class Swing(ItemToItem):
         lists = neighbour_lists(groups, catalogue_of(groups), self.n_neighbours, rows_of, _scores)
         self.lists_ = lists.localCheckpoint()
         return self
-
-
-def swings(block: Block, alpha: float, user_exponent: float, min_common: int, max_users: int) -> Iterator[PairRows]:
-    """Rows of a block: per pair the sum over pairs of customers, in whole numbers of 1 / UNIT."""
-    weights = np.maximum(np.diff(block.starts), 1).astype(np.float64) ** -user_exponent
-    n = len(block.catalogue.product_ids)
-    sums, common = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int32)
-    mark = np.full(n, -1, dtype=np.int64)
-    for rows, _ in block.chunks():
-        found = []
-        for row in rows:
-            groups = block.own_groups[block.own_starts[row] : block.own_starts[row + 1]]
-            groups = groups[np.lexsort((groups, block.keys[groups]))[:max_users]]
-            arrays = (groups, block.own[row], block.starts, block.members, weights)
-            found.append(swing_row(*arrays, alpha, min_common, sums, common, mark))
-        starts = np.concatenate(([0], np.cumsum([len(others) for others, _ in found])))
-        others, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        yield PairRows(block, rows, starts, others, values)
 
 
 def _scores(pairs: PairRows) -> Floats:

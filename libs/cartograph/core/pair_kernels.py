@@ -110,7 +110,7 @@ def count_rows(
                     others[end] = other
                     end += 1
                 sums[other] += weight
-        end = _emptied(own[rows[at]], others, values, sums, first, end)
+        end = emptied(own[rows[at]], others, values, sums, first, end)
         row_starts[at + 1] = end
     return row_starts, others[:end], values[:end]
 
@@ -148,13 +148,13 @@ def weigh_rows(
                         others[end] = other
                         end += 1
                     sums[other] += whole
-        end = _emptied(own[rows[at]], others, values, sums, first, end)
+        end = emptied(own[rows[at]], others, values, sums, first, end)
         row_starts[at + 1] = end
     return row_starts, others[:end], values[:end]
 
 
 @njit(cache=True, nogil=True)
-def _emptied(own: int, others: Codes, values: Longs, sums: Longs, first: int, end: int) -> int:
+def emptied(own: int, others: Codes, values: Longs, sums: Longs, first: int, end: int) -> int:
     """Moves a row's sums to `values`, leaves zeros and the pair of the product with itself out; where the row ends."""
     kept = first
     for at in range(first, end):

@@ -124,6 +124,34 @@ _ALL = (
         checks=(("nothing_lost", "n_in = n_kept + n_quarantined + n_duplicates"),),
     ),
     _table(
+        "silver.product_graph",
+        "Edges between products: what was counted of both, how far beyond chance, and which of them came first.",
+        "as_of date, src string, dst string, n_orders long, n_sessions long, n_views long, lift double, npmi double, "
+        "p_value double, view_lift double, view_npmi double, view_p_value double, chance double, swing double, "
+        "n_followed long, n_preceded long, forward_share double, gap_days double, weight double",
+        key="as_of src dst",
+        partition="as_of",
+        required="n_orders n_sessions n_views chance weight",
+        checks=(("not_itself", "src <> dst"),),
+    ),
+    _table(
+        "silver.communities",
+        "The place of each product in the graph; columns of analytics that were not asked for are null.",
+        "as_of date, product_id string, community_id string, component_id string, pagerank double, core int, "
+        "n_triangles long, hub_id string, hub_distance int",
+        key="as_of product_id",
+        partition="as_of",
+    ),
+    _table(
+        "gold.relations",
+        "What two products are to each other, with the counts that say so as JSON; a repeat is a product with itself.",
+        "as_of date, src string, dst string, relation string, score double, evidence string",
+        key="as_of src dst",
+        partition="as_of",
+        required="relation score evidence",
+        checks=(("known_relation", "relation IN ('complement', 'substitute', 'variant', 'repeat')"),),
+    ),
+    _table(
         "gold.itemsets",
         "Frequent itemsets of the baskets before as_of.",
         "as_of date, itemset strings, n_items int, n_baskets long, support double",

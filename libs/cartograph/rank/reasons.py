@@ -25,6 +25,14 @@ def of_pair() -> Column:
     )
 
 
+def of_relation() -> Column:
+    """'looked at together in 12 sessions, 3.4 times more often than chance': from relation, n_views, lift, n_shared."""
+    seen = F.concat(F.lit("looked at together in "), counted("n_views", "session"), beyond_chance())
+    shared = F.concat(F.lit("goes with "), counted("n_shared", "product"), F.lit(" that this one goes with"))
+    substitute = F.when(F.col("n_views") > 0, seen).otherwise(shared)
+    return F.when(F.col("relation") == "variant", "the same in another size, colour or pack").otherwise(substitute)
+
+
 def beyond_chance() -> Column:
     """', 3.4 times more often than chance', from lift; empty when chance alone explains it."""
     lift = F.col("lift")

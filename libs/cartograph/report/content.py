@@ -66,18 +66,24 @@ def top_rules(rules: DataFrame, limit: int) -> list[Values]:
 def neighbourhoods(related: DataFrame, baskets: DataFrame, n_products: int, n_related: int) -> list[Values]:
     """Related products of the `n_products` sold in most baskets, best sellers first.
 
-    Values: product_id, n_baskets, related (product_id, score, why each).
+    Values: product_id, n_baskets, related (complements: rank, product_id, score, why each), others (substitutes and
+    variants: the same with their relation).
     """
     lines = baskets.select(F.explode("product_ids").alias("product_id"))
     sold = lines.groupBy("product_id").agg(F.count(F.lit(1)).alias("n_baskets"))
-    known = sold.join(related.select("product_id").distinct(), "product_id", "left_semi")
+    is_complement = F.col("relation") == "complement"
+    known = sold.join(related.where(is_complement).select("product_id").distinct(), "product_id", "left_semi")
     best_sellers = known.orderBy(F.desc("n_baskets"), "product_id").limit(n_products)
     entry = F.struct("rank", F.col("associated_product_id").alias("product_id"), "score", "why")
+    other = F.struct("relation", "rank", F.col("associated_product_id").alias("product_id"), "why")
     lists = (
         related.where(F.col("rank") <= n_related)
         .join(F.broadcast(best_sellers), "product_id")
         .groupBy("product_id", "n_baskets")
-        .agg(F.sort_array(F.collect_list(entry)).alias("related"))
+        .agg(
+            F.sort_array(F.collect_list(F.when(is_complement, entry))).alias("related"),
+            F.sort_array(F.collect_list(F.when(~is_complement, other))).alias("others"),
+        )
     )
     return _rows(lists.orderBy(F.desc("n_baskets"), "product_id"))
 
@@ -115,7 +121,7 @@ def product_ids(shown: Values) -> set[str]:
     """Every product that the collected content names."""
     rules = {name for rule in shown["rules"] for name in (*rule["antecedent"], *rule["consequent"])}
     centres = {item["product_id"] for item in shown["neighbourhoods"]}
-    related = {other["product_id"] for item in shown["neighbourhoods"] for other in item["related"]}
+    related = {other["product_id"] for item in shown["neighbourhoods"] for other in (*item["related"], *item["others"])}
     customers = {item["product_id"] for one in shown["customers"] for item in (*one["past"], *one["shown"])}
     return rules | centres | related | customers
 

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 
 def best_sellers_related(related: DataFrame, baskets: DataFrame, products: DataFrame, n: int, k: int) -> DataFrame:
-    """`k` related products of each of the `n` products in most baskets: product, related, score, why.
+    """`k` complements of each of the `n` products in most baskets: product, related, score, why.
 
     Products without a title show their id. Ordered by baskets, then rank.
     """
@@ -16,7 +16,7 @@ def best_sellers_related(related: DataFrame, baskets: DataFrame, products: DataF
     titles = products.select("product_id", F.coalesce("title", "product_id").alias("title"))
     associated = titles.select(F.col("product_id").alias("associated_product_id"), F.col("title").alias("related"))
     return (
-        related.where(F.col("rank") <= k)
+        related.where((F.col("rank") <= k) & (F.col("relation") == "complement"))
         .join(F.broadcast(best), "product_id")
         .join(titles, "product_id")
         .join(associated, "associated_product_id")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.exact_tests import hyper_lift, p_value
+from cartograph.core.measures import with_measures
 from cartograph.rules.counting import count_itemsets
-from cartograph.rules.measures import with_measures
 from cartograph.rules.pruning import with_closure, with_improvement
 from cartograph.rules.rules import rules_from_itemsets, with_subsets
-from cartograph.rules.significance import hyper_lift, layers, p_value, with_q_values
+from cartograph.rules.significance import layers, with_q_values
 
 _COUNTS = ("n_ab", "n_a", "n_b", "n")
 

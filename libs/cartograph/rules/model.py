@@ -7,9 +7,9 @@ from typing import Self
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.measures import MEASURES, with_measures
 from cartograph.core.model import NotFitted, Silver, best_k, recommend_from_associations
 from cartograph.rules.inferred import inferred_pairs, title_vectors
-from cartograph.rules.measures import MEASURES, with_measures
 from cartograph.rules.mining import mine
 from cartograph.rules.rules import rules_from_itemsets
 

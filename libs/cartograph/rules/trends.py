@@ -13,9 +13,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from scipy.special import chdtrc, ndtr
 
+from cartograph.core.exact_tests import double_of
 from cartograph.rules.counting import Tree, counted_per_node, itemset_tree
 from cartograph.rules.kernels import Longs
-from cartograph.rules.significance import double_of
 
 _COUNTED = "itemset array<string>, month int, n long"
 

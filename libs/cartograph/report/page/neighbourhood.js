@@ -13,6 +13,7 @@ function drawNeighbourhoods() {
     byId("ego-list").replaceChildren(...current.related.map((item) => html("li", { "data-id": item.product_id },
       html("button", { type: "button", disabled: !known.has(item.product_id), onclick: () => choose(item.product_id) }, title(item.product_id)),
       html("span", { class: "why" }, item.why))));
+    byId("ego-others").replaceChildren(...otherLists(current.others, known, choose));
     for (const option of list.children) option.setAttribute("aria-selected", option.dataset.id === id);
     redraw();
   }
@@ -41,6 +42,18 @@ function drawNeighbourhoods() {
   });
   search();
   choose(current.product_id);
+}
+
+// Substitutes and variants, a list each.
+function otherLists(others, known, choose) {
+  const headings = { substitute: "Instead of it", variant: "In another size, colour or pack" };
+  return Object.entries(headings).flatMap(([relation, heading]) => {
+    const items = others.filter((item) => item.relation === relation);
+    if (!items.length) return [];
+    return [html("h4", {}, heading), html("ol", { class: "ranked" }, items.map((item) => html("li", {},
+      html("button", { type: "button", disabled: !known.has(item.product_id), onclick: () => choose(item.product_id) }, title(item.product_id)),
+      relation === "variant" ? null : html("span", { class: "why" }, item.why))))];
+  });
 }
 
 // The product in the middle, its neighbours around it: the better the rank, the nearer.

@@ -2,7 +2,7 @@
 
 Names and formulas follow Hahsler, "A probabilistic comparison of commonly used interest measures for association
 rules" (the reference of arules), and Tan, Kumar & Srivastava, "Selecting the right objective measure for association
-analysis" (2004). The measures that need a distribution (p values, hyper-lift) are in `significance`.
+analysis" (2004). The measures that need a distribution (p values, hyper-lift) are in `exact_tests`.
 """
 
 from __future__ import annotations

@@ -1,14 +1,35 @@
-"""The compiled kernel of swing: all pairs of customers of one product."""
+"""Sums of swing (Yang et al. 2020): pairs of customers who share two products, counted exactly in compiled code."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from cartograph.core.pair_kernels import Codes, Floats, Longs
+from cartograph.core.pairs import Block, PairRows
 
 UNIT = 2.0**40  # sums are whole numbers of 1 / UNIT, so that the order of customers plays no part
+
+
+def swings(block: Block, alpha: float, user_exponent: float, min_common: int, max_users: int) -> Iterator[PairRows]:
+    """Rows of a block: per pair the sum over pairs of customers, in whole numbers of 1 / UNIT."""
+    weights = np.maximum(np.diff(block.starts), 1).astype(np.float64) ** -user_exponent
+    n = len(block.catalogue.product_ids)
+    sums, common = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int32)
+    mark = np.full(n, -1, dtype=np.int64)
+    for rows, _ in block.chunks():
+        found = []
+        for row in rows:
+            groups = block.own_groups[block.own_starts[row] : block.own_starts[row + 1]]
+            groups = groups[np.lexsort((groups, block.keys[groups]))[:max_users]]
+            arrays = (groups, block.own[row], block.starts, block.members, weights)
+            found.append(swing_row(*arrays, alpha, min_common, sums, common, mark))
+        starts = np.concatenate(([0], np.cumsum([len(others) for others, _ in found])))
+        others, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        yield PairRows(block, rows, starts, others, values)
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,190 @@
+"""Quality of typed relations on interactions with known complements and substitutes.
+
+    python -m benchmarks.relations --interactions interactions.csv --truth truth.csv [--products products.csv]
+
+Interactions are a CSV with header user_id, item_id, time (unix seconds), `.gz` too; a column event_type (view, cart,
+purchase) is used where there is one, otherwise everything is a purchase. What a customer does within a day is one order
+and one session. Truth is a CSV item_id, complements, substitutes (lists `[1, 2]`); products, if given, one of item_id,
+title, brand, category (levels apart by ` > `). `benchmarks.shop_relations` writes such files of the demo shop.
+
+Per relation, for items that have one in the truth: `auc`, that a true pair scores above a pair of the item with one
+drawn at random that is neither; `precision@10` of the first ten by score, `listed_precision@5` of at most five that
+the rules keep, and `recall@10`. With `--learn` half of the items teach a classifier over the same counts; the metrics
+are then those of the other half, by the rules and by the classifier (`…_learned`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.topn import warm_up
+from cartograph.core.model import Silver
+from cartograph.graph.building import product_graph
+from cartograph.graph.learned import learned, probabilities
+from cartograph.graph.relations import RelationRules, relations, scored_pairs
+from cartograph.graph.variants import families
+
+RELATIONS = {"complement": "complements", "substitute": "substitutes"}
+SECONDS_PER_DAY = 86_400
+
+
+def main() -> None:
+    """Builds the graph, scores its pairs and compares with the truth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--interactions", required=True)
+    parser.add_argument("--truth", required=True)
+    parser.add_argument("--products")
+    parser.add_argument("--learn", action="store_true", help="judge a classifier taught by half of the items, too")
+    options = parser.parse_args()
+    memory, watch = PeakMemory(), Stopwatch()
+    with watch("setup"):
+        spark = spark_session("relations", ["spark.driver_memory=4g", "spark.shuffle_partitions=8"])
+        data = silver_of(spark, options.interactions, options.products)
+        warm_up(spark)
+    with watch("graph"):
+        edges = product_graph(data, max_chance=1e12).persist()
+        edges.count()
+    with watch("relations"):
+        family = families(data.products).persist()
+        scores = scored_pairs(edges, data, family).persist()
+        kept = relations(edges, data, RelationRules()).select("src", "dst", "relation", "score").persist()
+        n_scored, n_kept = scores.count(), kept.count()
+    truth, judgements = truth_of(options.truth), {"": scores}
+    if options.learn:
+        taught, truth = halves(truth)
+        links = [(*pair, relation) for relation, pairs in taught.items() for pair in sorted(pairs)]
+        with watch("learn"):
+            model = learned(scores, spark.createDataFrame(links, "src string, dst string, relation string"))
+        judgements["_learned"] = probabilities(model, scores)
+    items = np.array([row.product_id for row in data.products.select("product_id").orderBy("product_id").collect()])
+    metrics: dict[str, Any] = {}
+    for relation, known in truth.items():
+        listed = kept.where(F.col("relation") == relation).select("src", "dst", "score").toPandas()
+        for name, judgement in judgements.items():
+            asked = judgement.join(F.broadcast(_sources(spark, known)), "src", "left_semi")
+            scored = asked.select("src", "dst", F.col(f"{relation}_score").alias("score")).toPandas()
+            metrics[relation + name] = judged(scored, listed, known, set().union(*truth.values()), items)
+    print_result(
+        "relations", "spark", metrics, watch.seconds["graph"] + watch.seconds["relations"], watch.seconds["setup"],
+        memory, n_scored=n_scored, n_relations=n_kept, graph_seconds=watch.seconds["graph"],
+        relations_seconds=watch.seconds["relations"], learn_seconds=watch.seconds.get("learn"),
+    )  # fmt: skip
+    spark.stop()
+
+
+def silver_of(spark: SparkSession, interactions: str, products: str | None) -> Silver:
+    """Silver frames of the interactions."""
+    rows = spark.read.csv(interactions, header=True)
+    kind = F.col("event_type") if "event_type" in rows.columns else F.lit("purchase")
+    seconds = F.col("time").cast("double").cast("long")
+    day = F.concat_ws("-", "user_id", F.floor(seconds / SECONDS_PER_DAY))
+    events = rows.select(
+        F.concat_ws("-", "user_id", "item_id", "time", kind).alias("event_id"),
+        "user_id",
+        F.col("item_id").alias("product_id"),
+        kind.alias("event_type"),
+        F.when(kind == "purchase", day).alias("order_id"),
+        day.alias("session_id"),
+        F.timestamp_seconds(seconds).alias("event_at"),
+    ).withColumn("event_on", F.to_date("event_at"))
+    events = events.repartition(spark.sparkContext.defaultParallelism, "user_id").persist()
+    events.count()
+    bought = events.where("event_type = 'purchase'").groupBy("order_id", "user_id")
+    baskets = bought.agg(
+        F.min("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
+    )
+    return Silver(events, baskets.persist(), _products(spark, events, products).persist())
+
+
+def _products(spark: SparkSession, events: DataFrame, path: str | None) -> DataFrame:
+    """One row per product: product_id, title, brand, category; null where nothing is known."""
+    sold = events.select("product_id").distinct()
+    if path is None:
+        unknown = F.lit(None).cast("string")
+        return sold.select("product_id", *[unknown.alias(name) for name in ("title", "brand")],
+                           F.lit(None).cast("array<string>").alias("category"))  # fmt: skip
+    facts = spark.read.csv(path, header=True).withColumnRenamed("item_id", "product_id")
+    named = facts.select("product_id", "title", "brand", F.split("category", " > ").alias("category"))
+    return sold.join(named, "product_id", "left")
+
+
+def truth_of(path: str) -> dict[str, set[tuple[str, str]]]:
+    """Relation -> pairs (item, related item)."""
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return {
+        relation: {
+            (item, other)
+            for item, listed in zip(rows["item_id"], rows[column], strict=True)
+            for other in _ids(listed)
+            if other != item
+        }
+        for relation, column in RELATIONS.items()
+    }
+
+
+def halves(truth: dict[str, set[tuple[str, str]]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The links of one half of the items, and those of the other."""
+    parts: list[dict[str, Any]] = []
+    for half in (0, 1):
+        parts.append({name: {p for p in pairs if crc32(p[0].encode()) % 2 == half} for name, pairs in truth.items()})
+    return parts[0], parts[1]
+
+
+def _sources(spark: SparkSession, pairs: set[tuple[str, str]]) -> DataFrame:
+    """One row per item that has a link: src."""
+    return spark.createDataFrame([(src,) for src in sorted({src for src, _ in pairs})], "src string")
+
+
+def _ids(listed: str) -> list[str]:
+    """The ids of `[1, 2]` or `['a', "b"]`."""
+    parts = listed.strip().strip("[]").split(",")
+    return [part.strip().strip("'\"") for part in parts if part.strip().strip("'\"")]
+
+
+def judged(
+    scored: pd.DataFrame, listed: pd.DataFrame, known: set[tuple[str, str]], related: set[tuple[str, str]], items: Any
+) -> dict[str, float]:
+    """The metrics of one relation."""
+    score = dict(zip(zip(scored["src"], scored["dst"], strict=True), scored["score"], strict=True))
+    random = np.random.default_rng(7)
+    true = sorted(known)
+    drawn = [(src, str(items[random.integers(len(items))])) for src, _ in true for _ in range(10)]
+    false = [pair for pair in drawn if pair not in related and pair[0] != pair[1]]
+    positive, negative = (np.array([score.get(pair, 0.0) for pair in pairs]) for pairs in (true, false))
+    first, kept = _first(scored[scored["score"] > 0], 10), _first(listed, 5)
+    n_items = len({src for src, _ in known})
+    return {
+        "auc": round(_auc(positive, negative), 4),
+        "precision@10": round(len(first & known) / (10 * n_items), 4) if n_items else 0.0,
+        "recall@10": round(len(first & known) / max(len(known), 1), 4),
+        "listed_precision@5": round(len(kept & known) / max(len(kept), 1), 4),
+        "n_listed@5": len(kept),
+        "n_true": len(known),
+    }
+
+
+def _first(rows: pd.DataFrame, k: int) -> set[tuple[str, str]]:
+    """The pairs of the `k` highest scores per src."""
+    best = rows.sort_values(["src", "score", "dst"], ascending=[True, False, True]).groupby("src").head(k)
+    return set(zip(best["src"], best["dst"], strict=True))
+
+
+def _auc(positive: Any, negative: Any) -> float:
+    """The probability that a true pair scores above a false one; a tie counts half."""
+    if not len(positive) or not len(negative):
+        return 0.0
+    ordered = np.sort(negative)
+    below, up_to = (np.searchsorted(ordered, positive, side=side) for side in ("left", "right"))
+    return float(np.mean((below + up_to) / 2) / len(negative))
+
+
+if __name__ == "__main__":
+    main()

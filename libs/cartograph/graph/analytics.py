@@ -1,0 +1,160 @@
+"""Where each product stands in the product graph, by GraphFrames.
+
+Traps of GraphFrames 0.9 that are avoided here: every algorithm reads vertices and edges many times, so both are kept in
+few partitions before the first; string ids are numbered anew on each call, so no number of its making leaves this file;
+its label propagation breaks ties by the order of messages, so communities have rules of their own (`communities`);
+the connected components of its `graphframes` algorithm write checkpoints and take four times as long as GraphX does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphframes import GraphFrame
+from graphframes.lib import Pregel
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+
+def graph_of(edges: DataFrame, max_chance: float = 0.05, n_partitions: int | None = None) -> GraphFrame:
+    """The undirected graph of the significant edges, every edge there both ways: src, dst, weight.
+
+    Args:
+        edges: rows of silver.product_graph.
+        max_chance: edges that chance would bring about more often, per product, are left out.
+        n_partitions: of vertices and edges; None: one per core. Each iteration starts a task for every one of them.
+    """
+    strong = edges.where(F.col("chance") <= max_chance).select("src", "dst", "weight")
+    reverse = strong.select(F.col("dst").alias("src"), F.col("src").alias("dst"), "weight")
+    n_parts = n_partitions or edges.sparkSession.sparkContext.defaultParallelism
+    both = strong.unionByName(reverse).groupBy("src", "dst").agg(F.max("weight").alias("weight"))
+    both = both.repartition(n_parts, "src").localCheckpoint()
+    vertices = both.select(F.col("src").alias("id")).distinct().repartition(n_parts, "id").localCheckpoint()
+    return GraphFrame(vertices, both)
+
+
+def _unweighted(graph: GraphFrame) -> GraphFrame:
+    """The same graph without weights, which the algorithms of GraphX carry along for nothing."""
+    return GraphFrame(graph.vertices, graph.edges.select("src", "dst"))
+
+
+def pagerank(graph: GraphFrame, iterations: int = 20, restart: float = 0.15) -> DataFrame:
+    """One row per product: product_id, pagerank, adding up to one (Page et al. 1999)."""
+    ranked = _unweighted(graph).pageRank(resetProbability=restart, maxIter=iterations)
+    ranks: DataFrame = ranked.vertices.select("id", "pagerank")
+    total = ranks.agg(F.sum("pagerank").alias("total"))
+    return ranks.crossJoin(F.broadcast(total)).select(
+        F.col("id").alias("product_id"), (F.col("pagerank") / F.col("total")).alias("pagerank")
+    )
+
+
+def personalised_pagerank(
+    graph: GraphFrame, product_ids: Sequence[str], iterations: int = 20, restart: float = 0.15
+) -> DataFrame:
+    """One row per product given and product reached from it: src, dst, score; the scores of a src add up to one.
+
+    All walks run at the same time, each restarting at its own product (Haveliwala 2002).
+    """
+    sources = list(product_ids)
+    reached = _unweighted(graph).parallelPersonalizedPageRank(
+        resetProbability=restart, sourceIds=sources, maxIter=iterations
+    )
+    ranks: DataFrame = reached.vertices.select(
+        "id", F.posexplode(vector_to_array(F.col("pageranks"))).alias("place", "score")
+    )
+    names = F.array(*[F.lit(name) for name in sources])
+    return ranks.where("score > 0").select(F.get(names, F.col("place")).alias("src"), F.col("id").alias("dst"), "score")
+
+
+def components(graph: GraphFrame) -> DataFrame:
+    """One row per product: product_id, component_id (the first product of those it is connected with)."""
+    numbered: DataFrame = _unweighted(graph).connectedComponents(algorithm="graphx")
+    parts = numbered.select(F.col("id").alias("product_id"), "component").localCheckpoint()
+    first = parts.groupBy("component").agg(F.min("product_id").alias("component_id"))
+    return parts.join(first, "component").select("product_id", "component_id")
+
+
+def triangles(graph: GraphFrame) -> DataFrame:
+    """One row per product: product_id, n_triangles it is a corner of."""
+    counts: DataFrame = _unweighted(graph).triangleCount()
+    return counts.select(F.col("id").alias("product_id"), F.col("count").cast("long").alias("n_triangles"))
+
+
+def cores(graph: GraphFrame, rounds: int = 4) -> DataFrame:
+    """One row per product: product_id, core (int): the largest k such that it is in a part where all have k neighbours.
+
+    Each product starts from its degree and takes the largest k for which k neighbours claim at least k, until nothing
+    changes (Montresor, De Pellegrini and Miorandi 2013). `rounds` are taken between two looks at whether it does.
+    """
+    degrees: DataFrame = graph.outDegrees.select("id", F.col("outDegree").alias("claim"))
+    while True:
+        claims = F.sort_array(Pregel.msg(), asc=False)
+        k = F.size(F.filter(F.transform(claims, lambda claim, place: claim > place), lambda holds: holds))
+        run = GraphFrame(degrees, graph.edges.select("src", "dst")).pregel.setMaxIter(rounds).setCheckpointInterval(0)
+        run = run.withVertexColumn("core", F.col("claim"), F.least("core", k))
+        run = run.sendMsgToDst(Pregel.src("core")).aggMsgs(F.collect_list(Pregel.msg()))
+        after: DataFrame = run.run().localCheckpoint()
+        if after.where("core < claim").isEmpty():
+            return after.select(F.col("id").alias("product_id"), "core")
+        degrees = after.select("id", F.col("core").alias("claim"))
+
+
+def communities(graph: GraphFrame, rounds: int = 5) -> DataFrame:
+    """One row per product: product_id, label (a product of the community that it belongs to).
+
+    Label propagation (Raghavan, Albert and Kumara 2007) by weight: a product takes the label that weighs most among its
+    neighbours; of equals its own, else the last by name. In each round one half of the products, by a hash, looks round
+    and then the other half: if all did at once, two that only know each other would swap labels for ever.
+    """
+    votes = Pregel.msg()
+    totals = F.transform(
+        F.array_distinct(F.transform(votes, lambda vote: vote["label"])),
+        lambda label: F.struct(
+            _weight_of(votes, label).alias("total"), (label == F.col("label")).alias("own"), label.alias("label")
+        ),
+    )
+    looks = F.pmod(F.pmod(F.xxhash64("id"), F.lit(2)) + F.col("step"), F.lit(2)) == 0
+    heaviest = F.when(looks & votes.isNotNull(), F.array_max(totals)["label"]).otherwise(F.col("label"))
+    run = graph.pregel.setMaxIter(2 * rounds).setCheckpointInterval(4)
+    run = run.withVertexColumn("label", F.col("id"), heaviest).withVertexColumn("step", F.lit(0), F.col("step") + 1)
+    vote = F.struct(Pregel.src("label").alias("label"), Pregel.edge("weight").alias("weight"))
+    labelled: DataFrame = run.sendMsgToDst(vote).aggMsgs(F.collect_list(Pregel.msg())).run()
+    return labelled.select(F.col("id").alias("product_id"), "label").localCheckpoint()
+
+
+def _weight_of(votes: Column, label: Column) -> Column:
+    """Summed weight of the votes for a label; rounded, as sums differ in their last bits by order."""
+    matching = F.filter(votes, lambda vote: vote["label"] == label)
+    return F.round(F.aggregate(matching, F.lit(0.0), lambda total, vote: total + vote["weight"]), 9)
+
+
+def nearest_hubs(graph: GraphFrame, hubs: Sequence[str]) -> DataFrame:
+    """One row per product from which a hub can be reached: product_id, hub_id (the nearest), hub_distance (steps)."""
+    paths: DataFrame = _unweighted(graph).shortestPaths(landmarks=list(hubs))
+    steps = paths.select("id", F.explode("distances").alias("hub_id", "steps"))
+    nearest = F.min(F.struct("steps", "hub_id")).alias("hub")
+    return steps.groupBy(F.col("id").alias("product_id")).agg(nearest).select(
+        "product_id", "hub.hub_id", F.col("hub.steps").cast("int").alias("hub_distance")
+    )  # fmt: skip
+
+
+def bridged(edges: DataFrame, max_chance: float = 0.05, strongest: int = 10, min_shared: int = 2) -> DataFrame:
+    """Pairs of products without an edge that are both bought with the same others: src, dst, n_shared, shared_ids.
+
+    The motif (a)-[]->(c); (b)-[]->(c) over the `strongest` edges of each product, so that its size is bounded; a pair
+    counts with at least `min_shared` different c. Each pair comes once, src before dst.
+    """
+    graph = graph_of(edges, max_chance)
+    top = _strongest(_strongest(graph.edges, "src", "dst", strongest), "dst", "src", strongest)
+    found: DataFrame = GraphFrame(graph.vertices, top.select("src", "dst")).find("(a)-[]->(c); (b)-[]->(c)")
+    pairs = found.where("a.id < b.id").groupBy(F.col("a.id").alias("src"), F.col("b.id").alias("dst"))
+    shared = pairs.agg(F.sort_array(F.collect_set("c.id")).alias("shared_ids"))
+    shared = shared.withColumn("n_shared", F.size("shared_ids")).where(F.col("n_shared") >= min_shared)
+    return shared.join(graph.edges, ["src", "dst"], "left_anti").select("src", "dst", "n_shared", "shared_ids")
+
+
+def _strongest(edges: DataFrame, end: str, other: str, n: int) -> DataFrame:
+    """The `n` heaviest edges at each `end`."""
+    heaviest_first = Window.partitionBy(end).orderBy(F.desc("weight"), other)
+    return edges.withColumn("place", F.row_number().over(heaviest_first)).where(F.col("place") <= n).drop("place")

@@ -1,0 +1,111 @@
+"""Analytics against networkx, on one small graph."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import combinations
+
+import networkx as nx
+import pytest
+from graphframes import GraphFrame
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from cartograph.core.schema import columns_of
+from cartograph.graph import analytics
+from cartograph.graph.communities import ANALYTICS, named, places
+
+DAY = date(2011, 6, 1)
+# Two groups of five that all know each other, with a bridge, a tail, and a triangle apart.
+PAIRS = [
+    *combinations("abcde", 2),
+    *combinations("pqrst", 2),
+    *[("e", "p"), ("t", "u"), ("u", "v"), ("x", "y"), ("y", "z"), ("x", "z")],
+]
+
+
+@pytest.fixture(scope="module")
+def edges(spark: SparkSession) -> DataFrame:
+    rows = [(src, dst, 1.0, 0.01) for src, dst in PAIRS] + [("a", "z", 1.0, 0.9)]  # the last one may be chance
+    return spark.createDataFrame(rows, "src string, dst string, weight double, chance double")
+
+
+@pytest.fixture(scope="module")
+def graph(edges: DataFrame) -> GraphFrame:
+    return analytics.graph_of(edges)
+
+
+@pytest.fixture(scope="module")
+def oracle() -> nx.Graph:
+    return nx.Graph(PAIRS)
+
+
+@pytest.fixture(scope="module")
+def found(graph: GraphFrame) -> dict[str, Row]:
+    rows = places(graph, ANALYTICS, None, DAY, iterations=25, rounds=3, n_hubs=2)
+    assert rows.columns == [name for name in columns_of("silver.communities") if name != "as_of"]
+    return {row.product_id: row for row in rows.collect()}
+
+
+def test_pagerank_is_that_of_networkx(found: dict[str, Row], oracle: nx.Graph) -> None:
+    expected = nx.pagerank(oracle, alpha=0.85, tol=1e-10)
+    assert {name: row.pagerank for name, row in found.items()} == pytest.approx(expected, abs=1e-3)
+
+
+def test_components_are_those_of_networkx(found: dict[str, Row], oracle: nx.Graph) -> None:
+    expected = {name: min(part) for part in nx.connected_components(oracle) for name in part}
+    assert {name: row.component_id for name, row in found.items()} == expected
+
+
+def test_triangles_and_cores_are_those_of_networkx(found: dict[str, Row], oracle: nx.Graph) -> None:
+    assert {name: row.n_triangles for name, row in found.items()} == nx.triangles(oracle)
+    assert {name: row.core for name, row in found.items()} == nx.core_number(oracle)
+
+
+def test_communities_are_the_groups_that_know_each_other(found: dict[str, Row]) -> None:
+    groups: dict[str, set[str]] = {}
+    for name, row in found.items():
+        groups.setdefault(row.community_id, set()).add(name)
+    assert {frozenset("abcde"), frozenset("xyz")} <= {frozenset(group) for group in groups.values()}
+    assert set("pqrst") <= groups[found["p"].community_id]
+    assert found["a"].community_id == "a@2011-06-01"
+
+
+def test_hubs_are_the_most_central_products_and_distances_are_those_of_networkx(
+    found: dict[str, Row], oracle: nx.Graph
+) -> None:
+    hubs = sorted(found, key=lambda name: (-found[name].pagerank, name))[:2]
+    for name, row in found.items():
+        steps = {hub: nx.shortest_path_length(oracle, name, hub) for hub in hubs if nx.has_path(oracle, name, hub)}
+        assert row.hub_distance == (min(steps.values()) if steps else None)
+        assert row.hub_id is None or steps[row.hub_id] == row.hub_distance
+
+
+def test_personalised_pagerank_is_that_of_networkx(graph: GraphFrame, oracle: nx.Graph) -> None:
+    rows = analytics.personalised_pagerank(graph, ["a", "x"], iterations=20, restart=0.5).collect()
+    for source in ("a", "x"):
+        expected = nx.pagerank(oracle, alpha=0.5, personalization={source: 1.0}, tol=1e-10)
+        scores = {row.dst: row.score for row in rows if row.src == source}
+        assert scores == pytest.approx({name: score for name, score in expected.items() if score > 1e-6}, abs=1e-3)
+
+
+def test_bridged_products_share_neighbours_but_no_edge(edges: DataFrame) -> None:
+    without = edges.where("NOT (src = 'a' AND dst = 'b')")
+    rows = analytics.bridged(without).collect()
+    assert {(row.src, row.dst): row.shared_ids for row in rows} == {("a", "b"): ["c", "d", "e"]}
+
+
+def test_communities_keep_their_names_from_day_to_day(spark: SparkSession) -> None:
+    labels = spark.createDataFrame(
+        [(name, "b") for name in "abc"] + [(name, "q") for name in "pq"] + [("n", "n"), ("d", "d")],
+        "product_id string, label string",
+    )
+    earlier = spark.createDataFrame(
+        [(name, "old") for name in "abcdp"] + [("q", "older"), ("gone", "lost")],
+        "product_id string, community_id string",
+    )
+    names = {row.product_id: row.community_id for row in named(labels, earlier, DAY).collect()}
+    # {a, b, c} is the largest part of `old`; {d}, split off, is new; {p, q} is made of two, and new.
+    assert {names[name] for name in "abc"} == {"old"}
+    assert names["d"] == "d@2011-06-01"
+    assert names["n"] == "n@2011-06-01"
+    assert names["p"] == names["q"] == "p@2011-06-01"

@@ -1,0 +1,88 @@
+"""The graph job writes the graph, the relations and the communities of a day in a small shop's lake."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from datetime import date
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.core.errors import UserError
+from cartograph.graph.building import product_graph
+from cartograph.graph.communities import ANALYTICS
+from cartograph.graph.relations import RelationRules
+from cartograph.runtime.config import load_config
+from cartograph.runtime.graph_settings import GraphAnalysis
+from cartograph.runtime.job import Suite
+from jobs import graph
+from tests.small_lake import PRODUCTS, small_shop
+
+BEFORE, DAY = date(2011, 2, 1), date(2011, 2, 15)
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Suite:
+    """The shop after the job, which found communities of an earlier day: cups, and everything else."""
+    suite = small_shop(spark)
+    earlier = [(name, "cups" if name.startswith("cup") else "the rest") for name in PRODUCTS]
+    rows = spark.createDataFrame(earlier, "product_id string, community_id string")
+    for name, kind in (("component_id", "string"), ("pagerank", "double"), ("core", "int"), ("n_triangles", "long"),
+                       ("hub_id", "string"), ("hub_distance", "int")):  # fmt: skip
+        rows = rows.withColumn(name, F.lit(None).cast(kind))
+    suite.tables.replace("silver.communities", rows, as_of=BEFORE)
+    with suite.step("graph", as_of=DAY) as job:
+        job.config = load_config("demo", ["graph.enabled=true", "graph.analytics.run=[components]"])
+        graph.run(job)
+    return suite
+
+
+def test_edges_join_products_of_a_group(shop: Suite) -> None:
+    rows = shop.tables.read("silver.product_graph", DAY).collect()
+    assert len(rows) == 12  # cups and vases are bought two at a time, lamps and bowls one
+    assert all(row.src[:-1] == row.dst[:-1] and row.n_orders > 0 for row in rows)
+
+
+def test_relations_keep_their_evidence(shop: Suite) -> None:
+    rows = shop.tables.read("gold.relations", DAY).collect()
+    assert {row.relation for row in rows} >= {"complement"}
+    complements = [row for row in rows if row.relation == "complement"]
+    assert all(json.loads(row.evidence)["n_orders"] > 0 for row in complements)
+
+
+def test_communities_hold_the_products_of_the_graph(shop: Suite) -> None:
+    rows = shop.tables.read("silver.communities", DAY).collect()
+    found = {row.product_id: row.component_id for row in rows}
+    assert found == {f"{group}{n}": f"{group}0" for group in ("cup", "vase") for n in range(3)}
+    assert {row.pagerank for row in rows} == {row.community_id for row in rows} == {None}
+
+
+def test_names_come_from_the_last_earlier_day_that_has_some(shop: Suite) -> None:
+    for day, expected in ((date(2011, 3, 1), {"cups", "the rest"}), (DAY, {"cups", "the rest"}), (BEFORE, None)):
+        with shop.step("graph", as_of=day) as job:
+            found = graph.earlier_communities(job)
+        assert (None if found is None else {row.community_id for row in found.collect()}) == expected
+
+
+def test_a_step_that_is_switched_off_writes_nothing(shop: Suite) -> None:
+    before = shop.tables.version("gold.relations")
+    with shop.step("graph", as_of=DAY) as job:  # the demo's settings
+        graph.run(job)
+    assert shop.tables.version("gold.relations") == before
+
+
+def test_hubs_without_pagerank_are_refused(shop: Suite) -> None:
+    with shop.step("graph", as_of=DAY) as job:
+        job.config = load_config("demo", ["graph.enabled=true", "graph.analytics.run=[hubs]"])
+        with pytest.raises(UserError, match=r"graph\.analytics\.run: hubs are"):
+            graph.run(job)
+
+
+def test_settings_of_the_file_are_the_defaults_of_the_code() -> None:
+    settings = load_config("local").graph
+    assert RelationRules(**settings.relations.model_dump()) == RelationRules()
+    parameters = inspect.signature(product_graph).parameters.values()
+    assert settings.building.model_dump() == {each.name: each.default for each in parameters if each.name != "data"}
+    assert settings.analytics.run == ANALYTICS == GraphAnalysis.__args__

@@ -1,0 +1,116 @@
+"""Relations planted in a generated shop are found again; rows tell why."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.core.model import Silver
+from cartograph.core.schema import columns_of
+from cartograph.graph.building import product_graph
+from cartograph.graph.relations import RelationRules, relations
+from cartograph.graph.similarity import similar_pairs
+from cartograph.preprocess.baskets import baskets as baskets_of
+from cartograph.shop import truth
+from cartograph.shop.catalogue import catalogue
+from cartograph.shop.plan import Plan
+from cartograph.shop.raw_events import raw_events
+from cartograph.shop.raw_products import raw_products
+
+PLAN = Plan(n_events=50_000, dirt=0.0)
+Pairs = set[tuple[str, str]]
+
+
+def planted(name: str) -> pd.DataFrame:
+    shop = catalogue(PLAN)
+    n = {"bundles": len(shop.bundles)}.get(name, len(shop.families.type))
+    rows: pd.DataFrame = getattr(truth, name)(shop, np.arange(n))
+    return rows
+
+
+def pairs_of(name: str, column: str) -> Pairs:
+    rows = planted(name)
+    return set(zip(rows["product_id"], rows[column], strict=True))
+
+
+@cache
+def bundled() -> Pairs:
+    return {(one, other) for ids in planted("bundles")["product_ids"] for one in ids for other in ids if one != other}
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Silver:
+    """The clean shop without its robots, who look at several hundred products in one session."""
+    raw = raw_events(spark, PLAN).where("dirt IS NULL OR dirt = 'missing_user'")
+    at = F.to_timestamp("event_at")
+    events = raw.withColumns({"event_at": at, "event_on": F.to_date(at)}).persist()
+    sizes = events.groupBy("session_id").agg(F.count("*").alias("n")).where("n > 200").select("session_id")
+    events = events.join(F.broadcast(sizes), "session_id", "left_anti")
+    products = raw_products(spark, PLAN).withColumn("category", F.split("category", " > "))
+    return Silver(events, baskets_of(events).persist(), products.persist())
+
+
+@pytest.fixture(scope="module")
+def edges(shop: Silver) -> DataFrame:
+    return product_graph(shop)
+
+
+@pytest.fixture(scope="module")
+def found(edges: DataFrame, shop: Silver) -> pd.DataFrame:
+    rows = relations(edges, shop, RelationRules())
+    assert rows.columns == [name for name in columns_of("gold.relations") if name != "as_of"]
+    return rows.toPandas()
+
+
+def first(found: pd.DataFrame, relation: str, k: int = 5) -> Pairs:
+    rows = found[found["relation"] == relation].sort_values(["src", "score"], ascending=[True, False])
+    best = rows.groupby("src").head(k)
+    return set(zip(best["src"], best["dst"], strict=True))
+
+
+def test_complements_are_planted_ones(found: pd.DataFrame) -> None:
+    told, known = first(found, "complement"), pairs_of("complements", "complement_id")
+    assert len(told & known) > 0.25 * len(known)  # every third planted one is bought twice or less
+    assert len(told & known) >= 0.85 * len(told)
+    assert len(told & (known | bundled())) >= 0.95 * len(told)
+
+
+def test_substitutes_are_planted_ones(found: pd.DataFrame) -> None:
+    told, known = first(found, "substitute"), pairs_of("substitutes", "substitute_id")
+    assert len(told & known) >= 0.9 * len(told)
+    assert len(told) > 0.5 * min(len(known), 5 * len({src for src, _ in known}))
+
+
+def test_variants_and_repeats_are_planted_ones(found: pd.DataFrame) -> None:
+    told, known = first(found, "variant"), pairs_of("variants", "variant_id")
+    assert len(told & known) >= 0.95 * max(len(told), len(known))
+    rhythms = set(planted("repeats")["product_id"])
+    again = {src for src, _ in first(found, "repeat")}
+    assert len(again & rhythms) >= 0.95 * len(again) > 30
+
+
+def test_a_pair_has_one_relation_and_a_score_between_nothing_and_one(found: pd.DataFrame) -> None:
+    assert not found.duplicated(["src", "dst"]).any()
+    assert found["score"].between(0, 1).all()
+
+
+def test_evidence_is_what_was_counted(found: pd.DataFrame, edges: DataFrame) -> None:
+    row = found[found["relation"] == "complement"].sort_values("score").iloc[-1]
+    told = json.loads(row["evidence"])
+    [edge] = edges.where((F.col("src") == row["src"]) & (F.col("dst") == row["dst"])).collect()
+    assert (told["n_orders"], told["n_views"]) == (edge.n_orders, edge.n_views)
+    assert told["family_orders"] >= told["n_orders"] > 0
+    assert told["is_same_type"] is False
+
+
+def test_products_bought_with_the_same_others_are_similar(spark: SparkSession) -> None:
+    rows = [("tea", "cup", 3, 0.6), ("tea", "pot", 3, 0.8), ("coffee", "cup", 2, 1.0), ("nail", "saw", 9, 0.5)]
+    edges = spark.createDataFrame(rows, "src string, dst string, n_orders int, npmi double")
+    found = {(row.src, row.dst): (row.similarity, row.n_shared) for row in similar_pairs(edges).collect()}
+    assert found == {("tea", "coffee"): (0.6, 1), ("coffee", "tea"): (0.6, 1)}
