@@ -19,7 +19,9 @@ from cartograph.core.packed import Numbers, lengths_of, packed, starts_of, unpac
 from cartograph.core.pair_kernels import Codes, Longs, flat
 
 _BATCHES_AT_ONCE = 64  # Arrow batches coded together: the more, the fewer and larger the portions
-_NUMBERS = {"codes": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64}
+_NUMBERS: dict[str, type[np.generic]] = {
+    "codes": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64,
+}  # fmt: skip
 _BINARY = ", ".join(f"{name} binary" for name in _NUMBERS)
 _CODED = f"product_id array<string>, n_groups array<long>, n_pairs long, {_BINARY}"
 

@@ -28,7 +28,9 @@ from cartograph.core.workers import placed
 
 _PAIRS_PER_TASK = 100_000_000  # pairs a task counts: about a second, and at most 400 MB of groups
 _PAIRS_AT_ONCE = 500_000  # pairs whose sums are held together: 10 MB with their scores, read while more are counted
-_TYPES = {"members": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64}
+_TYPES: dict[str, type[np.generic]] = {
+    "members": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64,
+}  # fmt: skip
 _PARTS = "block int, " + ", ".join(f"{name} binary" for name in _TYPES)
 LISTS = "product_id string, associated_product_ids array<string>, scores array<double>"
 SUMS = "code int, others array<int>, sums array<long>"

@@ -30,4 +30,4 @@ if __name__ == "__main__":
     from pyspark.daemon import manager
 
     make_ready()
-    manager()
+    manager()  # type: ignore[no-untyped-call]
