@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.basket_files import read_baskets
+from cartograph.core import coded_groups as coded_groups_module
 from cartograph.rules import mining, native
 from cartograph.rules.mining import choose_engine, mine
 from cartograph.rules.rules import rules_from_itemsets, with_subsets
@@ -28,13 +31,16 @@ def mined_without_spark(baskets: list[list[str]], supports: Supports, max_length
     """What the native engine's tasks find, called one after another as Spark would."""
     batch = pa.record_batch([pa.array(baskets, pa.list_(pa.string()))], ["product_ids"])
     halves = [batch.slice(0, len(baskets) // 2), batch.slice(len(baskets) // 2)]
-    coded = [part for half in halves for part in native._code([half], supports.lowest)]
-    names = ["product_id", "n_baskets", "may_be_frequent"]
-    counted = pa.Table.from_batches(coded).select(names)
-    flat = pa.table([pa.chunked_array([part.flatten() for part in counted[name].chunks]) for name in names], names)
-    sums = flat.group_by("product_id").aggregate([("n_baskets", "sum"), ("may_be_frequent", "max")])
-    table = pa.table({"product_id": sums["product_id"], "n_baskets": sums["n_baskets_sum"]})
-    table = table.filter(sums["may_be_frequent_max"])
+    coded = [part for half in halves for part in coded_groups_module._coded([half])]
+    totals: Counter[str | None] = Counter()
+    may_be_frequent = set()
+    for part in coded:
+        *per_product, (_, n_baskets) = zip(part["product_id"][0].as_py(), part["n_groups"][0].as_py(), strict=True)
+        totals.update(dict(per_product) | {None: n_baskets})
+        may_be_frequent |= {name for name, n in per_product if n >= math.floor(supports.lowest * n_baskets)}
+    kept = [(name, n) for name, n in totals.items() if name is None or name in may_be_frequent]
+    table = pa.table([pa.array([name for name, _ in kept], pa.string()), pa.array([n for _, n in kept], pa.int64())],
+                     ["product_id", "n_baskets"])  # fmt: skip
     plan = native._planned(table, supports, max_length, n_tasks)
     parts = [part for half in coded for part in native._cut([half], plan)]
     by_task = [[part for part in parts if part["task"][0].as_py() == task] for task in range(len(plan.keys))]
@@ -162,7 +168,7 @@ def test_no_task_gets_more_than_its_share_of_the_baskets(spark: SparkSession, mo
     n_items = sum(len(basket) for basket in baskets)
     monkeypatch.setattr(native, "_TASK_ITEMS", n_items // 4)
     data = frame(spark, baskets).select("product_ids").repartition(2)
-    coded = native.coded_baskets(data, Supports(0.01))
+    coded = coded_groups_module.coded_groups(data)
     plan = native._plan(coded, Supports(0.01), 3)
     assert len(plan.keys) > 8
     cut = coded.mapInArrow(lambda batches: native._cut(batches, plan), native._PARTS)
