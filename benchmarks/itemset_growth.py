@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +96,14 @@ def shop_baskets(spark: SparkSession, n_baskets: int, n_shops: int = 1) -> DataF
 
 
 def _generate(batches: Iterable[pa.RecordBatch], plan: Plan, n_shops: int) -> Iterator[pa.RecordBatch]:
+    # Eight letters each, and a few more products than there are.
+    names = [pa.array([f"{shop:03}{product:05}" for product in range(2 * N_PRODUCTS)]) for shop in range(n_shops)]
     for batch in batches:
         for block in batch.column(0).to_pylist():
             products, offsets = _orders(plan, block)
-            for shop in range(n_shops):
-                lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _names(shop).take(pa.array(products)))
+            for shop in names:
+                lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), shop.take(pa.array(products)))
                 yield pa.record_batch([pa.nulls(len(lists), pa.string()), lists], ["user_id", "product_ids"])
-
-
-@cache
-def _names(shop: int) -> pa.Array:
-    """Product ids of a shop, eight letters each, by number; a few more than it has."""
-    return pa.array([f"{shop:03}{product:05}" for product in range(2 * N_PRODUCTS)])
 
 
 def _orders(plan: Plan, block: int) -> tuple[Any, Any]:

@@ -27,6 +27,7 @@ def run(job: Job) -> None:
     """Fits each model on the rows before `job.as_of` and writes its lists."""
     settings: SequenceSettings = job.settings
     if not settings.models:
+        job.progress.say("sequence.models names none: nothing is fitted")
         return
     data = job.silver()
     users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
