@@ -135,7 +135,7 @@ class WorkerMemory:
         while self._running:
             for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    if b"pyspark.daemon" in (process / "cmdline").read_bytes() and self._is_ours(process):
+                    if b"daemon" in (process / "cmdline").read_bytes() and self._is_ours(process):
                         self._peak = max(self._peak, int((process / "statm").read_text().split()[1]) * page)
                 except (OSError, ValueError):
                     continue  # it has just ended
