@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,7 @@ from cartograph.shop.events import PURCHASE, events_of_block
 from cartograph.shop.plan import EVENTS_PER_BLOCK, Plan
 
 N_PRODUCTS = 2_000
+_IS_WORKER = re.compile(rb"-m\0[\w.]*daemon\0")  # workers are forked from Spark's daemon or from ours
 
 
 def main() -> None:
@@ -135,7 +137,7 @@ class WorkerMemory:
         while self._running:
             for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    if b"daemon" in (process / "cmdline").read_bytes() and self._is_ours(process):
+                    if _IS_WORKER.search((process / "cmdline").read_bytes()) and self._is_ours(process):
                         self._peak = max(self._peak, int((process / "statm").read_text().split()[1]) * page)
                 except (OSError, ValueError):
                     continue  # it has just ended
