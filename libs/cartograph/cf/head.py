@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.heaps import empty_heaps, order_best_first
+from cartograph.core.heaps import best_lists, empty_heaps
 from cartograph.core.pair_kernels import Floats, Longs, keep_best
 from cartograph.core.pairs import LISTS, Catalogue, pair_sums
 
@@ -48,16 +48,7 @@ def lists_of_weights(spark: SparkSession, head: Catalogue, weights: Floats, k: i
     starts: Longs = np.arange(n + 1, dtype=np.int64) * n
     others = np.tile(np.arange(n, dtype=np.int32), n)
     keep_best(starts, others, np.where(weights > 0, weights, -np.inf).ravel(), scores, positions)
-    order_best_first(scores, positions)
-    filled = positions >= 0
-    ends = pa.array(np.concatenate(([0], np.cumsum(filled.sum(axis=1)))), pa.int32())
-    table = pa.table(
-        {
-            "product_id": head.product_ids,
-            "associated_product_ids": pa.ListArray.from_arrays(
-                ends, head.product_ids.take(pa.array(positions[filled]))
-            ),
-            "scores": pa.ListArray.from_arrays(ends, pa.array(scores[filled])),
-        }
-    )
+    others_best, scores_best = best_lists(scores, positions, head.product_ids)
+    columns = {"product_id": head.product_ids, "associated_product_ids": others_best, "scores": scores_best}
+    table = pa.table(columns)
     return spark.createDataFrame(table, LISTS).where(F.size("scores") > 0).localCheckpoint()

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
 from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
 from cartograph.core.coded_groups import coded_groups
-from cartograph.core.heaps import empty_heaps, order_best_first
+from cartograph.core.heaps import best_lists, empty_heaps
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
 from cartograph.core.pair_kernels import Floats, Longs, flat
@@ -193,14 +193,6 @@ def _nearest(
         *positions_of(users["ids"], lists["id"].chunk(0)), found_in(users["id"].chunk(0), ids), list_starts, codes,
         sizes, n_products, pearson, float(shrinkage), float(threshold), scores, positions,
     )  # fmt: skip
-    order_best_first(scores, positions)
-    filled = positions >= 0
-    ends = pa.array(np.concatenate(([0], np.cumsum(filled.sum(axis=1)))), pa.int32())
-    found = [
-        users["id"].chunk(0),
-        pa.ListArray.from_arrays(ends, ids.take(pa.array(positions[filled]))),
-        pa.ListArray.from_arrays(ends, pa.array(scores[filled])),
-        users["mask"].chunk(0),
-    ]
-    some = pa.array(filled.any(axis=1))
+    found = [users["id"].chunk(0), *best_lists(scores, positions, ids), users["mask"].chunk(0)]
+    some = pa.array((positions >= 0).any(axis=1))
     yield pa.RecordBatch.from_arrays(found, names=["id", "ids", "values", "mask"]).filter(some)

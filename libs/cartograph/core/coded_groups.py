@@ -6,7 +6,7 @@ stays behind are arrays of integers in binary columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,11 +19,11 @@ from cartograph.core.packed import Numbers, lengths_of, packed, starts_of, unpac
 from cartograph.core.pair_kernels import Codes, Longs, flat
 
 _BATCHES_AT_ONCE = 64  # Arrow batches coded together: the more, the fewer and larger the portions
-_NUMBERS: dict[str, type[np.generic]] = {
+NUMBERS: dict[str, type[np.generic]] = {
     "codes": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64,
 }  # fmt: skip
-_BINARY = ", ".join(f"{name} binary" for name in _NUMBERS)
-_CODED = f"product_id array<string>, n_groups array<long>, n_pairs long, {_BINARY}"
+BINARY = ", ".join(f"{name} binary" for name in NUMBERS)
+_CODED = f"product_id array<string>, n_groups array<long>, n_pairs long, {BINARY}"
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,13 @@ def portions(batches: Iterable[pa.RecordBatch]) -> Iterator[Portion]:
     """The rows of `coded_groups`, one after the other."""
     for batch in batches:
         for row in range(batch.num_rows):
-            codes, lengths, *others = (unpacked(batch[name][row], kind) for name, kind in _NUMBERS.items())
+            codes, lengths, *others = (unpacked(batch[name][row], kind) for name, kind in NUMBERS.items())
             yield Portion(batch["product_id"][row].values, codes, starts_of(lengths), *others)
+
+
+def binary_columns(numbers: Mapping[str, Numbers]) -> list[pa.Array]:
+    """The columns NUMBERS of one row; what there are no numbers of is empty."""
+    return [packed(numbers.get(name, np.empty(0)).astype(kind, copy=False)) for name, kind in NUMBERS.items()]
 
 
 def _coded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -79,8 +84,7 @@ def _coded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         numbers = {"codes": codes, "lengths": lengths_of(starts)} | _given(table)
         n_pairs = pa.array([np.square(np.diff(starts)).sum()])
         yield pa.record_batch(
-            [*lists, n_pairs, *(packed(numbers.get(name, np.empty(0, kind))) for name, kind in _NUMBERS.items())],
-            ["product_id", "n_groups", "n_pairs", *_NUMBERS],
+            [*lists, n_pairs, *binary_columns(numbers)], ["product_id", "n_groups", "n_pairs", *NUMBERS]
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 
 Scores = npt.NDArray[np.floating[Any]]
@@ -55,3 +56,12 @@ def order_best_first(scores: Scores, positions: Positions) -> None:
             score, position = scores[row, 0], positions[row, 0]
             replace_worst(scores[row, :end], positions[row, :end], scores[row, end], positions[row, end])
             scores[row, end], positions[row, end] = score, position
+
+
+def best_lists(scores: Scores, positions: Positions, names: pa.Array) -> tuple[pa.ListArray, pa.ListArray]:
+    """Each row's heap, best first, as a list of the names at its positions and a list of its scores."""
+    order_best_first(scores, positions)
+    filled = positions >= 0
+    ends = pa.array(np.concatenate(([0], np.cumsum(filled.sum(axis=1)))), pa.int32())
+    values = (names.take(pa.array(positions[filled])), pa.array(scores[filled]))
+    return pa.ListArray.from_arrays(ends, values[0]), pa.ListArray.from_arrays(ends, values[1])

@@ -20,18 +20,15 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.coded_groups import portions
-from cartograph.core.heaps import empty_heaps, order_best_first
-from cartograph.core.packed import packed, starts_of, unpacked_together
+from cartograph.core.coded_groups import BINARY, NUMBERS, binary_columns, portions
+from cartograph.core.heaps import best_lists, empty_heaps
+from cartograph.core.packed import starts_of, unpacked_together
 from cartograph.core.pair_kernels import Codes, Floats, Longs, count_rows, deal, keep_best, own_entries, places_of
 from cartograph.core.workers import placed
 
 _PAIRS_PER_TASK = 100_000_000  # pairs a task counts: about a second, and at most 400 MB of groups
 _PAIRS_AT_ONCE = 500_000  # pairs whose sums are held together: 10 MB with their scores, read while more are counted
-_TYPES: dict[str, type[np.generic]] = {
-    "members": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64,
-}  # fmt: skip
-_PARTS = "block int, " + ", ".join(f"{name} binary" for name in _TYPES)
+_PARTS = f"block int, {BINARY}"
 LISTS = "product_id string, associated_product_ids array<string>, scores array<double>"
 SUMS = "code int, others array<int>, sums array<long>"
 
@@ -178,29 +175,24 @@ def _deal(batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks
         codes = places.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[portion.codes]
         known = codes >= 0
         starts = np.concatenate(([0], np.cumsum(known)))[portion.starts]
-        by_member = {"members": codes, "sources": portion.sources, "targets": portion.targets}
+        by_member = {"codes": codes, "sources": portion.sources, "targets": portion.targets}
         by_member = {name: values[known] for name, values in by_member.items() if len(values)}
         block_starts, groups = deal(starts, codes[known], n_blocks)
         for block in range(n_blocks):
             some = groups[block_starts[block] : block_starts[block + 1]]
             at = places_of(starts, some)
             part = {name: values[at] for name, values in by_member.items()} | {"lengths": np.diff(starts)[some]}
-            yield _packed(block, part | ({"keys": portion.keys[some]} if len(portion.keys) else {}))
-
-
-def _packed(block: int, part: dict[str, Any]) -> pa.RecordBatch:
-    """One row: a block's part of a portion."""
-    columns = [packed(part.get(name, np.empty(0)).astype(kind)) for name, kind in _TYPES.items()]
-    return pa.record_batch([pa.array([block], pa.int32()), *columns], ["block", *_TYPES])
+            part |= {"keys": portion.keys[some]} if len(portion.keys) else {}
+            yield pa.record_batch([pa.array([block], pa.int32()), *binary_columns(part)], ["block", *NUMBERS])
 
 
 def _unpacked(parts: pa.Table, block: int, n_blocks: int, catalogue: Catalogue) -> Block:
     """The parts of one block put together."""
-    whole = {name: unpacked_together(parts[name], kind) for name, kind in _TYPES.items()}
+    whole = {name: unpacked_together(parts[name], kind) for name, kind in NUMBERS.items()}
     starts = starts_of(whole.pop("lengths"))
     own = np.arange(block, len(catalogue.product_ids), n_blocks)
-    entries = own_entries(starts, whole["members"], block, n_blocks, len(own))
-    return Block(catalogue, own, starts, whole["members"], whole["keys"], whole["sources"], whole["targets"], *entries)
+    entries = own_entries(starts, whole["codes"], block, n_blocks, len(own))
+    return Block(catalogue, own, starts, whole["codes"], whole["keys"], whole["sources"], whole["targets"], *entries)
 
 
 def _emit(
@@ -222,18 +214,10 @@ def _lists(block: Block, k: int, rows_of: RowsOf, score: Score) -> Iterator[pa.R
     for pairs in rows_of(block):
         scores, positions = empty_heaps(len(pairs.rows), k, np.float64)
         keep_best(pairs.starts, pairs.others, score(pairs), scores, positions)
-        order_best_first(scores, positions)
-        filled = positions >= 0
-        lengths = filled.sum(axis=1)
-        starts = pa.array(np.concatenate(([0], np.cumsum(lengths[lengths > 0]))), pa.int32())
-        yield pa.record_batch(
-            [
-                product_ids.take(pa.array(pairs.own[lengths > 0])),
-                pa.ListArray.from_arrays(starts, product_ids.take(pa.array(positions[filled]))),
-                pa.ListArray.from_arrays(starts, pa.array(scores[filled])),
-            ],
-            ["product_id", "associated_product_ids", "scores"],
-        )
+        lists = best_lists(scores, positions, product_ids)
+        rows = [product_ids.take(pa.array(pairs.own)), *lists]
+        found = pa.record_batch(rows, ["product_id", "associated_product_ids", "scores"])
+        yield found.filter(pa.array((positions >= 0).any(axis=1)))
 
 
 def _sums(block: Block, rows_of: RowsOf) -> Iterator[pa.RecordBatch]:
