@@ -42,12 +42,13 @@ MODELS = {
     "als, native": _model("cartograph.cf.als", "Als", rank=2, iterations=6, engine="native"),
     "rules": _model("cartograph.rules.model", "Rules"),
     "first_order": _model("cartograph.sequence.first_order", "FirstOrder"),
+    "next_basket": _model("cartograph.sequence.next_basket", "NextBasket", basket="day", mask_seen=True, min_count=1),
     "lstm": _model("cartograph.sequence.lstm", "Lstm", **SMALL),
     "gru": _model("cartograph.sequence.gru", "Gru", **SMALL),
     "transformer": _model("cartograph.sequence.transformer", "Transformer", **SMALL),
 }
 # What is popular says nothing of a customer, and what followed a last product does not lead to all of its colour.
-PERSONAL = [name for name in MODELS if name not in ("popularity", "first_order")]
+PERSONAL = [name for name in MODELS if name not in ("popularity", "first_order", "next_basket")]
 
 
 class Fitted:

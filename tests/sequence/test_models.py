@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,6 +97,30 @@ def test_sampled_softmax_on_one_worker_learns_it_too_and_is_validated(ring: Silv
     found = first_of(model.recommend(purchases, 1), "user_id", "product_id")
     right = [found[f"u{user}"] == product(user + 6) for user in range(2 * N)]
     assert sum(right) >= 0.9 * len(right)
+
+
+def test_a_product_that_nobody_bought_is_known_by_its_content(spark: SparkSession, ring: Silver) -> None:
+    angles = [2 * math.pi * place / N for place in range(N)]
+    rows = [(product(place), [math.cos(angle), math.sin(angle), 0.3]) for place, angle in enumerate(angles)]
+    rows.append(("unsold", rows[4][1]))
+    data = replace(ring, vectors=spark.createDataFrame(rows, "product_id string, vector array<float>"))
+    content = {"inputs": ("price", "content"), "event_types": ("purchase",), "workers": 1}
+    model = Gru(**(SMALL | content | {"epochs": 60, "learning_rate": 0.02})).fit(data)
+    assert model.product_ids_.to_pylist()[-1] == "unsold"  # type: ignore[union-attr]
+    users = spark.createDataFrame([("u", [product(2), product(3)])], "user_id string, product_ids array<string>")
+    found = [row.product_id for row in model.recommend(users, 2).orderBy("rank").collect()]
+    assert set(found) == {product(4), "unsold"}
+    after = {row.product_id: row.associated_product_id for row in model.associate(1).collect()}
+    assert after["unsold"] == after[product(4)] == product(5)
+
+
+def test_what_guests_did_in_one_session_is_learnt_from(ring: Silver) -> None:
+    guests = ring.events.withColumn("session_id", F.col("user_id")).withColumn("user_id", F.lit(None).cast("string"))
+    model = Gru(max_products=N, workers=1, **SMALL).fit(replace(ring, events=guests))
+    found = first_of(model.associate(1), "product_id", "associated_product_id")
+    assert found == {product(place): product(place + 1) for place in range(N)}
+    with pytest.raises(ValueError, match="no customer has two events"):
+        Gru(guests=False, **SMALL).fit(replace(ring, events=guests))
 
 
 def test_settings_that_do_not_go_together_are_refused(ring: Silver) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from itertools import pairwise
 
-from cartograph.sequence.padded import N_GAPS, padded
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from cartograph.sequence.padded import N_GAPS, padded, stretches
 
 PRODUCTS = pa.array(["a", "b", "c", "d"])
 HISTORIES = pa.RecordBatch.from_pydict(
@@ -36,3 +39,16 @@ def test_types_and_times_that_are_not_told_are_zeros() -> None:
     assert rows.items.tolist()[0] == [1, 2, 3, 4]
     assert not rows.types.any()
     assert not rows.gaps.any()
+
+
+def test_every_step_of_a_long_history_lies_in_exactly_one_stretch(spark: SparkSession) -> None:
+    rows = [(f"u{n}", [f"p{place}" for place in range(n)], list(range(n)), list(range(n))) for n in (1, 2, 4, 5, 7, 11)]
+    named = "user_id string, product_ids array<string>, types array<int>, ats array<bigint>"
+    found = stretches(spark.createDataFrame(rows, named), 3).collect()
+    for user, product_ids, _, _ in rows:
+        own = [row for row in found if row.user_id == user]
+        steps = [step for row in own for step in pairwise(row.product_ids)]
+        assert sorted(steps) == sorted(pairwise(product_ids))
+        assert all(len(row.product_ids) <= 4 for row in own)
+        assert [row.product_ids[-1] for row in own if row.is_newest] == [product_ids[-1]]
+        assert all(row.types == row.ats == [int(name[1:]) for name in row.product_ids] for row in own)

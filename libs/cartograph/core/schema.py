@@ -228,6 +228,17 @@ _ALL = (
         checks=(_RANK,),
     ),
     _table(
+        "gold.repurchases",
+        "Per customer and product bought: how often, the typical interval, the day to expect the next purchase on, and "
+        "how probable one is in the days from as_of on that sequence.repurchases names.",
+        "as_of date, user_id string, product_id string, n_purchases int, last_on date, interval_days double, "
+        "expected_on date, probability double",
+        key="as_of user_id product_id",
+        partition="as_of",
+        required="n_purchases last_on interval_days expected_on probability",
+        checks=(("probability_is_one", "probability >= 0 AND probability <= 1"),),
+    ),
+    _table(
         "gold.factors",
         "Per model, customer and product: its factor, the day of the fit that it goes back to (as_of, unless it was "
         "refreshed since), and the version of silver.events that was read.",

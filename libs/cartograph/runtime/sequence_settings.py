@@ -25,8 +25,10 @@ class SequenceTrainingSettings(Section):
     """sequence.model.SequenceModel: what the networks share."""
 
     max_length: Positive
+    newest: Positive
+    guests: bool
     max_products: Positive | None
-    inputs: tuple[Literal["event_type", "gap"], ...]
+    inputs: tuple[Literal["event_type", "gap", "price", "content"], ...]
     loss: Literal["full", "sampled"]
     n_sampled: Positive
     batch_size: Positive

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,23 +21,29 @@ from cartograph.core.topk import top_k
 from cartograph.core.trainer import Epoch, Schedule, train
 from cartograph.core.weights import Weights
 from cartograph.core.workers import slots
+from cartograph.sequence.facts import catalogue, facts_of
 from cartograph.sequence.network import NextItem, SequenceNetwork, Shape
-from cartograph.sequence.padded import padded_rows, steps_of
+from cartograph.sequence.padded import padded_rows, steps_of, stretches
 
 _ROWS_PER_BLOCK = 512  # histories that a task scores together
 _LEAST_ROWS = 32  # of a worker's part of a step: with fewer it waits for the others more than it works
 EVENTS = ("view", "cart", "purchase", "rating")
+INPUTS = ("event_type", "gap", "price", "content")
 
 
 class SequenceModel(Model):
     """A network learns to tell each product of a customer's history from the ones before it, and so the next one.
 
     Args:
-        max_length: newest events of a history that count.
+        max_length: events that are looked back at.
+        newest: events of a customer that are learned from, in stretches of `max_length`.
+        guests: learn from the sessions of visitors who are not known, too.
         max_products: best sellers that are modelled; None: all that were bought. Memory of a worker and the bytes of a
             step grow with them.
         event_types: events that count.
-        inputs: what the network is told of an event besides its product: event_type, gap (time since the one before).
+        inputs: what the network is told of an event besides its product: event_type, gap (time since the one before);
+            and of a product: price, content (its vector in `data.vectors`). Told of content, it knows products too
+            that nobody has bought yet.
         width: length of the vectors.
         depth: layers.
         dropout: share of numbers that a training step leaves out.
@@ -60,6 +67,8 @@ class SequenceModel(Model):
         self,
         *,
         max_length: int = 50,
+        newest: int = 1000,
+        guests: bool = True,
         max_products: int | None = 50_000,
         event_types: tuple[str, ...] = EVENTS,
         inputs: tuple[str, ...] = (),
@@ -88,6 +97,8 @@ class SequenceModel(Model):
         mask_seen: bool = True,
     ) -> None:
         self.max_length = max_length
+        self.newest = newest
+        self.guests = guests
         self.max_products = max_products
         self.event_types = event_types
         self.inputs = inputs
@@ -117,38 +128,46 @@ class SequenceModel(Model):
         self.record: Callable[[Epoch], None] | None = None
         self.weights_: Weights | None = None
         self.product_ids_: pa.Array | None = None
+        self.shape_: Shape | None = None
         self.epochs_: list[Epoch] = []
 
     def fit(self, data: Silver) -> Self:
         """Learns `weights_`, of the products `product_ids_`; `epochs_` are the metrics of each epoch.
 
         Raises:
-            ValueError: settings that do not go together; no customer has two events.
+            ValueError: settings that do not go together; no customer has two events; content without vectors.
             TooFewSlots: fewer free cores than the group has workers.
         """
         self._check()
-        spark = data.events.sparkSession
+        context = data.events.sparkSession.sparkContext
         counting = data.events.where(F.col("event_type").isin(*self.event_types))
-        products = _catalogue(counting.where("user_id IS NOT NULL"), self.max_products)
+        if self.guests:
+            visit = F.concat(F.lit("session "), "session_id")
+            counting = counting.withColumn("user_id", F.coalesce("user_id", visit))
+        counting = counting.where("user_id IS NOT NULL")
+        vectors = data.vectors if "content" in self.inputs else None
+        products = catalogue(counting, vectors, self.max_products)
         self.product_ids_ = products["product_id"].combine_chunks()
-        shape = self._shape(len(self.product_ids_))
-        learner = NextItem(shape, type(self).body, self.smoothing)
-        if self.loss == "sampled":
-            counts = tuple(products["n"].to_pylist())
-            learner = replace(learner, smoothing=0.0, n_sampled=self.n_sampled, counts=counts)
-        shared = spark.sparkContext.broadcast(self.product_ids_)
-        steps = steps_of(histories(counting, 2 * self.max_length), self.event_types)
-        rows = padded_rows(steps, shared, self.max_length + 1).where("n > 1").persist()
-        held = (F.pmod(F.xxhash64("user_id", F.lit(self.seed)), F.lit(1_000_000)) < self.validation_share * 1e6) & (
-            F.col("n") > 2
+        facts = facts_of(data, self.product_ids_, self.inputs)
+        counts = products["n"].filter(pc.greater(products["n"], 0)).to_pylist()
+        self.shape_ = self._shape(len(counts), len(products) - len(counts), facts.width)
+        learner = NextItem(
+            self.shape_, type(self).body, self.smoothing, facts=context.broadcast(facts), digest=facts.digest
         )
+        if self.loss == "sampled":
+            learner = replace(learner, smoothing=0.0, n_sampled=self.n_sampled, counts=tuple(counts))
+        steps = stretches(steps_of(histories(counting, self.newest), self.event_types), self.max_length)
+        rows = padded_rows(steps, context.broadcast(self.product_ids_), self.max_length + 1).where("n > 1").persist()
+        drawn = F.pmod(F.xxhash64("user_id", F.lit(self.seed)), F.lit(1_000_000)) < self.validation_share * 1e6
+        held = drawn & F.col("is_newest") & (F.col("n") > 2)
         training = rows.select("items", "types", "gaps", (F.col("n") - held.cast("int")).alias("n"))
-        self._train(spark, learner, training, rows.where(held).select("items", "types", "gaps", "n"))
+        self._train(learner, training, rows.where(held).select("items", "types", "gaps", "n"))
         rows.unpersist()
         return self
 
-    def _train(self, spark: SparkSession, learner: NextItem, training: DataFrame, validation: DataFrame) -> None:
+    def _train(self, learner: NextItem, training: DataFrame, validation: DataFrame) -> None:
         """Learns `weights_` on the rows."""
+        spark = training.sparkSession
         n_workers = self.workers or min(slots(spark), max(self.batch_size // _LEAST_ROWS, 1))
         schedule = Schedule(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
@@ -201,28 +220,27 @@ class SequenceModel(Model):
 
     def _vectors(self, users: DataFrame, of: Literal["last", "mean"]) -> DataFrame:
         """One row per customer with known products: user_id, product_ids, vector."""
-        if self.weights_ is None or self.product_ids_ is None:
+        if self.weights_ is None or self.product_ids_ is None or self.shape_ is None:
             raise NotFitted(self)
         context = users.sparkSession.sparkContext
         ids, weights = context.broadcast(self.product_ids_), context.broadcast(self.weights_)
-        shape = self._shape(len(self.product_ids_))
         rows = padded_rows(steps_of(users, self.event_types), ids, self.max_length)
-        work = partial(_score, weights=weights, shape=shape, body=type(self).body, of=of)
+        work = partial(_score, weights=weights, shape=self.shape_, body=type(self).body, of=of)
         return rows.mapInArrow(work, "user_id string, product_ids array<string>, vector array<float>")
 
     def _items(self, spark: SparkSession) -> DataFrame:
         """The products as their network knows them: product_id, vector."""
         assert self.weights_ is not None
-        assert self.product_ids_ is not None
-        network = restored(self.weights_, self._shape(len(self.product_ids_)), type(self).body)
+        assert self.shape_ is not None
+        network = restored(self.weights_, self.shape_, type(self).body)
         vectors = _lists_of(network.item_vectors().detach())
         return spark.createDataFrame(pa.table({"product_id": self.product_ids_, "vector": vectors}))
 
-    def _shape(self, n_items: int) -> Shape:
+    def _shape(self, n_items: int, n_new: int, content: int) -> Shape:
         """Of the network."""
         return Shape(
-            n_items, self.width, self.depth, self.heads, self.dropout, self.max_length, tuple(self.inputs),
-            self.similarity, self.temperature,
+            n_items, n_new, content, self.width, self.depth, self.heads, self.dropout, self.max_length,
+            tuple(self.inputs), self.similarity, self.temperature,
         )  # fmt: skip
 
     def _check(self) -> None:
@@ -230,7 +248,7 @@ class SequenceModel(Model):
         problems = {
             "similarity is dot or cosine": self.similarity not in ("dot", "cosine"),
             "loss is full or sampled": self.loss not in ("full", "sampled"),
-            "inputs are event_type and gap": not set(self.inputs) <= {"event_type", "gap"},
+            f"inputs are {', '.join(INPUTS)}": not set(self.inputs) <= set(INPUTS),
             "patience needs validation_share": bool(self.patience) and not self.validation_share,
             f"width {self.width} is a multiple of heads": bool(self.width % self.heads),
         }
@@ -244,14 +262,6 @@ def restored(weights: Weights, shape: Shape, body: Callable[[Shape], nn.Module])
     network = SequenceNetwork(shape, body)
     network.load_state_dict(weights.tensors())
     return network.eval()
-
-
-def _catalogue(events: DataFrame, most: int | None) -> pa.Table:
-    """The products that are modelled, in order, on the driver: product_id, n (events)."""
-    counts = events.groupBy("product_id").agg(F.count("*").alias("n"))
-    if most is not None:
-        counts = counts.orderBy(F.desc("n"), "product_id").limit(most)
-    return counts.orderBy("product_id").toArrow()
 
 
 def _score(

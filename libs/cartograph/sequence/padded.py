@@ -58,17 +58,33 @@ def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     )
 
 
+def stretches(steps: DataFrame, length: int) -> DataFrame:
+    """Histories cut into stretches of `length` + 1 events, counted from the newest: the columns of `steps`, is_newest.
+
+    Neighbouring stretches share one event, so that each step from one event to the next lies in exactly one.
+    """
+    n = F.size("product_ids")
+    cut = steps.withColumn("back", F.explode(F.sequence(F.lit(0), F.greatest(n - 2, F.lit(0)), F.lit(length))))
+    end, start = n - F.col("back"), F.greatest(n - F.col("back") - length, F.lit(1))
+    arrays = [F.slice(name, start, end - start + 1).alias(name) for name in ("product_ids", "types", "ats")]
+    return cut.select("user_id", *arrays, (F.col("back") == 0).alias("is_newest"))
+
+
 def padded_rows(steps: DataFrame, product_ids: Any, length: int) -> DataFrame:
-    """One row per customer with known products: user_id, product_ids, items, types, gaps (of `length`), n (products).
+    """One row per row of `steps` with known products, of the newest `length` of them.
+
+    Columns: user_id, product_ids, items, types, gaps (`length` codes each), n (products), is_newest (null if untold).
 
     Args:
-        steps: as `steps_of` makes them.
+        steps: as `steps_of` or `stretches` make them.
         product_ids: broadcast Arrow array; a product's code is its place, from 1. Others are left out.
-        length: the newest so many known products are kept.
+        length: of the rows.
     """
     arrays = "product_ids array<string>, items array<int>, types array<int>, gaps array<int>"
     work = partial(_padded_batches, product_ids=product_ids, length=length)
-    return steps.select("user_id", "product_ids", "types", "ats").mapInArrow(work, f"user_id string, {arrays}, n int")
+    told = steps if "is_newest" in steps.columns else steps.withColumn("is_newest", F.lit(None).cast("boolean"))
+    given = told.select("user_id", "product_ids", "types", "ats", "is_newest")
+    return given.mapInArrow(work, f"user_id string, {arrays}, n int, is_newest boolean")
 
 
 def _padded_batches(batches: Iterable[pa.RecordBatch], product_ids: Any, length: int) -> Iterator[pa.RecordBatch]:
@@ -77,10 +93,11 @@ def _padded_batches(batches: Iterable[pa.RecordBatch], product_ids: Any, length:
             continue
         rows = padded(batch, product_ids.value, length)
         known = rows.lengths > 0
-        ids = [batch.column(name).filter(pa.array(known)) for name in ("user_id", "product_ids")]
+        given = [batch.column(name).filter(pa.array(known)) for name in ("user_id", "product_ids", "is_newest")]
         arrays = [_lists(values[known]) for values in (rows.items, rows.types, rows.gaps)]
-        names = ["user_id", "product_ids", "items", "types", "gaps", "n"]
-        yield pa.RecordBatch.from_arrays([*ids, *arrays, pa.array(rows.lengths[known])], names=names)
+        names = ["user_id", "product_ids", "items", "types", "gaps", "n", "is_newest"]
+        columns = [*given[:2], *arrays, pa.array(rows.lengths[known]), given[2]]
+        yield pa.RecordBatch.from_arrays(columns, names=names)
 
 
 def padded(batch: pa.RecordBatch, product_ids: pa.Array, length: int) -> Padded:
