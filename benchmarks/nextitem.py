@@ -5,12 +5,17 @@
 The last item of a user is the test, the second last the validation; the model learns from the items before. Lists
 are made from the whole history before the item in question, all items ranked, the history masked (Kang and McAuley
 2018; Zhou et al. 2020). `--part validation` scores the validation items instead, to choose settings by.
+
+`--peers` trains SASRec of the package RecTools on the same cores for `--peer-epochs`, with the transformer's width,
+length, batch and softmax over all items: seconds_per_epoch are what to compare.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -18,10 +23,11 @@ import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from benchmarks.topn import warm_up
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.core.trainer import Epoch
 
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",
@@ -32,6 +38,7 @@ MODELS = {
     "ease": "cartograph.cf.ease.Ease",
     "als": "cartograph.cf.als.Als",
     "first_order": "cartograph.sequence.first_order.FirstOrder",
+    "next_basket": "cartograph.sequence.next_basket.NextBasket",
     "lstm": "cartograph.sequence.lstm.Lstm",
     "gru": "cartograph.sequence.gru.Gru",
     "transformer": "cartograph.sequence.transformer.Transformer",
@@ -47,11 +54,14 @@ def main() -> None:
     parser.add_argument("--model", required=True, choices=sorted(MODELS))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the model")
     parser.add_argument("--part", choices=("test", "validation"), default="test")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--peer-epochs", type=int, default=2)
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     module, _, class_name = MODELS[options.model].rpartition(".")
     pairs = (setting.split("=", 1) for setting in options.set)
     model = getattr(importlib.import_module(module), class_name)(**{key: yaml.safe_load(value) for key, value in pairs})
+    model.record = show
     with watch("setup"):
         spark = spark_session("nextitem", ["spark.driver_memory=3g"])
         events = events_of(spark, options.sequences)
@@ -67,13 +77,25 @@ def main() -> None:
         lists.count()
     ranks = lists.join(targets, ["user_id", "product_id"]).select("rank").toArrow().column("rank").to_numpy()
     seconds = watch.seconds
+    spark.stop()
     print_result(
         f"nextitem {options.model}", getattr(model, "engine", "spark"), hit_rate_and_ndcg(ranks, n_users),
-        seconds["fit"] + seconds["score"], seconds["setup"], memory, fit_seconds=seconds["fit"],
-        score_seconds=seconds["score"], seconds_per_epoch=getattr(model, "seconds_per_epoch_", None),
-        part=options.part, settings=options.set,
+        seconds["fit"] + seconds["score"], seconds["setup"], memory, peers_of(options) if options.peers else {},
+        fit_seconds=seconds["fit"], score_seconds=seconds["score"],
+        seconds_per_epoch=getattr(model, "seconds_per_epoch_", None), part=options.part, settings=options.set,
     )  # fmt: skip
-    spark.stop()
+
+
+def show(epoch: Epoch) -> None:
+    """A line per epoch of a network, on standard error."""
+    print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
+
+
+def peers_of(options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:
+    """What the public implementation takes and reaches."""
+    epochs, threads = str(options.peer_epochs), str(len(os.sched_getaffinity(0)))
+    arguments = ["--sequences", options.sequences, "--epochs", epochs, "--threads", threads]
+    return {"rectools": run_peer("benchmarks.peers.rectools_sasrec", arguments)}
 
 
 def events_of(spark: SparkSession, path: str) -> DataFrame:

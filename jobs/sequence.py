@@ -1,8 +1,9 @@
 """Purchase sequences: what a customer buys next, by networks that read histories in their order.
 
 Reads the silver tables; writes the partition of each model of `sequence.models` in gold.candidates (per customer) and
-gold.associations (per product), and the network's weights beside the tables. Deliberately not done here: judging the
-models (`evaluate`) and mixing them (`rank`). Without models the step does nothing.
+gold.associations (per product), and the network's weights beside the tables; and, if `sequence.repurchases` is
+enabled, gold.repurchases: when customers will buy what they bought again. Deliberately not done here: judging the
+models (`evaluate`) and mixing them (`rank`). Without models and repurchases the step does nothing.
 """
 
 from __future__ import annotations
@@ -18,24 +19,34 @@ from cartograph.sequence.first_order import FirstOrder
 from cartograph.sequence.gru import Gru
 from cartograph.sequence.lstm import Lstm
 from cartograph.sequence.model import SequenceModel
+from cartograph.sequence.next_basket import NextBasket
+from cartograph.sequence.repurchases import Rhythm, repurchases
 from cartograph.sequence.transformer import Transformer
 
-MODELS: dict[str, Any] = {"first_order": FirstOrder, "lstm": Lstm, "gru": Gru, "transformer": Transformer}
+MODELS: dict[str, Any] = {
+    "first_order": FirstOrder, "next_basket": NextBasket, "lstm": Lstm, "gru": Gru, "transformer": Transformer,
+}  # fmt: skip
 
 
 def run(job: Job) -> None:
     """Fits each model on the rows before `job.as_of` and writes its lists."""
     settings: SequenceSettings = job.settings
+    assert job.as_of is not None
+    data = job.silver()
+    if settings.repurchases.enabled:
+        rhythm = Rhythm(**settings.repurchases.model_dump(exclude={"enabled"}))
+        job.replace("gold.repurchases", repurchases(data.events, job.as_of, rhythm))
     if not settings.models:
         job.progress.say("sequence.models names none: nothing is fitted")
         return
-    data = job.silver()
     users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
     job.metric("n_customers", users.count())
     for name in settings.models:
         model = configured(name, settings)
         if isinstance(model, SequenceModel):
             model.record = partial(told, job, name)
+        if isinstance(model, NextBasket):
+            model.as_of = job.as_of
         model.fit(data)
         if isinstance(model, SequenceModel) and model.weights_ is not None:
             model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
@@ -49,6 +60,8 @@ def run(job: Job) -> None:
 def configured(name: str, settings: SequenceSettings) -> Model:
     """The model of that name with its settings."""
     own = getattr(settings, name).model_dump()
+    if name == "next_basket":
+        return NextBasket(**own)
     shared = {} if name == "first_order" else settings.training.model_dump()
     model: Model = MODELS[name](**shared, **own, event_types=settings.event_types, mask_seen=settings.mask_seen)
     return model

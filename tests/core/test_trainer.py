@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,10 +96,11 @@ def test_a_killed_training_goes_on_at_its_last_saved_step(
     """Stages of four steps end in the middle of epochs; a worker is killed in the third stage."""
     schedule = replace(SCHEDULE, checkpoint_every=4, shuffle_rows=20)
     mark = tmp_path / "steps-left"
-    learner, told = Regression(mark=str(mark)), []
+    learner, told, threads = Regression(mark=str(mark)), [], set()
 
     def record(epoch: Epoch) -> None:
         told.append(epoch["epoch"])
+        threads.add(threading.current_thread())
 
     mark.write_text("9")
     single = train(spark, Regression(), feeds[1], replace(schedule, checkpoint_every=0))
@@ -107,6 +109,8 @@ def test_a_killed_training_goes_on_at_its_last_saved_step(
     assert told == [1]
     mark.write_text("7")  # four steps of the third stage and three of the last: one more would kill it
     found = train(spark, learner, feeds[1], schedule, record=record)
+    assert sorted(told) == [1, 1, 2, 3]  # the first one is told again to who goes on
+    assert len(threads) > 1  # while a stage ran, not after it
     assert mark.read_text() == "0"  # exactly the seven steps that had not been saved
     torch.testing.assert_close(weights(found), weights(single), rtol=1e-6, atol=1e-7)
     assert [epoch["loss"] for epoch in found.epochs] == pytest.approx([epoch["loss"] for epoch in single.epochs])

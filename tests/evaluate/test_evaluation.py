@@ -61,6 +61,8 @@ class World:
             if (user, product) not in self.before:
                 slices += ["all", "returning_users" if user in known else "new_users"]
                 slices += [f"{bands.get(product, 'tail')}_products"]
+            else:
+                slices += ["repeats"]
             for name in slices:
                 truth.setdefault(name, {}).setdefault(user, set()).add(product)
         return truth
@@ -115,7 +117,7 @@ def test_every_slice_and_metric_agrees_with_the_oracle_to_nine_digits(
     world: World, evaluated: dict[tuple[str, str, str, int], dict[str, float]], model: str, k: int
 ) -> None:
     slices = {name for found, name, _, _ in evaluated if found == model}
-    assert slices == set(world.truth()) == {"all", "with_repeats", "returning_users", "new_users",
+    assert slices == set(world.truth()) == {"all", "with_repeats", "repeats", "returning_users", "new_users",
                                             "head_products", "mid_products", "tail_products"}  # fmt: skip
     for name in slices:
         got = {metric: row["value"] for (m, s, metric, at), row in evaluated.items() if (m, s, at) == (model, name, k)}

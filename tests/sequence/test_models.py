@@ -103,7 +103,9 @@ def test_a_product_that_nobody_bought_is_known_by_its_content(spark: SparkSessio
     angles = [2 * math.pi * place / N for place in range(N)]
     rows = [(product(place), [math.cos(angle), math.sin(angle), 0.3]) for place, angle in enumerate(angles)]
     rows.append(("unsold", rows[4][1]))
-    data = replace(ring, vectors=spark.createDataFrame(rows, "product_id string, vector array<float>"))
+    vectors = spark.createDataFrame(rows, "product_id string, vector array<float>")
+    priced = spark.createDataFrame([(name, 1.0) for name, _ in rows], "product_id string, price double")
+    data = replace(ring, products=priced, vectors=vectors)
     content = {"inputs": ("price", "content"), "event_types": ("purchase",), "workers": 1}
     model = Gru(**(SMALL | content | {"epochs": 60, "learning_rate": 0.02})).fit(data)
     assert model.product_ids_.to_pylist()[-1] == "unsold"  # type: ignore[union-attr]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.core.weights import Weights
 from cartograph.runtime.config import load_config
@@ -16,7 +17,10 @@ from jobs import sequence
 from tests.small_lake import small_shop
 
 DAY = date(2011, 2, 22)  # a day of its own: other tests own the lake's other days
-GIVEN = ["sequence.models=[first_order, gru]", "sequence.gru.epochs=2", "sequence.gru.width=8"]
+GIVEN = [
+    "sequence.models=[first_order, next_basket, gru]", "sequence.gru.epochs=2", "sequence.gru.width=8",
+    "sequence.repurchases.enabled=true", "sequence.next_basket.min_count=1",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def shop(spark: SparkSession) -> Suite:
 
 def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> None:
     # Every customer has bought the whole group by then, so nothing that came next is new to anybody.
-    expected = {"gold.associations": {"first_order", "gru"}, "gold.candidates": {"gru"}}
+    expected = {"gold.associations": {"first_order", "gru"}, "gold.candidates": {"gru", "next_basket"}}
     for table, models in expected.items():
         found = {row.model for row in shop.tables.read(table, DAY).select("model").distinct().collect()}
         assert found == models
@@ -38,9 +42,18 @@ def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> No
 
 def test_candidates_are_new_to_the_customer(shop: Suite) -> None:
     bought = shop.tables.read("silver.events", DAY).where("event_type = 'purchase'")
-    candidates = shop.tables.read("gold.candidates", DAY)
+    candidates = shop.tables.read("gold.candidates", DAY).where("model = 'gru'")
     assert candidates.count() > 0
     assert candidates.join(bought, ["user_id", "product_id"], "left_semi").count() == 0
+
+
+def test_what_was_bought_may_be_bought_again(shop: Suite) -> None:
+    bought = shop.tables.read("silver.events", DAY).where("event_type = 'purchase' AND user_id IS NOT NULL")
+    again = shop.tables.read("gold.repurchases", DAY)
+    assert again.count() == bought.select("user_id", "product_id").distinct().count()
+    assert again.where(F.col("expected_on") < F.lit(DAY)).count() == 0
+    listed = shop.tables.read("gold.candidates", DAY).where("model = 'next_basket'")
+    assert listed.join(again, ["user_id", "product_id"], "left_semi").count() > 0
 
 
 def test_the_weights_lie_beside_the_tables(spark: SparkSession, shop: Suite) -> None:
@@ -65,6 +78,9 @@ def test_settings_of_the_file_are_the_defaults_of_the_model(name: str) -> None:
     for kind in reversed(sequence.MODELS[name].__mro__[:2]):  # a model's own defaults win over those it shares
         parameters |= inspect.signature(kind).parameters
     defaults = {key: one.default for key, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    if name == "next_basket":
+        assert defaults == settings.next_basket.model_dump()
+        return
     assert defaults.pop("mask_seen") == settings.mask_seen
     assert defaults.pop("event_types") == settings.event_types
     shared = {} if name == "first_order" else settings.training.model_dump()

@@ -27,6 +27,7 @@ from torch import nn
 
 from cartograph.core.checkpoints import Checkpoints
 from cartograph.core.feed import Batch, Feed, batches
+from cartograph.core.reports import Reporter, reports
 from cartograph.core.training_group import TrainingGroup, training_group
 from cartograph.core.training_state import STATE, State, rows_of, state_of
 from cartograph.core.weights import Weights
@@ -108,7 +109,8 @@ def train(
         schedule: how.
         validation: rows that `learner.quality` is measured on after every epoch, in as many shards.
         config: kept with the weights.
-        record: told of each epoch once its stage has ended.
+        record: told of each epoch when it ends, from another thread, or else, for want of a connection, when its stage
+            has ended.
 
     Raises:
         ValueError: early stopping without validation rows.
@@ -124,18 +126,18 @@ def train(
         Checkpoints(spark, "trained", _digest(learner, schedule, feed, validation)) if every < n_steps else None
     )
     done, saved = checkpoints.newest(STATE) if checkpoints else (0, None)
-    told = 0
+    told = _Told(record)
     while True:
-        work = partial(
-            train_stage, learner=learner, feed=feed, schedule=schedule, validation=validation,
-            batch_size=batch_size, last_step=min(done + every, n_steps),
-        )  # fmt: skip
-        stage = run_group(_given(spark, saved, n_shards), work, STATE)
+        with reports(spark, told) as reporter:
+            work = partial(
+                train_stage, learner=learner, feed=feed, schedule=schedule, validation=validation,
+                batch_size=batch_size, last_step=min(done + every, n_steps), reporter=reporter,
+            )  # fmt: skip
+            stage = run_group(_given(spark, saved, n_shards), work, STATE)
         summary: dict[str, Any] = json.loads(stage.where("file = 'progress'").collect()[0]["content"])
-        for epoch in summary["epochs"][told:]:
-            if record:
-                record(epoch)
-        told, done = len(summary["epochs"]), summary["step"]
+        for epoch in summary["epochs"]:
+            told(epoch)
+        done = summary["step"]
         if summary["ended"] or done >= n_steps:
             break
         saved = checkpoints.saved(done, stage) if checkpoints else stage
@@ -143,6 +145,19 @@ def train(
     if checkpoints:
         checkpoints.clear()
     return Trained(Weights.of(state.best or state.network, config or {}), state.epochs)
+
+
+class _Told:
+    """Tells `record` of each epoch once."""
+
+    def __init__(self, record: Callable[[Epoch], None] | None) -> None:
+        self._record = record
+        self._numbers: set[float] = set()
+
+    def __call__(self, epoch: Epoch) -> None:
+        if self._record and epoch["epoch"] not in self._numbers:
+            self._record(epoch)
+            self._numbers.add(epoch["epoch"])
 
 
 def train_stage(
@@ -154,6 +169,7 @@ def train_stage(
     validation: Feed | None,
     batch_size: int,
     last_step: int,
+    reporter: Reporter | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """One worker's part of a stage, from the state it is given to `last_step`; rank 0 yields the state after it."""
     with training_group(group, schedule.device) as together:
@@ -173,6 +189,8 @@ def train_stage(
             if state.step % n_batches == 0 and state.step > epoch * n_batches:
                 parts.close()
                 _end_epoch(together, network, learner, validation, schedule, batch_size, state)
+                if reporter and group.rank == 0:
+                    reporter.send(state.epochs[-1])
         state.take_from(network, optimiser)
         if group.rank == 0:
             yield from rows_of(state)

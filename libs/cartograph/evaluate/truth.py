@@ -13,8 +13,8 @@ def user_truth(history: DataFrame, horizon: DataFrame, popularity: DataFrame) ->
     """One row per slice and customer with a purchase in the horizon: the products a good list would have held.
 
     Slices: `all` (every customer, products they had not bought before), `with_repeats` (every customer, products bought
-    before included), `returning_users` and `new_users` (with and without a purchase in the history), and
-    `head_products`, `mid_products`, `tail_products` (only that part of the truth counts; a product without sales
+    before included), `repeats` (products bought before alone), `returning_users` and `new_users` (with and without a
+    purchase in the history), and `head_products`, `mid_products`, `tail_products` (only that part of the truth counts; a product without sales
     before is tail).
 
     Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>.
@@ -66,5 +66,5 @@ def _slices() -> Column:
         F.when(F.col("is_returning"), "returning_users").otherwise("new_users"),
         F.concat(F.coalesce("popularity", F.lit("tail")), F.lit("_products")),
     )
-    repeats = F.array(F.lit("with_repeats"))
-    return F.when(F.col("is_repeat"), repeats).otherwise(F.concat(first_time, repeats))
+    repeats = F.array(F.lit("with_repeats"), F.lit("repeats"))
+    return F.when(F.col("is_repeat"), repeats).otherwise(F.concat(first_time, F.array(F.lit("with_repeats"))))

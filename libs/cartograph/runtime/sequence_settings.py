@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cartograph.runtime.section import Positive, Section, Share
 
-SequenceModelName = Literal["first_order", "lstm", "gru", "transformer"]
+SequenceModelName = Literal["first_order", "next_basket", "lstm", "gru", "transformer"]
 EventType = Literal["view", "cart", "purchase", "rating"]
 AboveZero = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -19,6 +19,30 @@ class FirstOrderSettings(Section):
 
     max_length: Positive
     n_neighbours: Positive
+
+
+class RepurchasesSettings(Section):
+    """sequence.repurchases.Rhythm, and whether the table is made."""
+
+    enabled: bool
+    horizon_days: Positive
+    prior_intervals: AboveZero
+    prior_own: AboveZero
+
+
+class NextBasketSettings(Section):
+    """sequence.next_basket.NextBasket."""
+
+    basket: Literal["order", "day"]
+    horizon_days: Positive | None
+    prior_intervals: AboveZero
+    prior_own: AboveZero
+    explore: NotNegative
+    n_neighbours: Positive
+    min_count: Positive
+    shrinkage: NotNegative
+    newest: Positive
+    mask_seen: bool
 
 
 class SequenceTrainingSettings(Section):
@@ -73,7 +97,9 @@ class SequenceSettings(Section):
     history: Positive
     mask_seen: bool
     event_types: tuple[EventType, ...]
+    repurchases: RepurchasesSettings
     first_order: FirstOrderSettings
+    next_basket: NextBasketSettings
     training: SequenceTrainingSettings
     lstm: NetworkSettings
     gru: NetworkSettings

@@ -10,7 +10,8 @@ const METRICS = {
   user_coverage: ["User coverage", "Share of the customers judged who got a list at all."],
 };
 const SLICES = {
-  all: "all customers, first purchases", with_repeats: "all customers, repeat purchases too", returning_users: "returning customers",
+  all: "all customers, first purchases", with_repeats: "all customers, repeat purchases too",
+  repeats: "all customers, repeat purchases only", returning_users: "returning customers",
   new_users: "new customers", head_products: "best sellers only", mid_products: "middle of the range only", tail_products: "slow sellers only",
   baskets: "related products: the rest of the basket",
 };

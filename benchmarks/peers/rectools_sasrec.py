@@ -1,0 +1,101 @@
+"""SASRec of the `rectools` package on the same sequences; ends with status 3 where it is not installed.
+
+Events before a user's last two are trained on, and the last but one is looked back at, as `benchmarks.nextitem` does.
+Seconds per epoch are the difference between a fit of all epochs and one of a single epoch, so start-up is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+warnings.filterwarnings("ignore")
+try:
+    import pandas as pd
+    import torch
+    from rectools import Columns
+    from rectools.dataset import Dataset
+    from rectools.models import SASRecModel
+except ImportError:
+    sys.exit(3)
+
+K = 20
+
+
+def main() -> None:
+    """Fits, recommends to all users, prints seconds and metrics."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sequences", required=True)
+    for name, default in (("epochs", 3), ("width", 64), ("batch-size", 256), ("length", 50), ("threads", 2)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--dropout", type=float, default=0.5)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    events = read_sequences(options.sequences)
+    training = Dataset.construct(events[events.from_end > 2].drop(columns="from_end"))
+    _, first = fitted(training, options, 1)
+    model, seconds = fitted(training, options, options.epochs)
+    known = events[events[Columns.Item].isin(training.item_id_map.external_ids)]
+    looked_back = Dataset.construct(known[known.from_end > 1].drop(columns="from_end"))
+    start = time.perf_counter()
+    lists = model.recommend(looked_back.user_id_map.external_ids, looked_back, k=K, filter_viewed=True)
+    score_seconds = time.perf_counter() - start
+    targets = events[events.from_end == 1].set_index(Columns.User)[Columns.Item]
+    hits = lists[lists[Columns.Item].to_numpy() == targets.loc[lists[Columns.User]].to_numpy()]
+    answer = {
+        "seconds": round(seconds + score_seconds, 3),
+        "seconds_per_epoch": round((seconds - first) / max(options.epochs - 1, 1), 3),
+        "epochs": options.epochs,
+        "metrics": hit_rate_and_ndcg(hits[Columns.Rank].to_numpy(), len(targets)),
+    }
+    print(json.dumps(answer))
+
+
+def fitted(training: Any, options: argparse.Namespace, epochs: int) -> tuple[Any, float]:
+    """The model after so many epochs, and the seconds they took."""
+    model = SASRecModel(
+        n_blocks=2, n_heads=2, n_factors=options.width, dropout_rate=options.dropout, session_max_len=options.length,
+        lr=options.learning_rate, batch_size=options.batch_size, epochs=epochs, loss="softmax",
+        recommend_torch_device="cpu",
+    )  # fmt: skip
+    start = time.perf_counter()
+    model.fit(training)
+    return model, time.perf_counter() - start
+
+
+def read_sequences(path: str) -> Any:
+    """One row per event: user, item, time (a day apart), weight, from_end (1 for a user's last)."""
+    with gzip.open(path, "rt") if path.endswith(".gz") else Path(path).open() as lines:
+        rows = [line.split() for line in lines]
+    users = np.repeat([row[0] for row in rows], [len(row) - 1 for row in rows])
+    places = np.concatenate([np.arange(len(row) - 1) for row in rows])
+    from_end = np.concatenate([np.arange(len(row) - 1, 0, -1) for row in rows])
+    return pd.DataFrame(
+        {
+            Columns.User: users,
+            Columns.Item: np.concatenate([row[1:] for row in rows]),
+            Columns.Datetime: pd.Timestamp("2020-01-01") + pd.to_timedelta(places, unit="D"),
+            Columns.Weight: 1.0,
+            "from_end": from_end,
+        }
+    )
+
+
+def hit_rate_and_ndcg(ranks: Any, n_users: int) -> dict[str, float]:
+    """As `benchmarks.nextitem` computes them."""
+    metrics = {f"hr@{k}": float(np.sum(ranks <= k)) / n_users for k in (5, 10, 20)}
+    metrics |= {f"ndcg@{k}": float(np.sum(1 / np.log2(ranks[ranks <= k] + 1))) / n_users for k in (5, 10, 20)}
+    return {name: round(value, 5) for name, value in metrics.items()}
+
+
+if __name__ == "__main__":
+    main()
