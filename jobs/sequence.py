@@ -1,9 +1,11 @@
 """Purchase sequences: what a customer buys next, by networks that read histories in their order.
 
 Reads the silver tables; writes the partition of each model of `sequence.models` in gold.candidates (per customer) and
-gold.associations (per product), and the network's weights beside the tables; and, if `sequence.repurchases` is
-enabled, gold.repurchases: when customers will buy what they bought again. Deliberately not done here: judging the
-models (`evaluate`) and mixing them (`rank`). Without models and repurchases the step does nothing.
+gold.associations (per product), gold.user_vectors (of networks), and the network's weights beside the tables; and, if
+`sequence.repurchases` is enabled, gold.repurchases: when customers will buy what they bought again.
+
+Deliberately not done here: judging the models (`evaluate`) and mixing them (`rank`). Without models and repurchases the
+step does nothing.
 """
 
 from __future__ import annotations
@@ -50,6 +52,8 @@ def run(job: Job) -> None:
         model.fit(data)
         if isinstance(model, SequenceModel) and model.weights_ is not None:
             model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
+            if settings.customer_vectors:
+                job.replace("gold.user_vectors", model.user_vectors(users), model=name)
         written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
         job.metric(f"n_candidates_{name}", written.rows)
         written = job.replace("gold.associations", model.associate(settings.k), model=name)

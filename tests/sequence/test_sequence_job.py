@@ -56,6 +56,13 @@ def test_what_was_bought_may_be_bought_again(shop: Suite) -> None:
     assert listed.join(again, ["user_id", "product_id"], "left_semi").count() > 0
 
 
+def test_customers_active_before_that_day_have_a_vector(shop: Suite) -> None:
+    known = shop.tables.read("silver.events", DAY).where("user_id IS NOT NULL").select("user_id").distinct()
+    vectors = shop.tables.read("gold.user_vectors", DAY)
+    assert {row.model for row in vectors.collect()} == {"gru"}
+    assert vectors.count() == known.count()
+
+
 def test_the_weights_lie_beside_the_tables(spark: SparkSession, shop: Suite) -> None:
     folder = f"{shop.tables.root}/_weights/gru/{DAY}"
     assert {path.name for path in Path(folder).glob("weights.*")} == {"weights.json", "weights.safetensors"}

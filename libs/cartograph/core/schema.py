@@ -228,6 +228,14 @@ _ALL = (
         checks=(_RANK,),
     ),
     _table(
+        "gold.user_vectors",
+        "Per sequence model and customer: where the history leads, the mean of the vectors of its events.",
+        "as_of date, model string, user_id string, vector vector",
+        key="as_of model user_id",
+        partition="as_of model",
+        required="vector",
+    ),
+    _table(
         "gold.repurchases",
         "Per customer and product bought: how often, the typical interval, the day to expect the next purchase on, and "
         "how probable one is in the days from as_of on that sequence.repurchases names.",

@@ -14,8 +14,8 @@ def user_truth(history: DataFrame, horizon: DataFrame, popularity: DataFrame) ->
 
     Slices: `all` (every customer, products they had not bought before), `with_repeats` (every customer, products bought
     before included), `repeats` (products bought before alone), `returning_users` and `new_users` (with and without a
-    purchase in the history), and `head_products`, `mid_products`, `tail_products` (only that part of the truth counts; a
-    product without sales before is tail).
+    purchase in the history), and `head_products`, `mid_products`, `tail_products` (only that part of the truth counts;
+    a product without sales before is tail).
 
     Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>.
 

@@ -96,6 +96,7 @@ class SequenceSettings(Section):
     active_days: Positive | None
     history: Positive
     mask_seen: bool
+    customer_vectors: bool
     event_types: tuple[EventType, ...]
     repurchases: RepurchasesSettings
     first_order: FirstOrderSettings
