@@ -98,7 +98,7 @@ $(AIRFLOW_READY):
 	@touch $@
 
 $(BENCH_READY):
-	@echo "Making .venv-bench, once."
+	@echo "Making .venv-bench: about 6 GB, once."
 	$(call environment,.venv-bench)
 	@for package in $$(sed -n '/^[a-zA-Z]/p' constraints-bench.txt); do \
 	  .venv-bench/$(PIP_INSTALL) -c constraints-bench.txt "$$package" || echo "$$package does not install here: that peer is left out"; done
