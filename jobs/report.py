@@ -14,15 +14,15 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from cartograph.core import schema
-from cartograph.report import content
+from cartograph.report import content, graph
 from cartograph.report.render import report_html
-from cartograph.runtime import places
 from cartograph.runtime.job import Job, main
+from cartograph.runtime.places import resolve
 
 
 def run(job: Job) -> None:
     """Writes the page of `job.as_of`."""
-    page = Path(places.resolve(job.settings.path)) / f"{job.as_of}.html"
+    page = Path(resolve(job.settings.path)) / f"{job.as_of}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(report_html(collected(job)), encoding="utf-8")
     job.metric("report_bytes", page.stat().st_size)
@@ -36,12 +36,18 @@ def collected(job: Job) -> dict[str, Any]:
     settings, events, baskets = job.settings, job.read("silver.events"), job.read("silver.baskets")
     related = _of(job.read, job, "gold.related_products")
     rules = _of(job.read, job, "gold.rules")
+    places = _of(job.read, job, "silver.communities")
+    communities = graph.communities(places, settings.n_communities)
     shown = {
         "facts": content.shop_facts(events, baskets),
         "sales": content.weekly_sales(events),
         "n_rules": rules.count(),
         "rules": content.top_rules(rules, settings.n_rules),
         "neighbourhoods": content.neighbourhoods(related, baskets, settings.n_products, settings.n_related),
+        "communities": communities,
+        "community_map": graph.community_map(
+            places, _of(job.read, job, "silver.product_graph"), communities, settings.n_nodes
+        ),
         "customers": content.example_customers(
             _of(job.read, job, "gold.recommendations"), events, settings.n_customers, settings.n_related
         ),

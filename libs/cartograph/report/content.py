@@ -21,20 +21,20 @@ def shop_facts(events: DataFrame, baskets: DataFrame) -> Values:
         F.max("event_at").alias("last_on"),
     )
     n_orders = baskets.agg(F.count(F.lit(1)).alias("n_orders"))
-    return _rows(totals.join(n_orders))[0]
+    return rows_of(totals.join(n_orders))[0]
 
 
 def ledger_totals(ledger: DataFrame) -> Values:
     """Rows in, kept, quarantined and duplicate, over all batches."""
     names = ("n_in", "n_kept", "n_quarantined", "n_duplicates")
     totals = ledger.agg(*[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names])
-    return _rows(totals)[0]
+    return rows_of(totals)[0]
 
 
 def quarantine_reasons(quarantine: DataFrame, limit: int = 20) -> list[Values]:
     """Rows set aside per rule, the commonest first: rule, n, example (the reason given for one of the rows)."""
     counts = quarantine.groupBy("rule").agg(F.count(F.lit(1)).alias("n"), F.min("reason").alias("example"))
-    return _rows(counts.orderBy(F.desc("n"), "rule").limit(limit))
+    return rows_of(counts.orderBy(F.desc("n"), "rule").limit(limit))
 
 
 def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
@@ -46,7 +46,7 @@ def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
         F.sum("quantity").alias("n_items"),
         F.round(F.sum(F.col("quantity") * F.col("unit_price")), 2).alias("revenue"),
     )
-    return _rows(sales.orderBy(F.desc("week")).limit(limit))[::-1]
+    return rows_of(sales.orderBy(F.desc("week")).limit(limit))[::-1]
 
 
 def top_rules(rules: DataFrame, limit: int) -> list[Values]:
@@ -60,7 +60,7 @@ def top_rules(rules: DataFrame, limit: int) -> list[Values]:
     )
     measures = ("n_baskets", "support", "confidence", "lift", "leverage", "q_value", "is_significant", "trend")
     best = shown.orderBy(F.desc("leverage"), "antecedent", "consequent").limit(limit)
-    return _rows(best.select("antecedent", "consequent", *measures))
+    return rows_of(best.select("antecedent", "consequent", *measures))
 
 
 def neighbourhoods(related: DataFrame, baskets: DataFrame, n_products: int, n_related: int) -> list[Values]:
@@ -85,14 +85,14 @@ def neighbourhoods(related: DataFrame, baskets: DataFrame, n_products: int, n_re
             F.sort_array(F.collect_list(F.when(~is_complement, other))).alias("others"),
         )
     )
-    return _rows(lists.orderBy(F.desc("n_baskets"), "product_id"))
+    return rows_of(lists.orderBy(F.desc("n_baskets"), "product_id"))
 
 
 def evaluations(evaluation: DataFrame, as_of: date) -> list[Values]:
     """Every value of the newest evaluation before `as_of`, in the columns of gold.evaluation."""
     earlier = evaluation.where(F.col("as_of") < F.lit(as_of))
     newest = earlier.agg(F.max("as_of").alias("as_of"))
-    return _rows(earlier.join(F.broadcast(newest), "as_of").orderBy("model", "slice", "metric", "k"))
+    return rows_of(earlier.join(F.broadcast(newest), "as_of").orderBy("model", "slice", "metric", "k"))
 
 
 def example_customers(recommendations: DataFrame, events: DataFrame, n_customers: int, n_rows: int) -> list[Values]:
@@ -114,7 +114,7 @@ def example_customers(recommendations: DataFrame, events: DataFrame, n_customers
         .groupBy("user_id")
         .agg(F.sort_array(F.collect_list(F.struct("rank", "product_id", "models", "why"))).alias("shown"))
     )
-    return _rows(histories.join(lists, "user_id").orderBy(F.xxhash64("user_id"), "user_id"))
+    return rows_of(histories.join(lists, "user_id").orderBy(F.xxhash64("user_id"), "user_id"))
 
 
 def product_ids(shown: Values) -> set[str]:
@@ -123,7 +123,9 @@ def product_ids(shown: Values) -> set[str]:
     centres = {item["product_id"] for item in shown["neighbourhoods"]}
     related = {other["product_id"] for item in shown["neighbourhoods"] for other in (*item["related"], *item["others"])}
     customers = {item["product_id"] for one in shown["customers"] for item in (*one["past"], *one["shown"])}
-    return rules | centres | related | customers
+    leaders = {name for one in shown["communities"] for name in one["leaders"]}
+    mapped = {node["product_id"] for node in shown["community_map"]["nodes"]}
+    return rules | centres | related | customers | leaders | mapped
 
 
 def titles(products: DataFrame, product_ids: set[str]) -> dict[str, str]:
@@ -132,11 +134,12 @@ def titles(products: DataFrame, product_ids: set[str]) -> dict[str, str]:
         return {}
     asked = products.sparkSession.createDataFrame([(name,) for name in sorted(product_ids)], "product_id string")
     found = products.join(F.broadcast(asked), "product_id").select("product_id", "title")
-    known = {row["product_id"]: row["title"] for row in _rows(found) if row["title"]}
+    known = {row["product_id"]: row["title"] for row in rows_of(found) if row["title"]}
     return {name: known.get(name, name) for name in product_ids}
 
 
-def _rows(frame: DataFrame) -> list[Values]:
+def rows_of(frame: DataFrame) -> list[Values]:
+    """The rows as plain values."""
     return [_plain(row.asDict(recursive=True)) for row in frame.collect()]
 
 

@@ -18,6 +18,7 @@ _SCRIPTS = (
     "network.js",
     "rules.js",
     "neighbourhood.js",
+    "communities.js",
     "models.js",
     "start.js",
 )

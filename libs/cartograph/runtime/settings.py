@@ -197,6 +197,8 @@ class ReportSettings(Section):
     n_rules: Positive
     n_products: Positive
     n_related: Positive
+    n_communities: Positive
+    n_nodes: Positive
     n_customers: Positive
 
 

@@ -1,4 +1,4 @@
-// Rules as arrows between products: springs along the rules, products push each other apart, the same layout every time.
+// Springs along the links, nodes push each other apart while they are near, the same layout every time.
 function networkLayout(nodes, links, width, height) {
   nodes.forEach((node, index) => {
     const angle = index * 2.399963;  // the golden angle spreads any number of points evenly
@@ -14,7 +14,7 @@ function networkLayout(nodes, links, width, height) {
       for (let j = i + 1; j < nodes.length; j++) {
         const [a, b] = [nodes[i], nodes[j]];
         const x = a.x - b.x || 0.01 * (i - j), y = a.y - b.y || 0.01;
-        const push = (ideal * ideal) / (x * x + y * y);
+        const far = x * x + y * y, push = far > 6 * ideal * ideal ? 0 : (ideal * ideal) / far;
         a.dx += x * push; a.dy += y * push; b.dx -= x * push; b.dy -= y * push;
       }
     for (const { from, to } of links) {

@@ -1,4 +1,4 @@
-for (const draw of [drawNeighbourhoods, drawRules, drawModels, drawSales]) draw();
+for (const draw of [drawNeighbourhoods, drawCommunities, drawRules, drawModels, drawSales]) draw();
 
 byId("theme").addEventListener("click", () => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;

@@ -1,0 +1,48 @@
+// The most central products of the largest communities, each community in a colour; one of them can be picked out.
+function drawCommunities() {
+  const { nodes, ties } = data.community_map;
+  if (!nodes.length) return;
+  const names = data.communities.map((one) => one.community_id);
+  const colour = (id) => `var(--c${names.indexOf(id) % 8})`;
+  let picked = null;
+  const redraw = responsive(byId("community-map"), (width) => communityPicture(nodes, ties, colour, () => picked, width, pick));
+
+  function pick(id) {
+    picked = picked === id ? null : id;
+    for (const button of byId("community-list").querySelectorAll("button"))
+      button.setAttribute("aria-pressed", button.dataset.id === picked);
+    redraw();
+  }
+
+  byId("community-list").replaceChildren(...data.communities.map((one) => html("li", {},
+    html("button", { type: "button", "data-id": one.community_id, "aria-pressed": false, onclick: () => pick(one.community_id) },
+      html("i", { style: `background:${colour(one.community_id)}` }), `${number(one.n_products)} products`),
+    html("span", { class: "why" }, one.leaders.map(title).join(" · ")))));
+}
+
+function communityPicture(all, ties, colour, picked, width, pick) {
+  const height = Math.min(560, Math.max(320, width * 0.75));
+  const nodes = all.map((one) => ({ ...one, id: one.product_id }));
+  const at = new Map(nodes.map((one) => [one.id, one]));
+  const links = ties.map((tie) => ({ from: at.get(tie.src), to: at.get(tie.dst), tie }));
+  networkLayout(nodes, links, width, height);
+  const off = (one) => picked() !== null && one.community_id !== picked();
+  const most = Math.max(...nodes.map((one) => one.pagerank ?? 0)) || 1;
+  const named = new Set(data.communities.map((one) => one.leaders.find((id) => at.has(id))));
+  const lines = links.map(({ from, to, tie }) => svg("line", {
+    class: off(from) || off(to) ? "tie off" : "tie", x1: from.x, y1: from.y, x2: to.x, y2: to.y,
+    onpointermove: (event) => showTip(`${title(from.id)} – ${title(to.id)}\n${number(tie.n_orders)} orders together, lift ${number(tie.lift, 1)}`, event.clientX, event.clientY),
+    onpointerleave: hideTip }));
+  const told = (one) => [title(one.id), one.core === null ? null : `core ${one.core}`,
+    one.n_triangles === null ? null : `${number(one.n_triangles)} triangles`].filter(Boolean).join("\n");
+  const dots = nodes.map((one) => svg("g", {
+    class: off(one) ? "node off" : "node", tabindex: 0, role: "button", "aria-label": `Community of ${title(one.id)}`,
+    onclick: () => { hideTip(); pick(one.community_id); },
+    onkeydown: (event) => { if (event.key === "Enter") pick(one.community_id); },
+    onpointermove: (event) => showTip(told(one), event.clientX, event.clientY), onpointerleave: hideTip },
+  svg("circle", { cx: one.x, cy: one.y, r: 3 + 6 * Math.sqrt((one.pagerank ?? 0) / most), style: `fill:${colour(one.community_id)}` }),
+  named.has(one.id) && !off(one) ? svg("text", { x: one.x + (one.x > width - 150 ? -10 : 10), y: one.y + 4,
+    "text-anchor": one.x > width - 150 ? "end" : "start" }, shorten(title(one.id), 22)) : null));
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": "Products joined by what they are bought with" },
+    ...lines, ...dots);
+}
