@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--interactions", required=True)
     parser.add_argument("--truth", required=True)
     parser.add_argument("--products")
+    parser.add_argument("--max-chance", type=float, default=200.0, help="pairs more likely by chance score nothing")
     parser.add_argument("--learn", action="store_true", help="judge a classifier taught by half of the items, too")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
@@ -50,7 +51,7 @@ def main() -> None:
         data = silver_of(spark, options.interactions, options.products)
         warm_up(spark)
     with watch("graph"):
-        edges = product_graph(data, max_chance=1e12).persist()
+        edges = product_graph(data, max_chance=options.max_chance).persist()
         edges.count()
     with watch("relations"):
         family = families(data.products).persist()

@@ -1,0 +1,93 @@
+"""What GraphFrames takes for the analytics of `silver.communities` as the product graph grows.
+
+    python -m benchmarks.graph_analytics --shops 1 10 100
+
+The graph is that of the significant edges of so many generated shops side by side, each with products of its own. The
+first size is run once before, to warm up. `n_edges` counts each edge once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+from graphframes import GraphFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.itemset_growth import shop_baskets
+from cartograph.core.model import Silver
+from cartograph.graph import analytics
+from cartograph.graph.building import product_graph
+
+N_BASKETS = 20_000  # of a shop
+HUBS = 10
+
+
+def main() -> None:
+    """Runs every analytic asked for on graphs of growing size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shops", type=int, nargs="+", default=[1, 10])
+    parser.add_argument("--run", nargs="+", choices=sorted(ANALYTICS), default=sorted(ANALYTICS))
+    options = parser.parse_args()
+    memory, watch = PeakMemory(), Stopwatch()
+    with watch("setup"):
+        spark = spark_session("graph_analytics", ["spark.driver_memory=6g"])
+        warm = graph_of_shops(spark, options.shops[0])
+        for name in options.run:
+            taken(warm, name)
+    rows: dict[str, dict[str, Any]] = {}
+    for n_shops in options.shops:
+        with watch("build"):
+            graph = graph_of_shops(spark, n_shops)
+        n_edges = graph.edges.count() // 2
+        rows[str(n_edges)] = {"n_products": graph.vertices.count()} | {name: taken(graph, name) for name in options.run}
+    seconds = sum(row[name] for row in rows.values() for name in options.run)
+    spark.stop()
+    print_result(
+        "graph_analytics", "graphframes", rows, seconds, watch.seconds["setup"], memory,
+        build_seconds=watch.seconds["build"],
+    )  # fmt: skip
+
+
+def graph_of_shops(spark: SparkSession, n_shops: int) -> GraphFrame:
+    """The graph of the significant edges of the orders of so many shops."""
+    orders = shop_baskets(spark, N_BASKETS, n_shops).withColumn(
+        "order_id", F.monotonically_increasing_id().cast("string")
+    )
+    baskets = orders.withColumn("ordered_at", F.to_timestamp(F.lit("2026-01-01"))).localCheckpoint()
+    lines = baskets.select(
+        "order_id", "user_id", F.explode("product_ids").alias("product_id"), F.col("ordered_at").alias("event_at")
+    )
+    events = lines.withColumns({"event_type": F.lit("purchase"), "session_id": F.lit(None).cast("string")})
+    return analytics.graph_of(product_graph(Silver(events, baskets, events.select("product_id").distinct())))
+
+
+def taken(graph: GraphFrame, name: str) -> float:
+    """Seconds until every row of one of the analytics is there."""
+    start = time.perf_counter()
+    ANALYTICS[name](graph).write.format("noop").mode("overwrite").save()
+    return round(time.perf_counter() - start, 2)
+
+
+def _hubs(graph: GraphFrame) -> DataFrame:
+    """Distances to the first products by degree."""
+    first = graph.degrees.orderBy(F.desc("degree"), "id").limit(HUBS).collect()
+    return analytics.nearest_hubs(graph, [row["id"] for row in first])
+
+
+ANALYTICS: dict[str, Callable[[GraphFrame], DataFrame]] = {
+    "pagerank": lambda graph: analytics.pagerank(graph, 10),
+    "components": analytics.components,
+    "communities": analytics.communities,
+    "triangles": analytics.triangles,
+    "cores": analytics.cores,
+    "hubs": _hubs,
+}
+
+
+if __name__ == "__main__":
+    main()
