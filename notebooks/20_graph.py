@@ -59,7 +59,7 @@ names = dict(
 print(f"{environment}, as of {as_of}: {edges.count():,} edges, {'of the graph step' if made else 'made here'}")
 edges.orderBy(F.desc("weight")).select("src", "dst", "n_orders", "n_views", "lift", "chance", "forward_share").show(8)
 
-figure, axes = plt.subplots(figsize=(9, 3.4))
+_, axes = plt.subplots(figsize=(9, 3.4))
 strengths = [row.npmi for row in edges.where("n_orders > 0").select("npmi").limit(20_000).collect()]
 axes.hist(strengths, bins=40, color=COLOURS[0])
 axes.set(xlabel="npmi of orders: 0 is chance, 1 always together", ylabel="edges", title="How strong edges are")
@@ -92,7 +92,7 @@ def picture(products: list[str], lines: list, colours: list[str], title: str, na
     graph.add_nodes_from(products)
     graph.add_weighted_edges_from((one.src, one.dst, one.weight) for one in lines)
     at = nx.spring_layout(graph, seed=7, k=1.6 / max(len(products), 1) ** 0.5)
-    figure, axes = plt.subplots()
+    _, axes = plt.subplots()
     segments = [(at[one], at[other]) for one, other in graph.edges]
     axes.add_collection(LineCollection(segments, colors="#c9c5ba", linewidths=0.7, zorder=1))
     axes.scatter(*zip(*(at[name] for name in products), strict=True), s=26, c=colours, zorder=2)
