@@ -140,6 +140,17 @@ def write_model_outputs(spark: SparkSession, tables: Tables) -> None:
     ]
     measures = {"support": 0.05, "confidence": 0.5, "lift": 2.0, "leverage": 0.025, "is_redundant": False}
     rules = [{"antecedent": [one], "consequent": [other], "n_baskets": 12} | measures for one, other in pairs]
-    for name, content in (("associations", neighbours), ("candidates", chart + taste), ("rules", rules)):
+    counts = {"n_orders": 9, "n_sessions": 9, "n_views": 0, "lift": 2.0, "npmi": 0.4, "p_value": 0.001}
+    unseen = {"view_lift": 0.0, "view_npmi": -1.0, "view_p_value": 1.0, "swing": 0.0, "n_followed": 0, "n_preceded": 0}
+    edges = [{"src": one, "dst": other, "chance": 0.01, "weight": 0.4} | counts | unseen for one, other in pairs]
+    places = [
+        {"product_id": name, "community_id": f"{name[:-1]}0@{EARLIER}", "pagerank": 0.1 - place / 1000, "core": 2}
+        for place, name in enumerate(PRODUCTS)
+    ]
+    made = {
+        "gold.associations": neighbours, "gold.candidates": chart + taste, "gold.rules": rules,
+        "silver.product_graph": edges, "silver.communities": places,
+    }  # fmt: skip
+    for name, content in made.items():
         rows = [row | {"as_of": day} for row in content for day in (EARLIER, LATER)]
-        tables.replace(f"gold.{name}", spark.createDataFrame(rows, schema.table(f"gold.{name}").columns))
+        tables.replace(name, spark.createDataFrame(rows, schema.table(name).columns))

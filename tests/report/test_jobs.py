@@ -101,6 +101,10 @@ def test_the_data_of_the_page_is_json_and_complete(page: str) -> None:
     assert data["titles"]["lamp0"] == HOSTILE
     assert {item["product_id"] for item in data["neighbourhoods"]} == set(PRODUCTS)
     assert {row["model"] for row in data["evaluation"]} >= {"fused", "als"}
+    assert {one["n_products"] for one in data["communities"]} == {3}
+    assert {len(one["leaders"]) for one in data["communities"]} == {3}
+    assert {node["product_id"] for node in data["community_map"]["nodes"]} == set(PRODUCTS)
+    assert len(data["community_map"]["ties"]) == 12  # each pair of a group once
     assert len(data["rules"]) == 24
     assert len(data["sales"]) == 10
 
