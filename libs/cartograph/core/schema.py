@@ -5,10 +5,9 @@ Writes are checked against these definitions; nothing else in the project spells
 
 from __future__ import annotations
 
-from pyspark.sql import types as T
-
 from cartograph.core.table import Table as Table  # re-exported: whoever knows the tables knows what one is
 from cartograph.core.table import defined_table as _table
+from cartograph.core.table import differences as differences
 
 EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 RELATIONS = ("complement", "substitute", "variant", "repeat")
@@ -122,6 +121,16 @@ _ALL = (
         "batch_id string, source string, n_in long, n_kept long, n_quarantined long, n_duplicates long",
         key="batch_id",
         checks=(("nothing_lost", "n_in = n_kept + n_quarantined + n_duplicates"),),
+    ),
+    _table(
+        "silver.product_vectors",
+        "Per model and product: its vector. source_hash tells what it was made from (null: all products together): a "
+        "product that has not changed keeps its vector.",
+        "as_of date, model string, product_id string, vector vector, source_hash long",
+        key="as_of model product_id",
+        partition="as_of model",
+        required="vector",
+        checks=(("vector_not_empty", "size(vector) > 0"),),
     ),
     _table(
         "silver.product_graph",
@@ -275,23 +284,3 @@ def table(name: str) -> Table:
 def columns_of(name: str) -> list[str]:
     """Column names of table `name`, in order."""
     return table(name).columns.names
-
-
-def differences(actual: T.StructType, expected: T.StructType) -> list[str]:
-    """Every way in which `actual` differs from `expected`, in plain words; empty when it fits.
-
-    Column order and nullability are not compared: order is restored on write, and nulls are refused by the
-    table's own NOT NULL constraints.
-    """
-    found = {field.name: field.dataType for field in actual}
-    wanted = {field.name: field.dataType for field in expected}
-    missing = [f"column {name} ({wanted[name].simpleString()}) is missing" for name in wanted if name not in found]
-    unknown = [
-        f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in wanted
-    ]
-    retyped = [
-        f"column {name} is {found[name].simpleString()}, the table has {wanted[name].simpleString()}"
-        for name in wanted
-        if name in found and found[name].simpleString() != wanted[name].simpleString()
-    ]
-    return missing + unknown + retyped

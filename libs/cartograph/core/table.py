@@ -70,3 +70,23 @@ def defined_table(
         tuple(required.split()),
         tuple(checks),
     )
+
+
+def differences(actual: T.StructType, expected: T.StructType) -> list[str]:
+    """Every way in which `actual` differs from `expected`, in plain words; empty when it fits.
+
+    Column order and nullability are not compared: order is restored on write, and nulls are refused by the
+    table's own NOT NULL constraints.
+    """
+    found = {field.name: field.dataType for field in actual}
+    wanted = {field.name: field.dataType for field in expected}
+    missing = [f"column {name} ({wanted[name].simpleString()}) is missing" for name in wanted if name not in found]
+    unknown = [
+        f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in wanted
+    ]
+    retyped = [
+        f"column {name} is {found[name].simpleString()}, the table has {wanted[name].simpleString()}"
+        for name in wanted
+        if name in found and found[name].simpleString() != wanted[name].simpleString()
+    ]
+    return missing + unknown + retyped

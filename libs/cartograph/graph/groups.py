@@ -7,6 +7,8 @@ no product is left out of all of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -20,7 +22,7 @@ def of_shoppers(data: Silver) -> Silver:
         return data
     flagged = F.broadcast(data.users.where("is_bot OR is_wholesale").select("user_id"))
     events, baskets = (frame.join(flagged, "user_id", "left_anti") for frame in (data.events, data.baskets))
-    return Silver(events, baskets, data.products, data.users)
+    return replace(data, events=events, baskets=baskets)
 
 
 def orders(baskets: DataFrame, max_products: int) -> DataFrame:

@@ -128,10 +128,20 @@ class Job:
         self.tracking.log_figure(name, figure)
 
     def silver(self) -> Silver:
-        """The silver tables before `as_of`, as models take them; users is None when no source tells about customers."""
+        """The silver tables before `as_of`, as models take them.
+
+        users is None when no source tells about customers, vectors when `embed` made no fused ones for this day.
+        """
         users = self.read("silver.users") if self.tables.exists("silver.users") else None
         events, baskets, products = (self.read(f"silver.{name}") for name in ("events", "baskets", "products"))
-        return Silver(events=events, baskets=baskets, products=products, users=users)
+        return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self._vectors())
+
+    def _vectors(self) -> DataFrame | None:
+        """product_id and vector of the fused model at `as_of`; None when there are none."""
+        if self.as_of is None or not self.tables.exists("silver.product_vectors"):
+            return None
+        vectors = self.read("silver.product_vectors", model="fused").select("product_id", "vector")
+        return vectors if vectors.head(1) else None
 
 
 @dataclass
