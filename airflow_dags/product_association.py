@@ -2,8 +2,9 @@
 Daily product associations: one task per step, each a Spark job that can be run again alone.
 
 A run of day D reads what happened before D 00:00 UTC and overwrites exactly the partition `as_of = D`, so a task may be
-cleared, retried or back-filled at any time. `rules`, `cf`, `sequence` and `graph` do not depend on each other. Nothing
-of Cartograph is imported here: Airflow and Spark live in environments of their own and meet in `spark-submit`.
+cleared, retried or back-filled at any time. `rules`, `cf`, `sequence` and `graph` do not depend on each other, but may
+read the vectors of `embed`. Nothing of Cartograph is imported here: Airflow and Spark live in environments of their own
+and meet in `spark-submit`.
 
 - **Connection** `spark_default` names the master (`local[*]`, `yarn`, `spark://…`, `k8s://…`) and the deploy mode.
 - **`CARTOGRAPH_HOME`** in the workers' environment is the project's folder, set up with `make setup`; without it, the
@@ -60,6 +61,7 @@ with DAG(
 ) as dag:
     ingest = step("ingest", FILES, "Appends raw rows to bronze once, however often it runs.")
     preprocess = step("preprocess", [], "Types, cleans, de-duplicates and pseudonymises what is new into silver.")
+    embed = step("embed", AS_OF, "Vectors of products from words, pictures, facts and behaviour, and their neighbours.")
     rules = step("rules", AS_OF, "Itemsets and association rules of the baskets.")
     cf = step("cf", AS_OF, "Popularity, item neighbours and matrix factorisation.")
     sequence = step("sequence", AS_OF, "Networks that tell the next product of a history.")
@@ -69,4 +71,4 @@ with DAG(
     report = step("report", AS_OF, "Draws the day's report, one HTML file.")
     maintain = step("maintain", [], "Compacts the tables and removes files that no version needs.")
 
-    ingest >> preprocess >> [rules, cf, sequence, graph] >> rank >> evaluate >> report >> maintain
+    ingest >> preprocess >> embed >> [rules, cf, sequence, graph] >> rank >> evaluate >> report >> maintain

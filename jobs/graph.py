@@ -11,10 +11,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
+from cartograph.core.product_sets import of_shoppers
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
 from cartograph.graph.communities import places
-from cartograph.graph.groups import of_shoppers
 from cartograph.graph.relations import RelationRules, relations
 from cartograph.runtime.graph_settings import GraphSettings
 from cartograph.runtime.job import Job, main

@@ -1,8 +1,8 @@
 """Every step in order, in one Spark session: from raw files to ranked, explained lists and the report on them.
 
 Runs the same functions as the single jobs and adds no logic: shop (when the source is the demo shop), ingest,
-preprocess, then rules, cf, sequence, graph and rank for `as_of` - evaluate.horizon_days and for `as_of`, then evaluate
-and report. The earlier lists are judged by what customers bought since; the later ones are the result.
+preprocess, then embed, rules, cf, sequence, graph and rank for `as_of` - evaluate.horizon_days and for `as_of`, then
+evaluate and report. The earlier lists are judged by what customers bought since; the later ones are the result.
 
 Without --as-of the day after the last event is taken, so that everything is used and no clock is read.
 """
@@ -19,9 +19,16 @@ from rich.table import Table
 
 from cartograph.report.summary import best_sellers_related, models_compared
 from cartograph.runtime.job import Suite, main_suite
-from jobs import cf, evaluate, graph, ingest, preprocess, rank, report, rules, sequence, shop
+from jobs import cf, embed, evaluate, graph, ingest, preprocess, rank, report, rules, sequence, shop
 
-MODELS = {"rules": rules.run, "cf": cf.run, "sequence": sequence.run, "graph": graph.run, "rank": rank.run}
+MODELS = {
+    "embed": embed.run,
+    "rules": rules.run,
+    "cf": cf.run,
+    "sequence": sequence.run,
+    "graph": graph.run,
+    "rank": rank.run,
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

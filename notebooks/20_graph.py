@@ -19,10 +19,10 @@ from matplotlib.collections import LineCollection
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
+from cartograph.core.product_sets import of_shoppers
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
 from cartograph.graph.communities import places
-from cartograph.graph.groups import of_shoppers
 from cartograph.graph.relations import RelationRules, relations
 from cartograph.runtime.config import load_config
 from cartograph.runtime.session import spark_session

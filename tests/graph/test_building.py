@@ -10,9 +10,9 @@ from pyspark.sql import Row, SparkSession
 from scipy.stats import hypergeom
 
 from cartograph.core.model import Silver
+from cartograph.core.product_sets import of_shoppers
 from cartograph.core.schema import columns_of
 from cartograph.graph.building import product_graph, pruned
-from cartograph.graph.groups import of_shoppers
 
 START = datetime(2011, 5, 1)
 EVENTS = "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, event_at timestamp"  # noqa: E501

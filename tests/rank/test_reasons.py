@@ -32,6 +32,18 @@ def test_a_pair_is_told_by_its_strongest_count(
 
 
 @pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        (["content"], "much like it in words, facts and use"),
+        (["als", "content"], "bought by the same kind of customers"),
+    ],
+)
+def test_a_pair_that_nobody_bought_is_told_by_who_listed_it(spark: SparkSession, models: list[str], words: str) -> None:
+    row = spark.createDataFrame([(models,)], "models array<string>")
+    assert row.select(reasons.of_alike()).collect()[0][0] == words
+
+
+@pytest.mark.parametrize(
     ("event_type", "words"),
     [
         ("purchase", "you bought RED CUP on 3 May 2011"),

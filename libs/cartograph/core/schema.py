@@ -133,6 +133,14 @@ _ALL = (
         checks=(("vector_not_empty", "size(vector) > 0"),),
     ),
     _table(
+        "silver.word_vectors",
+        "Words as they were learned on as_of from the texts of products, and what they weigh in a text.",
+        "as_of date, word string, vector vector, weight double, settings_hash long",
+        key="as_of word",
+        partition="as_of",
+        required="vector weight settings_hash",
+    ),
+    _table(
         "silver.product_graph",
         "Edges between products: what was counted of both, how far beyond chance, and which of them came first.",
         "as_of date, src string, dst string, n_orders long, n_sessions long, n_views long, lift double, npmi double, "

@@ -143,6 +143,12 @@ def matrix_of(vectors: pa.ListArray) -> Floats:
     return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0])
 
 
+def vectors_of(matrix: Floats) -> pa.ListArray:
+    """The rows of a matrix as vectors: what `matrix_of` undoes."""
+    offsets = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix.ravel()))
+
+
 def masks_of(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Positions, Positions]:
     """Item positions hidden from each query, as row starts and positions; -1 where the product is unknown."""
     if "mask" not in batch.schema.names:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from cartograph.core import product_sets
 from cartograph.core.coded_groups import coded_groups
 from cartograph.core.exact_tests import p_value
 from cartograph.core.measures import Counts, lift, npmi
@@ -48,7 +49,7 @@ def product_graph(
     weight: npmi plus view_npmi, each where above chance.
 
     Args:
-        data: silver tables before `as_of`, of `groups.of_shoppers`.
+        data: silver tables before `as_of`, of `core.product_sets.of_shoppers`.
         max_products: of an order, a session, a customer; of more some are drawn.
         newest: products of an order or a customer that are looked at for what follows what.
         max_users: customers of a product that swing compares.
@@ -59,9 +60,9 @@ def product_graph(
     columns = ("user_id", "product_id", "event_type", "order_id", "session_id", "event_at")
     events = data.events.select(*columns).persist()  # read four times
     together = {
-        "orders": groups.orders(data.baskets, max_products),
-        "sessions": groups.sessions(events, ("view", "cart", "purchase"), max_products),
-        "views": groups.sessions(events, ("view",), max_products),
+        "orders": product_sets.orders(data.baskets, max_products),
+        "sessions": product_sets.sessions(events, ("view", "cart", "purchase"), max_products),
+        "views": product_sets.sessions(events, ("view",), max_products),
         "turns": groups.bought_in_turn(events, newest),
         "customers": groups.customers(events, max_products),
     }

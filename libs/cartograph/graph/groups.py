@@ -1,45 +1,17 @@
-"""What counts as together: orders, sessions, views of a session, customers, each as a set of products of bounded size.
-
-The work on pairs grows with the square of a set, so a basket of 10,000 products would cost more than a million
-ordinary ones and say less. Of a larger set some products are drawn by a hash: which ones differs from set to set, so
-no product is left out of all of them.
-"""
+"""What the graph counts as together besides orders and sessions: customers, and what follows what."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import distinct_items
-from cartograph.core.model import Silver
-
-
-def of_shoppers(data: Silver) -> Silver:
-    """The same tables without the events and baskets of robots and wholesalers (flags of silver.users)."""
-    if data.users is None:
-        return data
-    flagged = F.broadcast(data.users.where("is_bot OR is_wholesale").select("user_id"))
-    events, baskets = (frame.join(flagged, "user_id", "left_anti") for frame in (data.events, data.baskets))
-    return replace(data, events=events, baskets=baskets)
-
-
-def orders(baskets: DataFrame, max_products: int) -> DataFrame:
-    """One row per order: product_ids, at most `max_products`."""
-    return _capped(distinct_items(baskets).withColumnRenamed("order_id", "key"), max_products).select("product_ids")
-
-
-def sessions(events: DataFrame, event_types: tuple[str, ...], max_products: int) -> DataFrame:
-    """One row per session with such events: product_ids, at most `max_products`."""
-    seen = events.where(F.col("session_id").isNotNull() & F.col("event_type").isin(*event_types))
-    return _capped(_sets(seen, F.col("session_id")), max_products).select("product_ids")
+from cartograph.core.product_sets import capped, sets_of
 
 
 def customers(events: DataFrame, max_products: int) -> DataFrame:
     """One row per customer: key (long, a hash of the customer), product_ids touched, at most `max_products`."""
     touched = events.where("user_id IS NOT NULL AND event_type <> 'return'")
-    return _capped(_sets(touched, F.xxhash64("user_id")), max_products)
+    return capped(sets_of(touched, F.xxhash64("user_id")), max_products)
 
 
 def bought_in_turn(events: DataFrame, newest: int) -> DataFrame:
@@ -61,15 +33,3 @@ def _in_turn(purchases: DataFrame, newest: int) -> DataFrame:
     steps = F.slice(F.sort_array(F.collect_list(step), asc=False), 1, newest)
     listed = purchases.groupBy("buyer").agg(F.reverse(steps).alias("steps"))
     return listed.select(F.col("steps.product_id").alias("product_ids"), F.col("steps.second").alias("sources"))
-
-
-def _sets(events: DataFrame, key: Column) -> DataFrame:
-    return events.groupBy(key.alias("key")).agg(F.collect_set("product_id").alias("product_ids"))
-
-
-def _capped(sets: DataFrame, limit: int) -> DataFrame:
-    """The same sets, `key` and `product_ids`; of a larger one the `limit` products of the smallest hash."""
-    placed = F.transform("product_ids", lambda item: F.struct(F.xxhash64(item, "key").alias("at"), item.alias("item")))
-    drawn = F.transform(F.slice(F.array_sort(placed), 1, limit), lambda pair: pair["item"])
-    few = F.when(F.size("product_ids") > limit, drawn).otherwise(F.col("product_ids"))
-    return sets.select("key", few.alias("product_ids"))

@@ -21,7 +21,7 @@ def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
         product_id(rules.upper_id_sources).alias("product_id"),
         F.col("title").alias("raw_title"),
         normalised_titles("title").alias("title"),
-        text("description").alias("description"),
+        normalised_titles("description").alias("description"),
         _path("category").alias("category"),
         text("brand").alias("brand"),
         F.when(F.abs(number) < float("inf"), number).alias("price"),

@@ -25,6 +25,12 @@ def of_pair() -> Column:
     )
 
 
+def of_alike() -> Column:
+    """Why two products are listed that were never bought by the same customer, from models (the voters)."""
+    by_content = F.col("models") == F.array(F.lit("content"))
+    return F.when(by_content, "much like it in words, facts and use").otherwise("bought by the same kind of customers")
+
+
 def of_relation() -> Column:
     """'looked at together in 12 sessions, 3.4 times more often than chance': from relation, n_views, lift, n_shared."""
     seen = F.concat(F.lit("looked at together in "), counted("n_views", "session"), beyond_chance())

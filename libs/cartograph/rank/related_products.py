@@ -28,7 +28,7 @@ def related_products(associations: DataFrame, k: int, typed: DataFrame | None = 
     blended = associations
     if typed is not None:
         blended = _without(associations, typed.where(F.col("relation").isin(*_OTHERS)))
-    why = reasons.sentence(F.coalesce(reasons.of_pair(), F.lit("bought by the same kind of customers")))
+    why = reasons.sentence(F.coalesce(reasons.of_pair(), reasons.of_alike()))
     complements = blended.where(F.col("rank") <= k).select(
         "product_id", F.lit(COMPLEMENT).alias("relation"), "rank", "associated_product_id", "score", why.alias("why")
     )

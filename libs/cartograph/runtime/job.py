@@ -36,6 +36,7 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.core import schema
 from cartograph.core.errors import UserError
@@ -94,6 +95,15 @@ class Job:
     def read_all(self, name: str, **equals: Any) -> DataFrame:
         """Rows of table `name` of every day, also those after `as_of`: for looking back at what happened."""
         return self._read(name, None, equals)
+
+    def last_day(self, name: str, **equals: Any) -> date | None:
+        """The last day before `as_of` that table `name`, which has one, has such rows of; None if there is none."""
+        if self.as_of is None or not self.tables.exists(name):
+            return None
+        rows = self.tables.read(name, **equals).where(F.col("as_of") < F.lit(self.as_of))
+        found: Any = rows.agg(F.max("as_of")).head()
+        day: date | None = found[0]
+        return day
 
     def _read(self, name: str, as_of: date | None, equals: dict[str, Any]) -> DataFrame:
         frame = self.tables.read(name, as_of, **equals)

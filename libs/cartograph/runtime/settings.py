@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from cartograph.runtime.cf_settings import CfSettings
+from cartograph.runtime.embed_settings import EmbedSettings
 from cartograph.runtime.graph_settings import GraphSettings
 from cartograph.runtime.section import Positive, Section, Share
 from cartograph.runtime.sequence_settings import SequenceSettings
@@ -233,6 +234,7 @@ class Config(Section):
     tracking: TrackingSettings
     ingest: IngestSettings
     preprocess: PreprocessSettings
+    embed: EmbedSettings
     rules: RulesSettings
     cf: CfSettings
     sequence: SequenceSettings

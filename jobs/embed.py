@@ -1,0 +1,215 @@
+"""Vectors of products: from their words, pictures and facts, from what they are seen and bought with, and fused.
+
+Reads the silver tables; writes the vectors of each model of `embed.models`, and the fused ones, to
+silver.product_vectors, and the products nearest by the fused ones to gold.associations, as model `content`. A product
+whose text or image has not changed since the last earlier day keeps its vector; words are learned anew every
+`embed.words.refit_days` and stand in silver.word_vectors meanwhile. Deliberately not done here: judging which products
+go together (`rank`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, reduce
+from zlib import crc32
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.errors import UserError
+from cartograph.core.model import Silver, associate_from_vectors
+from cartograph.core.product_sets import of_shoppers
+from cartograph.embed.attribute_vectors import attribute_vectors
+from cartograph.embed.encoder import Encoder
+from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
+from cartograph.embed.gated import NoPairs, gated, trained_gate
+from cartograph.embed.given_vectors import vectors_in_attribute, vectors_in_files
+from cartograph.embed.image_vectors import image_sources, image_vectors
+from cartograph.embed.item_vectors import item_vectors
+from cartograph.embed.language_vectors import language_vectors
+from cartograph.embed.skip_gram import TooFewTokens
+from cartograph.embed.text import texts, words
+from cartograph.embed.unchanged import Changes
+from cartograph.embed.whitening import whitenings, widths_of
+from cartograph.embed.word_vectors import mean_vectors, word_vectors
+from cartograph.runtime.embed_settings import EmbedSettings
+from cartograph.runtime.job import Job, main
+
+TABLE, FUSED, CONTENT = "silver.product_vectors", "fused", "content"
+
+
+def run(job: Job) -> None:
+    """Makes the vectors of every model, fuses them, and looks for the nearest."""
+    settings: EmbedSettings = job.settings
+    if not settings.models:
+        job.progress.say("embed.models names none: no vectors are made")
+        return
+    check(settings)
+    data = of_shoppers(job.silver())
+    made = [told(job, name, MAKERS[name](job, data)) for name in settings.models]
+    vectors = reduce(DataFrame.unionByName, made)
+    fused = fused_vectors(job, data, vectors).localCheckpoint()
+    nothing = F.lit(None).cast("long").alias("source_hash")
+    rows = fused.select(F.lit(FUSED).alias("model"), "product_id", "vector", nothing)
+    job.metric("n_product_vectors", job.replace(TABLE, vectors.unionByName(rows)).rows)
+    nearest = associate_from_vectors(fused, settings.k, settings.approximate_above).where("score > 0")
+    job.metric(f"n_associations_{CONTENT}", job.replace("gold.associations", nearest, model=CONTENT).rows)
+
+
+def check(settings: EmbedSettings) -> None:
+    """Refuses models that lack what they are made from."""
+    image = settings.image
+    if "language" in settings.models and settings.language.model is None:
+        raise UserError("embed.models has language: name a pretrained model in embed.language.model")
+    ways = [image.model is not None, image.vectors_attribute is not None, image.vectors_path is not None]
+    if "image" in settings.models and sum(ways) != 1:
+        raise UserError(
+            "embed.models has image: set one of embed.image.model, vectors_attribute and vectors_path; "
+            f"{sum(ways)} of them are set"
+        )
+    if "image" in settings.models and image.model and not (image.folder and image.attribute):
+        raise UserError("embed.image.model reads files: set embed.image.folder and embed.image.attribute too")
+
+
+def told(job: Job, name: str, vectors: DataFrame) -> DataFrame:
+    """The rows of one model, made and counted: model, product_id, vector, source_hash."""
+    rows = vectors.select(F.lit(name).alias("model"), "product_id", "vector", "source_hash").localCheckpoint()
+    job.metric(f"n_vectors_{name}", rows.count())
+    return rows
+
+
+def by_words(job: Job, data: Silver) -> DataFrame:
+    """product_id, vector, source_hash from words, learned now or of late."""
+    settings: EmbedSettings = job.settings
+    own = settings.words.model_dump(exclude={"language", "refit_days"})
+    identity = crc32(repr((settings.words.language, sorted(own.items()))).encode())
+    product_words = words(texts(data.products), settings.words.language)
+    day = job.last_day("silver.word_vectors", settings_hash=identity)
+    if day is None or job.as_of is None or (job.as_of - day).days >= settings.words.refit_days:
+        try:
+            learned = word_vectors(product_words, **own).withColumn("settings_hash", F.lit(identity).cast("long"))
+        except TooFewTokens as error:
+            job.progress.say(f"words: {error}: no vectors are made of them")
+            return nothing(data.products)
+        job.metric("n_words", job.replace("silver.word_vectors", learned).rows)
+        day = job.as_of
+    known = job.read("silver.word_vectors", as_of=day)
+    sources = product_words.withColumn("source_hash", F.xxhash64("text", F.lit(identity), F.lit(str(day))))
+    return remade(job, "words", sources, lambda rows: with_hash(mean_vectors(rows, known), rows))
+
+
+def by_language_model(job: Job, data: Silver) -> DataFrame:
+    """product_id, vector, source_hash from texts, by a pretrained model."""
+    settings = job.settings.language
+    sources = texts(data.products).withColumn("source_hash", F.xxhash64("text", F.lit(settings.model)))
+    encoder = Encoder(settings.model, settings.batch_size, settings.device)
+    return remade(job, "language", sources, partial(language_vectors, encoder=encoder))
+
+
+def by_company(job: Job, data: Silver) -> DataFrame:
+    """product_id, vector, source_hash (null) from baskets and sessions."""
+    try:
+        vectors = item_vectors(data, **job.settings.item2vec.model_dump())
+    except TooFewTokens as error:
+        job.progress.say(f"item2vec: {error}: no vectors are made of baskets and sessions")
+        return nothing(data.products)
+    return unhashed(vectors)
+
+
+def by_images(job: Job, data: Silver) -> DataFrame:
+    """product_id, vector, source_hash from image files, or vectors that are given."""
+    settings = job.settings.image
+    if settings.vectors_path:
+        return unhashed(vectors_in_files(job.spark, settings.vectors_path, data.products))
+    if settings.vectors_attribute:
+        return readable(job, unhashed(vectors_in_attribute(data.products, settings.vectors_attribute)))
+    sources = image_sources(data.products, settings.attribute, settings.folder, settings.model).localCheckpoint()
+    there = sources.where("path IS NOT NULL")
+    n_missing = sources.count() - there.count()
+    job.metric("n_images_missing", n_missing)
+    if n_missing:
+        job.progress.say(f"image: {n_missing} products name a file that is not in {settings.folder}")
+    encoder = Encoder(settings.model, settings.batch_size, settings.device)
+    return readable(job, remade(job, "image", there, partial(image_vectors, encoder=encoder)))
+
+
+def by_attributes(job: Job, data: Silver) -> DataFrame:
+    """product_id, vector, source_hash (null) from facts."""
+    return unhashed(attribute_vectors(data.products, job.settings.attributes.width))
+
+
+MAKERS: dict[str, Callable[[Job, Silver], DataFrame]] = {
+    "words": by_words,
+    "language": by_language_model,
+    "item2vec": by_company,
+    "image": by_images,
+    "attributes": by_attributes,
+}
+
+
+def remade(job: Job, name: str, sources: DataFrame, make: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """The vectors of a model: `make` is called for the products that changed since the last earlier day."""
+    day = job.last_day(TABLE, model=name)
+    earlier = (
+        None if day is None else job.read(TABLE, as_of=day, model=name).select("product_id", "vector", "source_hash")
+    )
+    changes = Changes.since(sources, earlier)
+    changed = changes.changed.localCheckpoint()
+    job.metric(f"n_embedded_{name}", changed.count())
+    return changes.together(make(changed))
+
+
+def readable(job: Job, vectors: DataFrame) -> DataFrame:
+    """The vectors that are not null; the others are counted and told."""
+    kept = vectors.localCheckpoint()
+    n_broken = kept.where("vector IS NULL").count()
+    job.metric("n_images_unreadable", n_broken)
+    if n_broken:
+        job.progress.say(f"image: {n_broken} products have one that cannot be read")
+    return kept.where("vector IS NOT NULL")
+
+
+def fused_vectors(job: Job, data: Silver, vectors: DataFrame) -> DataFrame:
+    """product_id, vector of all models together."""
+    settings: EmbedSettings = job.settings
+    fusion = settings.fusion
+    beside = side_by_side(vectors, settings.models).localCheckpoint()
+    found = whitenings(beside, settings.models, fusion.width)
+    if not found:
+        return nothing(data.products).drop("source_hash")
+    blocks = blocks_of(beside, found).localCheckpoint()
+    if fusion.method == "gate":
+        try:
+            weights = trained_gate(
+                blocks, data.baskets, widths_of(found), **fusion.gate.model_dump(), record=partial(shown, job)
+            )
+            weights.save(job.spark, f"{job.tables.root}/_weights/{FUSED}/{job.as_of}")
+            return gated(blocks, weights)
+        except NoPairs as error:
+            job.progress.say(f"gate: {error}: vectors are laid side by side")
+    return concatenated(blocks, widths_of(found), fusion.weights)
+
+
+def shown(job: Job, epoch: dict[str, float]) -> None:
+    """Records the loss of an epoch, and shows it."""
+    job.tracking.log_metrics({"gate_loss": epoch["loss"]}, step=int(epoch["epoch"]))
+    job.progress.say(f"gate epoch {int(epoch['epoch'])}: loss {epoch['loss']:.4g}")
+
+
+def unhashed(vectors: DataFrame) -> DataFrame:
+    """The vectors with a null source_hash."""
+    return vectors.withColumn("source_hash", F.lit(None).cast("long"))
+
+
+def with_hash(vectors: DataFrame, sources: DataFrame) -> DataFrame:
+    """The vectors with the source_hash of their product."""
+    return vectors.join(sources.select("product_id", "source_hash"), "product_id")
+
+
+def nothing(products: DataFrame) -> DataFrame:
+    """No rows: product_id, vector, source_hash."""
+    return unhashed(products.select("product_id", F.lit(None).cast("array<float>").alias("vector")).limit(0))
+
+
+if __name__ == "__main__":
+    main("embed", run, __doc__)

@@ -1,0 +1,57 @@
+"""Products that are bought and seen together lie close, however large a set; those nobody has have no vector."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.core.model import Silver
+from cartograph.core.product_sets import capped, shuffled
+from cartograph.embed.item_vectors import item_vectors
+from cartograph.embed.skip_gram import TooFewTokens
+
+
+@pytest.fixture(scope="module")
+def data(spark: SparkSession) -> Silver:
+    """100 baskets of two groups of four; sessions join `late` to the first group; `lone` is always bought alone."""
+    groups = [[f"{group}{n}" for n in range(4)] for group in ("a", "b")]
+    baskets = [(f"o{n}", sorted({groups[n % 2][(n // 2 + step) % 4] for step in range(3)})) for n in range(100)]
+    baskets += [(f"l{n}", ["lone"]) for n in range(10)]
+    events = [(f"s{n}", item, "view") for n in range(30) for item in ("late", f"a{n % 4}", f"a{(n + 1) % 4}")]
+    products = spark.createDataFrame([], "product_id string")
+    return Silver(
+        spark.createDataFrame(events, "session_id string, product_id string, event_type string"),
+        spark.createDataFrame(baskets, "order_id string, product_ids array<string>"),
+        products,
+    )
+
+
+def test_products_of_a_group_lie_closer_than_those_of_two(data: Silver) -> None:
+    found = item_vectors(data, width=8, iterations=20, max_set=4, seed=3).collect()
+    units = {row.product_id: np.array(row.vector) / np.linalg.norm(row.vector) for row in found}
+    first = ["late", *(f"a{n}" for n in range(4))]
+    assert set(units) == {*first, *(f"b{n}" for n in range(4))}
+    within = [units[one] @ units[other] for one in first for other in first if one != other]
+    across = [units[one] @ units[f"b{n}"] for one in first for n in range(4)]
+    assert min(within) > max(across)
+
+
+def test_without_sets_of_two_there_is_nothing_to_learn(data: Silver) -> None:
+    alone = Silver(data.events.limit(0), data.baskets.where("order_id LIKE 'l%'"), data.products)
+    with pytest.raises(TooFewTokens, match="nothing occurs 3 times or more"):
+        item_vectors(alone)
+
+
+def test_a_set_is_cut_and_shuffled_by_hashes_of_its_own(spark: SparkSession) -> None:
+    many = [str(n) for n in range(30)]
+    sets = spark.range(20).select(F.col("id").alias("key"), F.lit(many).alias("product_ids"))
+    cut = [tuple(row.product_ids) for row in capped(sets, 5).collect()]
+    assert {len(products) for products in cut} == {5}
+    assert len(set().union(*cut)) > 25  # other products from each
+    whole = [row.product_ids for row in shuffled(sets).collect()]
+    assert all(sorted(products) == sorted(many) for products in whole)
+    assert whole[0] != many
+    turned = sets.withColumn("product_ids", F.reverse("product_ids"))
+    assert whole == [row.product_ids for row in shuffled(turned).collect()]

@@ -1,0 +1,72 @@
+"""Words learn from their company, their number is bounded, and products are the weighted mean of their words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.embed.skip_gram import TooFewTokens, least_count, token_counts
+from cartograph.embed.word_vectors import mean_vectors, word_vectors
+
+KITCHEN, GARDEN = ("cup", "bowl", "plate", "oven"), ("rake", "spade", "hose", "soil")
+
+
+@pytest.fixture(scope="module")
+def product_words(spark: SparkSession) -> DataFrame:
+    """120 products of three words of one of two rooms, and a word that all have; one word that one product has."""
+    rows = []
+    for number in range(120):
+        room = (KITCHEN, GARDEN)[number % 2]
+        rows.append((f"p{number:03}", ["new", *(room[(number // 2 + step) % 4] for step in range(3))]))
+    rows.append(("p120", ["new", "unheard"]))
+    return spark.createDataFrame(rows, "product_id string, words array<string>").persist()
+
+
+def counted(spark: SparkSession, **counts: int) -> DataFrame:
+    return spark.createDataFrame(list(counts.items()), "token string, n long")
+
+
+def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) -> None:
+    known = word_vectors(product_words, width=8, iterations=20, min_count=2, seed=3)
+    units = {row.word: np.array(row.vector) / np.linalg.norm(row.vector) for row in known.collect()}
+    assert set(units) == {*KITCHEN, *GARDEN, "new"}  # the word of one product has none
+    own = [units[one] @ units[other] for room in (KITCHEN, GARDEN) for one in room for other in room if one != other]
+    across = [units[one] @ units[other] for one in KITCHEN for other in GARDEN]
+    assert min(own) > max(across)
+
+
+def test_a_rare_word_weighs_more_than_one_that_all_have(product_words: DataFrame) -> None:
+    known = {row.word: row.weight for row in word_vectors(product_words, width=2, iterations=1).collect()}
+    assert known["new"] == pytest.approx(1.0)  # ln(122 / 122) + 1
+    assert known["cup"] == pytest.approx(math.log(122 / 46) + 1)
+
+
+def test_a_vocabulary_that_is_too_large_loses_its_rarest_words(spark: SparkSession, product_words: DataFrame) -> None:
+    tokens = product_words.select(F.col("words").alias("tokens"))
+    assert least_count(token_counts(tokens), 1, 1_000) == 1
+    assert least_count(token_counts(tokens), 1, 9) == 45
+    assert [row.word for row in word_vectors(product_words, width=2, iterations=1, max_words=5).collect()] == ["new"]
+    counts = counted(spark, a=9, b=5, c=5, d=2)
+    assert [least_count(counts, least, most) for least, most in ((1, 4), (1, 3), (1, 2), (3, 9))] == [2, 5, 9, 5]
+
+
+def test_what_cannot_be_bounded_or_never_repeats_is_told(spark: SparkSession) -> None:
+    with pytest.raises(ValueError, match="at most 1 tokens may be kept, and 2 occur 4 times, the highest count"):
+        least_count(counted(spark, a=4, b=4), 1, 1)
+    with pytest.raises(TooFewTokens, match="nothing occurs 5 times or more"):
+        least_count(counted(spark, a=4), 5, 10)
+
+
+def test_a_product_is_the_weighted_mean_of_the_words_that_are_known(spark: SparkSession) -> None:
+    schema = "word string, vector array<float>, weight double"
+    known = spark.createDataFrame([("a", [1.0, 0.0], 3.0), ("b", [0.0, 1.0], 1.0)], schema)
+    rows = [("p", ["a", "b", "b", "z"]), ("q", ["z"]), ("r", ["b"])]
+    products = spark.createDataFrame(rows, "product_id string, words array<string>")
+    means = {row.product_id: row.vector for row in mean_vectors(products, known).collect()}
+    assert set(means) == {"p", "r"}
+    assert means["p"] == pytest.approx([3 / 5, 2 / 5])
+    assert means["r"] == pytest.approx([0.0, 1.0])
