@@ -1,4 +1,4 @@
-"""A lake of a very small shop: silver tables, and what three models and the rules said on two days.
+"""A lake of a very small shop: silver tables, what three models and the rules said on two days, and a product graph.
 
 Twelve products in four groups of three (`lamp0`, `lamp1`, `lamp2`, `cup0` …); each of 24 customers orders once a week
 from one group, guests order lamps. Made once per session: writing Delta tables is what takes the time.
@@ -144,13 +144,11 @@ def write_model_outputs(spark: SparkSession, tables: Tables) -> None:
     unseen = {"view_lift": 0.0, "view_npmi": -1.0, "view_p_value": 1.0, "swing": 0.0, "n_followed": 0, "n_preceded": 0}
     edges = [{"src": one, "dst": other, "chance": 0.01, "weight": 0.4} | counts | unseen for one, other in pairs]
     places = [
-        {"product_id": name, "community_id": f"{name[:-1]}0@{EARLIER}", "pagerank": 0.1 - place / 1000, "core": 2}
+        {"product_id": name, "community_id": f"{name[:-1]}0@{LATER}", "pagerank": 0.1 - place / 1000, "core": 2}
         for place, name in enumerate(PRODUCTS)
     ]
-    made = {
-        "gold.associations": neighbours, "gold.candidates": chart + taste, "gold.rules": rules,
-        "silver.product_graph": edges, "silver.communities": places,
-    }  # fmt: skip
-    for name, content in made.items():
-        rows = [row | {"as_of": day} for row in content for day in (EARLIER, LATER)]
+    lists = {"gold.associations": neighbours, "gold.candidates": chart + taste, "gold.rules": rules}
+    graph = {"silver.product_graph": edges, "silver.communities": places}  # of the later day alone
+    for name, content in (lists | graph).items():
+        rows = [row | {"as_of": day} for row in content for day in ((LATER,) if name in graph else (EARLIER, LATER))]
         tables.replace(name, spark.createDataFrame(rows, schema.table(name).columns))

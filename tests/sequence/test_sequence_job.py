@@ -34,7 +34,8 @@ def shop(spark: SparkSession) -> Suite:
 
 def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> None:
     # Every customer has bought the whole group by then, so nothing that came next is new to anybody.
-    expected = {"gold.associations": {"first_order", "gru"}, "gold.candidates": {"gru", "next_basket"}}
+    named = {"first_order", "next_basket", "gru"}
+    expected = {"gold.associations": named, "gold.candidates": {"gru", "next_basket"}}
     for table, models in expected.items():
         found = {row.model for row in shop.tables.read(table, DAY).select("model").distinct().collect()}
         assert found == models
