@@ -22,13 +22,15 @@ class Silver:
     """The silver tables a model may learn from, cut to the rows before `as_of`.
 
     `events`, `baskets` and `products` have the columns of the tables of the same name; `users` is None when a
-    source tells nothing about customers.
+    source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of silver.product_vectors;
+    None when none were made.
     """
 
     events: DataFrame
     baskets: DataFrame
     products: DataFrame
     users: DataFrame | None = None
+    vectors: DataFrame | None = None
 
 
 class NotFitted(RuntimeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -122,6 +122,8 @@ class NextItem:
         counts: how often each product was bought, in order of code, which they are drawn by.
         k: the validation metric is NDCG@k.
     """
+
+    is_joint: ClassVar[bool] = False
 
     shape: Shape
     body: Callable[[Shape], nn.Module]
