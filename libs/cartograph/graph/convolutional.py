@@ -48,9 +48,10 @@ class Convolutional(ProductModel):
         cold_share: float = 0.1,
         fanout: int = 0,
         n_neighbours: int = 20,
+        learning_rate: float = 0.005,
         **shared: Any,
     ) -> None:
-        super().__init__(**shared)
+        super().__init__(learning_rate=learning_rate, **shared)
         self.depth = depth
         self.dropout = dropout
         self.cold_share = cold_share

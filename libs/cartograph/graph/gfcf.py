@@ -76,7 +76,7 @@ class GfCf(Model):
         self.filter_: Filter | None = None
 
     def fit(self, data: Silver) -> Self:
-        """Learns the linear filter, `lists_` (product_id, associated_product_ids, scores), and the ideal one, `filter_`.
+        """Learns the linear filter, `lists_` (product_id, associated_product_ids, scores), and the ideal `filter_`.
 
         Raises:
             ValueError: more products than `max_products`.
