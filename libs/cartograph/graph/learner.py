@@ -48,8 +48,8 @@ class ProductNetwork(nn.Module):
 class Recommending:
     """Learns to tell each product of a customer from others, by the customer's remaining products.
 
-    A customer with the products H is, where product i is asked for, x_i = Σ_{j in H, j ≠ i} z_j / √d_j, d customers of j,
-    as in FISM (Kabbur, Ning and Karypis 2013): a product never recommends itself, and new customers are
+    A customer with the products H is, where product i is asked for, x_i = Σ_{j in H, j ≠ i} z_j / √d_j, d the counts of
+    customers, as in FISM (Kabbur, Ning and Karypis 2013): a product never recommends itself, and new customers are
     known by what they have. Rows have items (codes, -1 after the last). Losses:
 
     - softmax: -ln of the share of exp(cos(x_i, z_i) / temperature) in the sum with `n_negatives` products drawn for the
