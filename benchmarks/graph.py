@@ -3,7 +3,7 @@
     python -m benchmarks.graph --npz amazon_electronics_photo.npz --model gcn
 
 The file holds sparse matrices of adjacency and features as the public Amazon graphs do (Shchur et al. 2018): adj_data,
-adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph is made undirected, without self loops.
+adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph is made undirected and free of loops.
 
 `accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; means over `--runs`
 draws. `link_auc`: 10 % of the edges are kept apart, and as many pairs without an edge; the model learns from the
@@ -36,6 +36,7 @@ Longs = npt.NDArray[np.int64]
 
 TRAINED, VALIDATED = 20, 30  # products per class
 BACKEND = "arrow"
+PARTS = ("data", "indices", "indptr")  # of a sparse matrix
 
 
 def main() -> None:
@@ -78,7 +79,7 @@ def read_graph(path: str | Path) -> tuple[sp.csr_matrix, sp.csr_matrix, Longs]:
         ValueError: the file lacks some of the arrays, named with those it has.
     """
     with np.load(path, allow_pickle=False) as file:
-        wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in ("data", "indices", "indptr", "shape")]
+        wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in (*PARTS, "shape")]
         missing = [name for name in [*wanted, "labels"] if name not in file.files]
         if missing:
             raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(file.files)}")

@@ -25,7 +25,10 @@ SMALL = {
     "width": 32, "dropout": 0.3, "epochs": 20, "batch_size": 16, "learning_rate": 0.02, "warmup_steps": 0,
     "backend": "arrow", "workers": 1,
 }  # fmt: skip
-SMALL_GRAPH = {"width": 16, "epochs": 20, "batch_size": 16, "n_negatives": 16, "backend": "arrow", "workers": 1}
+SMALL_GRAPH = {
+    "width": 16, "epochs": 20, "batch_size": 16, "n_negatives": 16, "learning_rate": 0.03, "backend": "arrow",
+    "workers": 1,
+}  # fmt: skip
 
 MODELS = {
     "popularity": _model("cartograph.cf.popularity", "Popularity"),

@@ -26,7 +26,9 @@ from tests.core.checkerboard import filled
 KINDS = ("tea", "tool")
 N_EACH = 6
 START = datetime(2026, 1, 1, tzinfo=UTC)
-SMALL: dict[str, Any] = {"width": 8, "epochs": 6, "batch_size": 8, "n_negatives": 8, "backend": "arrow", "workers": 1}
+SMALL: dict[str, Any] = {
+    "width": 8, "epochs": 6, "batch_size": 8, "n_negatives": 8, "learning_rate": 0.03, "backend": "arrow", "workers": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

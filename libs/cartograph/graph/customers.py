@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
@@ -48,8 +49,8 @@ def customers(
     coded = touched.join(codes, "product_id").select("user_id", "code", "last_at")
     is_wanted = F.lit(False)
     if validation_days is not None:
-        last = touched.agg(F.max("last_at")).head()[0]  # type: ignore[index]
-        is_wanted = F.col("last_at") > F.lit(last) - timedelta(days=validation_days)
+        newest: Any = touched.agg(F.max("last_at")).head()
+        is_wanted = F.col("last_at") > F.lit(newest[0]) - F.lit(timedelta(days=validation_days))
     step = F.struct("last_at", "code")
     rows = coded.groupBy("user_id").agg(
         F.collect_list(F.when(~is_wanted, step)).alias("had"), F.collect_list(F.when(is_wanted, step)).alias("later")
