@@ -5,7 +5,7 @@
 The file holds sparse matrices of adjacency and features as the public Amazon graphs do (Shchur et al. 2018): adj_data,
 adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph is made undirected and free of loops.
 
-`accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; means over `--runs`
+`accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; mean of `--runs`
 draws. `link_auc`: 10 % of the edges are kept apart, and as many pairs without an edge; the model learns from the
 remaining edges, and pairs are scored by the cosine of their vectors. Nothing is chosen by the result.
 """
