@@ -38,11 +38,11 @@ class Csr:
     def times(self, dense: torch.Tensor, values: torch.Tensor | None = None) -> torch.Tensor:
         """The product with a dense matrix, which gradients flow through, as they do through other `values` given.
 
-        No row of `dense` is copied per entry.
+        No row of `dense` is copied per entry. In float32 also where the rest is in mixed precision.
         """
         weights = self.values if values is None else values
         return N.embedding_bag(
-            self.columns, dense, self.starts, mode="sum", per_sample_weights=weights.to(dense.dtype),
+            self.columns, dense.float(), self.starts, mode="sum", per_sample_weights=weights.float(),
             include_last_offset=True,
         )  # fmt: skip
 
