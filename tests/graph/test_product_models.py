@@ -67,7 +67,7 @@ def test_new_products_lie_beside_their_like(shop: Silver) -> None:
     with_vectors = Silver(shop.events, shop.baskets, shop.products, None, given)
     settings: dict[str, Any] = {**SMALL, "epochs": 40, "cold_share": 0.3, "validation_days": 5, "patience": 30}
     model = Gcn(**settings).fit(with_vectors)
-    found = nearest(model, 5)
+    found = nearest(model, 3)
     assert set(found) == {f"{kind}{n}" for kind in KINDS for n in range(N_EACH)} | {"new tea", "new tool"}
     assert all(kinds == {name.removeprefix("new ")[:2]} for name, kinds in found.items())
     assert max(epoch["quality"] for epoch in model.epochs_) > 0.6
