@@ -39,6 +39,10 @@ MODELS = {
     "bpr": "cartograph.cf.bpr.Bpr",
     "als": "cartograph.cf.als.Als",
     "rules": "cartograph.rules.model.Rules",
+    "gfcf": "cartograph.graph.gfcf.GfCf",
+    "lightgcn": "cartograph.graph.lightgcn.LightGcn",
+    "gat": "cartograph.graph.gat.Gat",
+    "gcn": "cartograph.graph.gcn.Gcn",
 }
 K = 20
 LONGEST = 100_000  # events of a history that are masked: all of them
@@ -73,7 +77,8 @@ def main() -> None:
     print_result(
         f"topn {options.model}", getattr(model, "engine", "spark"), metrics,
         seconds["fit"] + seconds["score"], seconds["setup"], memory, peers,
-        fit_seconds=seconds["fit"], score_seconds=seconds["score"], settings=options.set, **more,
+        fit_seconds=seconds["fit"], score_seconds=seconds["score"], settings=options.set,
+        seconds_per_epoch=getattr(model, "seconds_per_epoch_", None), **more,
     )  # fmt: skip
     spark.stop()
 

@@ -1,31 +1,52 @@
-"""The product graph of the purchases and views before a date, and what products are to each other in it.
+"""The product graph of the purchases and views before a date, what products are in it, and networks on it.
 
-Reads the silver tables; writes silver.product_graph, gold.relations and, if `graph.analytics.run` names any,
-silver.communities of this `as_of`. Communities take over the names of the last earlier day that has some. Deliberately
-not done here: mixing relations with other models (`rank`).
+Reads the silver tables; if `graph.enabled`, writes silver.product_graph, gold.relations and, if `graph.analytics.run`
+names any, silver.communities of this `as_of`. Communities take over the names of the last earlier day that has some.
+Writes the partition of each model of `graph.models` in gold.candidates and gold.associations, and a network's weights
+beside the tables. Deliberately not done here: mixing relations and lists with other models (`rank`).
 """
 
 from __future__ import annotations
+
+from functools import partial
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
+from cartograph.core.histories import active, histories
+from cartograph.core.model import Model
 from cartograph.core.product_sets import of_shoppers
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
 from cartograph.graph.communities import places
+from cartograph.graph.gat import Gat
+from cartograph.graph.gcn import Gcn
+from cartograph.graph.gfcf import GfCf
+from cartograph.graph.lightgcn import LightGcn
+from cartograph.graph.product_model import ProductModel
 from cartograph.graph.relations import RelationRules, relations
 from cartograph.runtime.graph_settings import GraphSettings
 from cartograph.runtime.job import Job, main
 
+MODELS: dict[str, Any] = {"gfcf": GfCf, "lightgcn": LightGcn, "gcn": Gcn, "gat": Gat}
+
 
 def run(job: Job) -> None:
-    """Builds the graph, types its edges and, if asked, looks at its shape."""
+    """Makes the graph, if it is wanted, and fits the models that are."""
     settings: GraphSettings = job.settings
-    if not settings.enabled:
-        job.progress.say("graph.enabled is false: no product graph is made")
+    if not settings.enabled and not settings.models:
+        job.progress.say("graph.enabled is false and graph.models names none: nothing is made")
         return
+    edges = write_graph(job) if settings.enabled else None
+    if settings.models:
+        write_lists(job, edges)
+
+
+def write_graph(job: Job) -> DataFrame:
+    """Builds the graph, types its edges and, if asked, looks at its shape; returns the edges."""
+    settings: GraphSettings = job.settings
     if "hubs" in settings.analytics.run and "pagerank" not in settings.analytics.run:
         raise UserError("graph.analytics.run: hubs are the products of the highest pagerank, so it needs pagerank too")
     data = of_shoppers(job.silver())
@@ -35,6 +56,45 @@ def run(job: Job) -> None:
     job.metric("n_relations", job.replace("gold.relations", found).rows)
     if settings.analytics.run:
         write_communities(job, edges)
+    return edges
+
+
+def write_lists(job: Job, edges: DataFrame | None) -> None:
+    """Fits each model on the rows before `job.as_of` and writes its lists."""
+    settings: GraphSettings = job.settings
+    data = job.silver()
+    users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
+    for name in settings.models:
+        model = configured(name, settings)
+        if isinstance(model, ProductModel):
+            model.record = partial(told, job, name)
+            # A graph of all days knows what is kept apart to validate on.
+            model.fit(data, edges if settings.training.validation_days is None else None)
+            assert model.weights_ is not None
+            model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
+        else:
+            model.fit(data)
+        written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
+        job.metric(f"n_candidates_{name}", written.rows)
+        written = job.replace("gold.associations", model.associate(settings.k), model=name)
+        job.metric(f"n_associations_{name}", written.rows)
+    users.unpersist()
+
+
+def configured(name: str, settings: GraphSettings) -> Model:
+    """The model of that name with its settings."""
+    own = getattr(settings, name).model_dump()
+    shared = {} if name == "gfcf" else settings.training.model_dump()
+    model: Model = MODELS[name](**shared, **own, event_weights=settings.event_weights, mask_seen=settings.mask_seen)
+    return model
+
+
+def told(job: Job, name: str, epoch: dict[str, float]) -> None:
+    """Records the metrics of an epoch, and shows them."""
+    number = int(epoch["epoch"])
+    metrics = {key: value for key, value in epoch.items() if key != "epoch"}
+    job.tracking.log_metrics({f"{name}_{key}": value for key, value in metrics.items()}, step=number)
+    job.progress.say(f"{name} epoch {number}: " + ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))
 
 
 def write_communities(job: Job, edges: DataFrame) -> None:

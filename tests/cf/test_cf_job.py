@@ -10,8 +10,8 @@ from datetime import date
 import pytest
 from pyspark.sql import functions as F
 
-from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.core.errors import UserError
+from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import cf

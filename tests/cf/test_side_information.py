@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.als import Als
-from cartograph.cf.side_information import features, with_prior
+from cartograph.cf.side_information import with_prior
 from cartograph.core.model import Silver
 from tests.cluster import Cluster
 
@@ -47,15 +47,6 @@ def factors_of(spark: SparkSession) -> dict[str, Any]:
     )
     rows = with_prior(factors, weights, products_of(spark), strength=5.0).collect()
     return {row.product_id: row.vector for row in rows}
-
-
-def test_features_are_shared_by_what_is_alike(spark: SparkSession) -> None:
-    found = {row.product_id: set(row.codes) for row in features(products_of(spark)).collect()}
-    # a, colour, kind; no category, home, home/kinds; brand
-    assert all(5 <= len(codes) <= 7 for codes in found.values())
-    assert len(found["hat0"] & found["hat3"]) > len(found["hat0"] & found["mug1"])
-    bare = spark.createDataFrame([("x", None, None, None)], PRODUCTS)
-    assert [len(row.codes) for row in features(bare).collect()] == [2]  # the constant, and that no brand is known
 
 
 def check(found: dict[str, Any]) -> None:

@@ -25,6 +25,10 @@ SMALL = {
     "width": 32, "dropout": 0.3, "epochs": 20, "batch_size": 16, "learning_rate": 0.02, "warmup_steps": 0,
     "backend": "arrow", "workers": 1,
 }  # fmt: skip
+SMALL_GRAPH = {
+    "width": 16, "epochs": 20, "batch_size": 16, "n_negatives": 16, "learning_rate": 0.03, "backend": "arrow",
+    "workers": 1,
+}  # fmt: skip
 
 MODELS = {
     "popularity": _model("cartograph.cf.popularity", "Popularity"),
@@ -46,6 +50,10 @@ MODELS = {
     "lstm": _model("cartograph.sequence.lstm", "Lstm", **SMALL),
     "gru": _model("cartograph.sequence.gru", "Gru", **SMALL),
     "transformer": _model("cartograph.sequence.transformer", "Transformer", **SMALL),
+    "gfcf": _model("cartograph.graph.gfcf", "GfCf", n_vectors=2),
+    "lightgcn": _model("cartograph.graph.lightgcn", "LightGcn", **SMALL_GRAPH),
+    "gcn": _model("cartograph.graph.gcn", "Gcn", **SMALL_GRAPH),
+    "gat": _model("cartograph.graph.gat", "Gat", fanout=4, **SMALL_GRAPH),
 }
 # What is popular says nothing of a customer, and what followed a last product does not lead to all of its colour.
 PERSONAL = [name for name in MODELS if name not in ("popularity", "first_order", "next_basket")]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -26,6 +26,8 @@ SCHEDULE = Schedule(epochs=3, batch_size=16, learning_rate=0.05, shuffle_rows=0,
 @dataclass(frozen=True)
 class Regression:
     """A small network that learns the sum of three numbers; it kills its worker at a step if it is told to."""
+
+    is_joint: ClassVar[bool] = False
 
     mark: str = ""
 

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
+from cartograph.core.weights import Weights
 from cartograph.graph.building import product_graph
 from cartograph.graph.communities import ANALYTICS
 from cartograph.graph.relations import RelationRules
@@ -73,6 +74,22 @@ def test_a_step_that_is_switched_off_writes_nothing(shop: Suite) -> None:
     assert shop.tables.version("gold.relations") == before
 
 
+def test_models_write_lists_and_weights(shop: Suite) -> None:
+    """On the shop's product graph; nothing is left to recommend to who has all of a group."""
+    with shop.step("graph", as_of=DAY) as job:
+        small = ["gcn.epochs=2", "gcn.width=8", "training.backend=arrow", "analytics.run=[]"]
+        small += ["enabled=true", "models=[gcn]"]
+        job.config = load_config("demo", [f"graph.{setting}" for setting in small])
+        graph.run(job)
+    associations = shop.tables.read("gold.associations", DAY, model="gcn")
+    assert {row.product_id for row in associations.collect()} == set(PRODUCTS)
+    bought = shop.tables.read("silver.events", DAY).where("event_type = 'purchase'")
+    candidates = shop.tables.read("gold.candidates", DAY, model="gcn")
+    assert candidates.count() > 0
+    assert candidates.join(bought, ["user_id", "product_id"], "left_semi").count() == 0
+    assert Weights.load(shop.spark, f"{shop.tables.root}/_weights/gcn/{DAY}").config["model"] == "gcn"
+
+
 def test_hubs_without_pagerank_are_refused(shop: Suite) -> None:
     with shop.step("graph", as_of=DAY) as job:
         job.config = load_config("demo", ["graph.enabled=true", "graph.analytics.run=[hubs]"])
@@ -86,3 +103,16 @@ def test_settings_of_the_file_are_the_defaults_of_the_code() -> None:
     parameters = inspect.signature(product_graph).parameters.values()
     assert settings.building.model_dump() == {each.name: each.default for each in parameters if each.name != "data"}
     assert settings.analytics.run == ANALYTICS == GraphAnalysis.__args__
+
+
+@pytest.mark.parametrize("name", graph.MODELS)
+def test_settings_of_the_file_are_the_defaults_of_the_model(name: str) -> None:
+    settings = load_config("local").graph
+    parameters: dict[str, inspect.Parameter] = {}
+    for kind in reversed(graph.MODELS[name].__mro__[:3]):  # a model's own defaults win over those it shares
+        parameters |= inspect.signature(kind).parameters
+    defaults = {key: one.default for key, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert defaults.pop("mask_seen") == settings.mask_seen
+    assert dict(defaults.pop("event_weights")) == settings.event_weights
+    shared = {} if name == "gfcf" else settings.training.model_dump()
+    assert defaults == shared | getattr(settings, name).model_dump()

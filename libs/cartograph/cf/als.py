@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
-from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
 from cartograph.core.approximate import best_products
+from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
 
 _RATINGS_PER_BLOCK = 1_000_000  # of a block of ratings: about 100 MB in the memory of its task

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from cartograph.cf.bpr_kernel import fold
 from cartograph.cf.bpr_training import Steps, train
 from cartograph.cf.fold_in import weighted
-from cartograph.cf.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.cf.native_als import ITEMS, STATE, USERS
 from cartograph.core.approximate import best_products
+from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.workers import placed, run_group, slots
 

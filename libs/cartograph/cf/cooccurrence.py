@@ -8,9 +8,9 @@ from typing import Self
 
 from cartograph.cf.cooccurrence_scores import MEASURES, decayed_weights
 from cartograph.cf.cooccurrence_sums import ordered_rows, weighted_groups
-from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.core.coded_groups import coded_groups
+from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
 

@@ -10,9 +10,9 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.baskets import distinct_items
 from cartograph.core.coded_groups import coded_groups
+from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats, weigh_rows
 from cartograph.core.pair_rows import coded_products, pair_rows

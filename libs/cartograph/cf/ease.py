@@ -9,9 +9,9 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from cartograph.cf.head import gram_matrix, head_of, lists_of_weights
-from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.core.coded_groups import coded_groups
+from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats
 from cartograph.core.pairs import catalogue_of

@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.core.coded_groups import coded_groups
+from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats
 from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists

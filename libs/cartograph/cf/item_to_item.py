@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted
 from cartograph.core.neighbours import associations_of, recommend_from_lists
 

@@ -11,7 +11,7 @@ from typing import Self
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.cf.interactions import EVENT_WEIGHTS
+from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import NotFitted, Silver
 
 _EVERYBODY = ""  # the segment of those who belong to none

@@ -17,33 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-N_FEATURES = 512
+from cartograph.core.descriptions import N_FEATURES, features
+
 _RIDGE = 1.0  # customers' worth of evidence that a feature says nothing
 
 Matrix = npt.NDArray[np.float64]
-
-
-def features(products: DataFrame) -> DataFrame:
-    """One row per product: product_id, codes (array<int>, hashed words of title, brand and category path).
-
-    Args:
-        products: rows of silver.products; text that is missing says nothing.
-    """
-    words = F.filter(F.split(F.lower(F.coalesce("title", F.lit(""))), r"[^\p{L}\p{N}]+"), lambda word: word != "")
-    path = F.coalesce("category", F.array().cast("array<string>"))
-    levels = F.transform(
-        F.sequence(F.lit(0), F.size(path)), lambda n: F.concat(F.lit("c:"), F.concat_ws("/", F.slice(path, 1, n)))
-    )
-    brand = F.array(F.concat(F.lit("b:"), F.coalesce("brand", F.lit(""))))
-    tokens = F.array_distinct(F.concat(words, levels, brand))  # the empty path is everybody's: a constant
-
-    def code(token: Column) -> Column:
-        return F.pmod(F.xxhash64(token), F.lit(N_FEATURES)).cast("int")
-
-    return products.select("product_id", F.transform(tokens, code).alias("codes"))
 
 
 def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame, strength: float) -> DataFrame:

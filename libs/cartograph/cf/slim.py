@@ -14,10 +14,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.head import gram_matrix, head_of, lists_of_weights
-from cartograph.cf.interactions import EVENT_WEIGHTS
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.cf.slim_kernel import elastic_nets
 from cartograph.core.coded_groups import coded_groups
+from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pair_kernels import Floats
 from cartograph.core.pairs import catalogue_of

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.cf.interactions import EVENT_WEIGHTS, interactions
 from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
 from cartograph.core.coded_groups import coded_groups
 from cartograph.core.heaps import best_lists, empty_heaps
+from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
 from cartograph.core.pair_kernels import Floats, Longs, flat

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -150,6 +150,22 @@ def batches(
         )
     for _ in range(max(made, first), n_batches):
         yield _empty(feed)
+
+
+def everything(feed: Feed, batch_size: int = 1 << 20) -> Batch:
+    """All rows of all shards as one batch: for what every worker holds whole."""
+    return _together(feed, range(len(feed.files)), batch_size)
+
+
+def shard_of(feed: Feed, shard: int, batch_size: int = 1 << 20) -> Batch:
+    """All rows of one shard as one batch: for what a worker holds of its own."""
+    return _together(feed, range(shard, shard + 1), batch_size)
+
+
+def _together(feed: Feed, shards: Iterable[int], batch_size: int) -> Batch:
+    parts = [part for shard in shards for part in batches(feed, shard, batch_size)]
+    filled = [part for part in parts if len(part[feed.columns[0].name])] or parts[:1]
+    return {column.name: torch.cat([part[column.name] for part in filled]) for column in feed.columns}
 
 
 def _kind(field: T.StructField) -> SparkColumn:

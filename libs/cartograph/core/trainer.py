@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import pyarrow as pa
 import torch
@@ -37,7 +37,12 @@ Epoch = dict[str, float]
 
 
 class Learner(Protocol):
-    """A network and what it is trained for: a frozen dataclass, as it is sent to the workers and names the run."""
+    """A network and what it is trained for: a frozen dataclass, as it is sent to the workers and names the run.
+
+    `is_joint` says that the workers compute together, so that none may leave out a batch, not even one without rows.
+    """
+
+    is_joint: ClassVar[bool]
 
     def network(self) -> nn.Module:
         """The network with its first weights."""
@@ -211,10 +216,10 @@ def _step(
     network.train()
     optimiser.zero_grad()
     loss, n_examples = torch.zeros(()), 0
-    if len(next(iter(batch.values()))):
+    if learner.is_joint or len(next(iter(batch.values()))):
         with together.precision():
             loss, n_examples = learner.loss(network, together.on_device(batch))
-        if n_examples:
+        if learner.is_joint or n_examples:
             loss.backward()  # type: ignore[no-untyped-call]
     total, n_total = together.sum_gradients(network, float(loss.detach()), n_examples)
     state.add(total, n_total)
@@ -260,7 +265,7 @@ def _quality(together: TrainingGroup, network: nn.Module, learner: Learner, vali
     total, n_total = 0.0, 0
     with torch.inference_mode(), together.precision():
         for batch in batches(validation, together.rank, batch_size):
-            if len(next(iter(batch.values()))):
+            if learner.is_joint or len(next(iter(batch.values()))):
                 value, n_examples = learner.quality(network, together.on_device(batch))
                 total, n_total = total + value, n_total + n_examples
     total, n_total = together.sum_numbers(total, n_total)

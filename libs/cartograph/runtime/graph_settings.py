@@ -1,4 +1,4 @@
-"""Section `graph` of the settings: the product graph, its analytics and typed relations."""
+"""Section `graph` of the settings: the product graph, its analytics, typed relations, filters and networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pydantic import Field
 from cartograph.runtime.section import Positive, Section, Share
 
 GraphAnalysis = Literal["components", "communities", "pagerank", "triangles", "cores", "hubs"]
+GraphModelName = Literal["gfcf", "lightgcn", "gcn", "gat"]
 NotNegative = Annotated[float, Field(ge=0)]
+AboveZero = Annotated[float, Field(gt=0)]
 
 
 class BuildingSettings(Section):
@@ -46,10 +48,83 @@ class RelationSettings(Section):
     k: Positive
 
 
+class GfCfSettings(Section):
+    """graph.gfcf.GfCf."""
+
+    n_vectors: Positive
+    alpha: NotNegative
+    n_neighbours: Positive
+    max_products: Positive
+    sweeps: Positive
+    newest: Positive
+    seed: Annotated[int, Field(ge=0)]
+
+
+class GraphTrainingSettings(Section):
+    """graph.product_model.ProductModel: what the networks share."""
+
+    max_length: Annotated[int, Field(ge=2)]
+    loss: Literal["softmax", "bpr"]
+    n_negatives: Positive
+    validation_days: Positive | None
+    batch_size: Positive
+    weight_decay: NotNegative
+    warmup_steps: Annotated[int, Field(ge=0)]
+    decay: Literal["constant", "linear", "cosine"]
+    clip_norm: NotNegative
+    patience: Annotated[int, Field(ge=0)]
+    checkpoint_every: Annotated[int, Field(ge=0)]
+    device: Literal["cpu", "cuda"]
+    workers: Positive | None
+    backend: Literal["petastorm", "arrow"]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class LightGcnSettings(Section):
+    """graph.lightgcn.LightGcn."""
+
+    width: Positive
+    hops: Positive
+    temperature: AboveZero
+    epochs: Positive
+    learning_rate: AboveZero
+
+
+class GcnSettings(Section):
+    """graph.gcn.Gcn."""
+
+    width: Positive
+    depth: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    cold_share: Annotated[float, Field(ge=0, lt=1)]
+    fanout: Annotated[int, Field(ge=0)]
+    n_neighbours: Positive
+    temperature: AboveZero
+    epochs: Positive
+    learning_rate: AboveZero
+
+
+class GatSettings(GcnSettings):
+    """graph.gat.Gat."""
+
+    heads: Positive
+
+
 class GraphSettings(Section):
-    """The product graph."""
+    """The product graph, and models that learn from graphs."""
 
     enabled: bool
+    models: tuple[GraphModelName, ...]
+    k: Positive
+    active_days: Positive | None
+    history: Positive
+    mask_seen: bool
+    event_weights: dict[str, float]
     building: BuildingSettings
     analytics: AnalyticsSettings
     relations: RelationSettings
+    gfcf: GfCfSettings
+    training: GraphTrainingSettings
+    lightgcn: LightGcnSettings
+    gcn: GcnSettings
+    gat: GatSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pyspark import Broadcast
@@ -161,6 +161,8 @@ class NextItem:
         facts: of the products, sent to each worker once; None: the network is told of none.
         digest: of the facts.
     """
+
+    is_joint: ClassVar[bool] = False
 
     shape: Shape
     body: Callable[[Shape], nn.Module]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.cf.interactions import debiased, interactions, ratings
+from cartograph.core.interactions import debiased, interactions, ratings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 EVENTS = "event_id string, user_id string, product_id string, event_type string, rating double, event_at timestamp"

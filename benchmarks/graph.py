@@ -1,0 +1,226 @@
+"""Node classification and link prediction by GCN and GAT on a public co-purchase graph.
+
+    python -m benchmarks.graph --npz amazon_electronics_photo.npz --model gcn
+
+The file holds sparse matrices of adjacency and features as the public Amazon graphs do (Shchur et al. 2018): adj_data,
+adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph is made undirected and free of loops.
+
+`accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; mean of `--runs`
+draws. `link_auc`: 10 % of the edges are kept apart, and as many pairs without an edge; the model learns from the
+remaining edges, and pairs are scored by the cosine of their vectors. Nothing is chosen by the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+from pyspark.sql import DataFrame, SparkSession
+
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from cartograph.core.feed import materialised
+from cartograph.core.trainer import Schedule, train
+from cartograph.graph.classification import Classifying
+from cartograph.graph.customers import Customers
+from cartograph.graph.learner import Recommending
+from cartograph.graph.product_encoder import ProductEncoding
+from cartograph.graph.product_model import lists_of, vectors_of
+
+Longs = npt.NDArray[np.int64]
+
+TRAINED, VALIDATED = 20, 30  # products per class
+BACKEND = "arrow"
+PARTS = ("data", "indices", "indptr")  # of a sparse matrix
+
+
+def main() -> None:
+    """Runs both tasks with one model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--npz", required=True)
+    parser.add_argument("--model", required=True, choices=("gcn", "gat"))
+    parser.add_argument("--runs", type=int, default=3, help="draws of the products that are trained on")
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--fanout", type=int, default=0, help="neighbours drawn per product; 0: all")
+    options = parser.parse_args()
+    memory, watch = PeakMemory(), Stopwatch()
+    adjacency, features, labels = read_graph(options.npz)
+    with watch("setup"):
+        spark = spark_session("graph", ["spark.driver_memory=3g"])
+        spark.range(4).repartition(2).mapInArrow(lambda batches: batches, "id long").count()
+    with watch("classification"):
+        accuracies = [accuracy(spark, adjacency, features, labels, options, run) for run in range(options.runs)]
+    with watch("links"):
+        auc = link_auc(spark, adjacency, features, options)
+    seconds = watch.seconds
+    metrics = {
+        "accuracy": round(float(np.mean(accuracies)), 4),
+        "accuracy_std": round(float(np.std(accuracies)), 4),
+        "link_auc": round(auc, 4),
+    }
+    print_result(
+        f"graph {options.model}", "torch", metrics, seconds["classification"] + seconds["links"], seconds["setup"],
+        memory, classification_seconds=seconds["classification"], link_seconds=seconds["links"],
+        n_products=len(labels), n_edges=adjacency.nnz // 2,
+    )  # fmt: skip
+    spark.stop()
+
+
+def read_graph(path: str | Path) -> tuple[sp.csr_matrix, sp.csr_matrix, Longs]:
+    """Adjacency (symmetric, ones, no self loops), features and labels.
+
+    Raises:
+        ValueError: the file lacks some of the arrays, named with those it has.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in (*PARTS, "shape")]
+        missing = [name for name in [*wanted, "labels"] if name not in file.files]
+        if missing:
+            raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(file.files)}")
+        adjacency, features = (
+            sp.csr_matrix(
+                tuple(file[f"{kind}_{part}"] for part in ("data", "indices", "indptr")), file[f"{kind}_shape"]
+            )
+            for kind in ("adj", "attr")
+        )
+        labels = file["labels"].astype(np.int64)
+    both = ((adjacency + adjacency.T) > 0).astype(np.float32).tocoo()
+    kept = both.row != both.col
+    shape = (len(labels), len(labels))
+    return sp.csr_matrix((both.data[kept], (both.row[kept], both.col[kept])), shape), features, labels
+
+
+def split(labels: Longs, seed: int) -> tuple[Longs, Longs, Longs]:
+    """Products to train on, to validate on and to test with; classes too small for it are left out, as is usual."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(labels))
+    by_class = [order[labels[order] == one] for one in np.unique(labels)]
+    large = [members for members in by_class if len(members) > TRAINED + VALIDATED]
+    parts = [np.split(members, [TRAINED, TRAINED + VALIDATED]) for members in large]
+    trained, validated, tested = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    return trained, validated, tested
+
+
+def encoding_of(
+    spark: SparkSession, edges: sp.coo_matrix, features: sp.csr_matrix, options: argparse.Namespace, stack: ExitStack,
+    dropout: float,
+) -> ProductEncoding:  # fmt: skip
+    """The encoder of the graph with those edges (given both ways), by features alone."""
+    columns = {
+        "src": pa.array(edges.row.astype(np.int32)),
+        "dst": pa.array(edges.col.astype(np.int32)),
+        "weight": pa.array(edges.data.astype(np.float32)),
+    }
+    graph = stack.enter_context(materialised(spark.createDataFrame(pa.table(columns)), 1, BACKEND))
+    codes = pa.array(np.arange(features.shape[0], dtype=np.int32))
+    rows = {"code": codes, "words": pa.array([[-1]] * features.shape[0], pa.list_(pa.int32()))}
+    scaled = features.toarray().astype(np.float32)
+    scaled /= np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
+    table = pa.table({**rows, "vector": lists_of(scaled)})
+    told = stack.enter_context(materialised(spark.createDataFrame(table), 1, BACKEND))
+    return ProductEncoding(
+        options.model, features.shape[0], options.width, 2, 4, dropout, 0.0, options.fanout, features.shape[1], False,
+        f"{graph.digest} {told.digest}", graph, told,
+    )  # fmt: skip
+
+
+def labelled(spark: SparkSession, nodes: Longs, labels: Longs) -> DataFrame:
+    """One row per product: code, label."""
+    columns = {"code": pa.array(nodes.astype(np.int32)), "label": pa.array(labels[nodes].astype(np.int32))}
+    return spark.createDataFrame(pa.table(columns))
+
+
+def accuracy(
+    spark: SparkSession, adjacency: sp.csr_matrix, features: sp.csr_matrix, labels: Longs, options: argparse.Namespace,
+    run: int,
+) -> float:  # fmt: skip
+    """The share of test products whose class is told, by the weights that tell most of the validation products."""
+    trained, validated, tested = split(labels, run)
+    schedule = Schedule(
+        epochs=options.epochs, batch_size=len(trained), learning_rate=0.01, weight_decay=0.01, patience=50,
+        seed=7 + run,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        encoding = encoding_of(spark, adjacency.tocoo(), features, options, stack, dropout=0.5)
+        learner = Classifying(encoding, int(labels.max()) + 1)
+        feeds = [
+            stack.enter_context(materialised(labelled(spark, nodes, labels), 1, BACKEND))
+            for nodes in (trained, validated, tested)
+        ]
+        found = train(spark, learner, feeds[0], schedule, feeds[1])
+        network = learner.network()
+        network.load_state_dict(found.weights.tensors())
+        right, n = learner.quality(network.eval(), as_batch(tested, labels))
+    return right / n
+
+
+def as_batch(nodes: Longs, labels: Longs) -> dict[str, Any]:
+    """Products and their labels as the learner takes them."""
+    import torch
+
+    return {"code": torch.from_numpy(nodes), "label": torch.from_numpy(labels[nodes])}
+
+
+def link_auc(
+    spark: SparkSession, adjacency: sp.csr_matrix, features: sp.csr_matrix, options: argparse.Namespace
+) -> float:
+    """The area under the ROC curve over edges kept apart and as many pairs without one."""
+    generator = np.random.default_rng(7)
+    upper = sp.triu(adjacency).tocoo()
+    order = generator.permutation(upper.nnz)
+    ends = np.stack([upper.row, upper.col], axis=1).astype(np.int64)[order]
+    n_test = upper.nnz // 10
+    tested, learned = ends[:n_test], ends[n_test:]
+    wrong = pairs_without_edge(adjacency, n_test, generator)
+    vectors = link_vectors(spark, learned, features, options)
+    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    right_scores, wrong_scores = ((units[pairs[:, 0]] * units[pairs[:, 1]]).sum(1) for pairs in (tested, wrong))
+    return area(right_scores, wrong_scores)
+
+
+def pairs_without_edge(adjacency: sp.csr_matrix, n: int, generator: np.random.Generator) -> Longs:
+    """`n` pairs of different products that no edge joins, drawn at random."""
+    drawn = generator.integers(0, adjacency.shape[0], (4 * n + 100, 2))
+    joined = np.asarray(adjacency[drawn[:, 0], drawn[:, 1]]).ravel() > 0
+    found: Longs = drawn[(drawn[:, 0] != drawn[:, 1]) & ~joined][:n]
+    return found
+
+
+def link_vectors(
+    spark: SparkSession, edges: Longs, features: sp.csr_matrix, options: argparse.Namespace
+) -> npt.NDArray[np.float64]:
+    """Vectors of a model that learned from the edges: each is a customer of two products."""
+    n_items = features.shape[0]
+    users = pa.array(np.arange(len(edges), dtype=np.int64))
+    items = pa.ListArray.from_arrays(
+        pa.array(np.arange(0, edges.size + 1, 2, dtype=np.int32)), pa.array(edges.ravel().astype(np.int32))
+    )
+    both = sp.coo_matrix((np.ones(2 * len(edges)), np.concatenate([edges, edges[:, ::-1]]).T), (n_items, n_items))
+    known = Customers(spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ())
+    degrees = (1,) * n_items  # every product counts the same
+    schedule = Schedule(epochs=max(options.epochs // 10, 1), batch_size=8192, learning_rate=0.01, decay="cosine")
+    with ExitStack() as stack:
+        encoding = encoding_of(spark, both, features, options, stack, dropout=0.0)
+        feed = stack.enter_context(materialised(known.training, 1, BACKEND))
+        learner = Recommending(encoding, degrees, temperature=0.2, n_negatives=1024)
+        trained = train(spark, learner, feed, schedule)
+        rows = vectors_of(spark, learner, trained.weights, 1, "cpu").orderBy("code").toArrow()
+    return np.array(rows["vector"].combine_chunks().flatten(), dtype=np.float64).reshape(n_items, -1)
+
+
+def area(right: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> float:
+    """The chance that a right pair scores above a wrong one; half of it where they score the same."""
+    scores = np.concatenate([right, wrong])
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return float((ranks[: len(right)].sum() - len(right) * (len(right) + 1) / 2) / (len(right) * len(wrong)))
+
+
+if __name__ == "__main__":
+    main()

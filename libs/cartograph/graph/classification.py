@@ -1,0 +1,54 @@
+"""Telling the category of a product: a linear layer over its vector, trained with the encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional as N
+
+from cartograph.core.feed import Batch
+from cartograph.graph.learner import ProductNetwork
+from cartograph.graph.product_encoder import ProductEncoding
+
+
+class Classifier(ProductNetwork):
+    """An encoder and scores of classes from its vectors."""
+
+    def __init__(self, encoding: ProductEncoding, n_classes: int) -> None:
+        super().__init__(encoding.module())
+        self.classes = nn.Linear(encoding.width, n_classes)
+
+
+@dataclass(frozen=True)
+class Classifying:
+    """Learns the classes of products. Rows have code and label, the number of its class.
+
+    Args:
+        encoding: of the products.
+        n_classes: that there are.
+    """
+
+    is_joint: ClassVar[bool] = False
+
+    encoding: ProductEncoding
+    n_classes: int
+
+    def network(self) -> Classifier:
+        """The network with its first weights."""
+        return Classifier(self.encoding, self.n_classes)
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+        """The sum of the cross entropies of a batch's products, and how many they are."""
+        assert isinstance(network, Classifier)
+        nodes, places = torch.unique(batch["code"].long(), return_inverse=True)
+        scores = network.classes(network.encoder(nodes))[places].float()
+        return N.cross_entropy(scores, batch["label"].long(), reduction="sum"), len(places)
+
+    def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
+        """How many products are told right, and of how many."""
+        assert isinstance(network, Classifier)
+        scores = network.classes(network.all_vectors()[batch["code"].long()])
+        return float((scores.argmax(1) == batch["label"]).sum()), len(scores)

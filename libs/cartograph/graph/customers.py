@@ -1,0 +1,83 @@
+"""Customers as rows of one length, which networks are fed with, and the products that they name by code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.codes import numbered
+
+
+@dataclass(frozen=True)
+class Customers:
+    """What networks learn from.
+
+    Args:
+        training: user, items (array<int>, codes of at most so many products, -1 after the last).
+        validation: items, and wanted, alike: what was touched in the validation period; None where there is none.
+        products: product_id, code (0, 1, 2 … in order of product_id).
+        degrees: customers of each product, in order of code, as far as training rows hold them.
+    """
+
+    training: DataFrame
+    validation: DataFrame | None
+    products: DataFrame
+    degrees: tuple[int, ...]
+
+
+def customers(
+    touched: DataFrame, products: DataFrame, max_length: int, validation_days: int | None = None
+) -> Customers:
+    """The customers of `touched`; rows to validate on where `validation_days` are kept apart.
+
+    Args:
+        touched: user_id, product_id, last_at; one row per pair.
+        products: product_id of further products that get a code, whether anybody touched them or not.
+        max_length: products of a customer that count, those touched last.
+        validation_days: pairs of so many days before the last one are wanted, not known.
+
+    Raises:
+        ValueError: nobody touched anything, or not before the validation period.
+    """
+    known = touched.select("product_id").unionByName(products.select("product_id"))
+    codes = numbered(known, "product_id")
+    coded = touched.join(codes, "product_id").select("user_id", "code", "last_at")
+    is_wanted = F.lit(False)
+    if validation_days is not None:
+        newest: Any = touched.agg(F.max("last_at")).head()
+        is_wanted = F.col("last_at") > F.lit(newest[0]) - F.lit(timedelta(days=validation_days))
+    step = F.struct("last_at", "code")
+    rows = coded.groupBy("user_id").agg(
+        F.collect_list(F.when(~is_wanted, step)).alias("had"), F.collect_list(F.when(is_wanted, step)).alias("later")
+    )
+    rows = rows.select(
+        "user_id", _newest("had", max_length).alias("items"), _newest("later", max_length).alias("wanted")
+    )
+    rows = rows.where("items[0] >= 0").localCheckpoint()
+    degrees = _degrees(rows, codes.count())
+    if not sum(degrees):
+        raise ValueError("there are no customers to learn from" + (
+            f" before the last {validation_days} days" if validation_days else ""))  # fmt: skip
+    validation = None if validation_days is None else rows.where("wanted[0] >= 0").select("items", "wanted")
+    training = rows.select(F.xxhash64("user_id").alias("user"), "items")
+    return Customers(training, validation, codes, degrees)
+
+
+def _newest(steps: str, max_length: int) -> Column:
+    """Codes of the newest steps, oldest first, filled up with -1."""
+    newest = F.slice(F.sort_array(steps, asc=False), 1, max_length)
+    codes = F.transform(F.reverse(newest), lambda step: step["code"])
+    return F.slice(F.concat(codes, F.array_repeat(F.lit(-1), max_length)), 1, max_length)
+
+
+def _degrees(rows: DataFrame, n_items: int) -> tuple[int, ...]:
+    """How many rows hold each product."""
+    counts = rows.select(F.explode("items").alias("code")).where("code >= 0").groupBy("code").count().toArrow()
+    degrees = np.zeros(n_items, dtype=np.int64)
+    degrees[counts["code"].to_numpy()] = counts["count"].to_numpy()
+    return tuple(degrees.tolist())

@@ -1,0 +1,140 @@
+"""What networks over products are trained for: to tell what customers have from what they have not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional as N
+
+from cartograph.core.feed import Batch
+from cartograph.graph.sparse import Csr
+
+
+class Encoding(Protocol):
+    """What makes an encoder: a module that gives vectors of the products with some codes, or of all."""
+
+    def module(self) -> nn.Module:
+        """The encoder with its first weights."""
+
+
+class ProductNetwork(nn.Module):
+    """An encoder, whose vectors of all products are computed once where it is only used."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self._kept: torch.Tensor | None = None
+
+    def train(self, mode: bool = True) -> ProductNetwork:
+        """Forgets the vectors: weights may change now."""
+        self._kept = None
+        super().train(mode)
+        return self
+
+    def all_vectors(self) -> torch.Tensor:
+        """(products, width)."""
+        if self.training:
+            every: torch.Tensor = self.encoder()
+            return every
+        if self._kept is None:
+            self._kept = self.encoder()
+        return self._kept
+
+
+@dataclass(frozen=True)
+class Recommending:
+    """Learns to tell each product of a customer from others, by the customer's remaining products.
+
+    A customer with the products H is, where product i is asked for, x_i = Σ_{j in H, j ≠ i} z_j / √d_j, d the counts of
+    customers, as in FISM (Kabbur, Ning and Karypis 2013): a product never recommends itself, and new customers are
+    known by what they have. Rows have items (codes, -1 after the last). Losses:
+
+    - softmax: -ln of the share of exp(cos(x_i, z_i) / temperature) in the sum with `n_negatives` products drawn for the
+      batch (sampled softmax: Wu et al. 2022).
+    - bpr: -ln σ(x_i · z_i - x_i · z_k) with one product k drawn per row (Rendle et al. 2009).
+
+    Args:
+        encoding: of the products.
+        degrees: customers of each product.
+        loss: softmax or bpr.
+        temperature: of softmax.
+        n_negatives: products drawn per batch for softmax.
+        needs_all: the encoder computes all vectors in each step anyway, and workers do it together.
+        k: the validation metric is NDCG@k.
+    """
+
+    is_joint: ClassVar[bool] = True
+
+    encoding: Encoding
+    degrees: tuple[int, ...] = field(repr=False)
+    loss_name: Literal["softmax", "bpr"] = "softmax"
+    temperature: float = 0.1
+    n_negatives: int = 1024
+    k: int = 10
+
+    def network(self) -> ProductNetwork:
+        """The network with its first weights."""
+        return ProductNetwork(self.encoding.module())
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+        """The sum of the losses of all products of customers with two or more, and how many there are."""
+        assert isinstance(network, ProductNetwork)
+        items = batch["items"].long()
+        items = items[(items >= 0).sum(1) > 1]
+        rows, targets = had(items)
+        n_drawn = self.n_negatives if self.loss_name == "softmax" else len(targets)
+        drawn = torch.randint(len(self.degrees), (n_drawn,), device=items.device)
+        nodes, places = torch.unique(torch.cat([targets, drawn]), return_inverse=True)
+        vectors = network.encoder(nodes)
+        wanted, others = places[: len(targets)], places[len(targets) :]
+        weights = self.weights(items.device)[targets]
+        sums = sums_of(rows, wanted, weights, vectors, len(items))
+        asking = sums[rows] - vectors[wanted] * weights[:, None]
+        if self.loss_name == "bpr":
+            margins = (asking * (vectors[wanted] - vectors[others])).sum(1)
+            return -N.logsigmoid(margins.float()).sum(), len(targets)
+        units = N.normalize(vectors.float(), dim=1, eps=1e-6)
+        asking = N.normalize(asking.float(), dim=1, eps=1e-6) / self.temperature
+        right = (asking * units[wanted]).sum(1, keepdim=True)
+        wrong = (asking @ units[others].T).masked_fill(wanted[:, None] == others, -torch.inf)
+        scores = torch.cat([right, wrong.to(right.dtype)], dim=1)
+        return N.cross_entropy(scores, torch.zeros_like(targets), reduction="sum"), len(targets)
+
+    def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
+        """The sum of NDCG@k of what customers wanted later, among all that they do not have, and how many customers."""
+        assert isinstance(network, ProductNetwork)
+        vectors = network.all_vectors().float()
+        items, later = batch["items"].long(), batch["wanted"].long()
+        if not len(items):
+            return 0.0, 0
+        rows, known = had(items)
+        asking = sums_of(rows, known, self.weights(items.device)[known], vectors, len(items))
+        scores = asking @ (N.normalize(vectors, dim=1, eps=1e-6) if self.loss_name == "softmax" else vectors).T
+        scores[rows, known] = -torch.inf
+        best = scores.topk(min(self.k, scores.shape[1])).indices
+        hits = (best[:, :, None] == later[:, None, :]).any(-1)
+        gains = 1 / torch.log2(torch.arange(2, best.shape[1] + 2, device=best.device))
+        n_ideal = (later >= 0).sum(1).clamp(max=best.shape[1])
+        return float(((hits * gains).sum(1) / gains.cumsum(0)[n_ideal - 1]).sum()), len(items)
+
+    def weights(self, device: torch.device) -> torch.Tensor:
+        """1 / √d of each product."""
+        return torch.tensor(self.degrees, device=device).clamp(min=1) ** -0.5
+
+
+def had(items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The row and the product of each place that has one, row by row."""
+    inside = items >= 0
+    rows = torch.arange(len(items), device=items.device)[:, None].expand_as(items)
+    return rows[inside], items[inside]
+
+
+def sums_of(
+    rows: torch.Tensor, places: torch.Tensor, weights: torch.Tensor, vectors: torch.Tensor, n_rows: int
+) -> torch.Tensor:
+    """The weighted sum of each row's vectors: (n_rows, width)."""
+    counts = torch.bincount(rows, minlength=n_rows)
+    return Csr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), places, weights).times(vectors)

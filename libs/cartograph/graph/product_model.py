@@ -1,0 +1,260 @@
+"""What the graph networks share: products have vectors, customers are what they have; trained on a worker group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+import torch
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.core.feed import Backend, Feed, materialised
+from cartograph.core.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors, unit_vectors
+from cartograph.core.neighbours import positions_of
+from cartograph.core.topk import matrix_of, top_k
+from cartograph.core.trainer import Epoch, Schedule, train
+from cartograph.core.training_group import training_group
+from cartograph.core.weights import Weights
+from cartograph.core.workers import Group, run_group, slots
+from cartograph.graph.customers import Customers, customers
+from cartograph.graph.learner import Encoding, Recommending
+
+_LEAST_ROWS = 32  # of a worker's part of a step: with fewer it waits for the others more than it works
+VECTORS = "code int, vector array<float>"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an encoder can be made from: silver tables, customers, their rows as they are fed, edges if any."""
+
+    data: Silver
+    known: Customers
+    rows: Feed
+    edges: DataFrame | None
+    feeds: ExitStack
+
+
+class ProductModel(Model):
+    """A network learns vectors z of products such that a customer is near what he has (`graph.learner`).
+
+    Args:
+        width: length of the vectors.
+        max_length: products of a customer that count, those touched last.
+        loss: softmax, or bpr.
+        temperature: of softmax.
+        n_negatives: products drawn per step for softmax.
+        validation_days: what customers touched first in so many last days is held back to tell when to stop; None:
+            nothing is.
+        epochs, batch_size (in customers), learning_rate, weight_decay, warmup_steps, decay, clip_norm, patience,
+            checkpoint_every, device, seed: see `core.trainer.Schedule`.
+        workers: of the training group; None: one per core, as long as each has 32 customers of a step.
+        backend: of the feed: petastorm or arrow.
+        event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
+        mask_seen: never recommend what is in the customer's history.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        max_length: int = 200,
+        loss: Literal["softmax", "bpr"] = "softmax",
+        temperature: float = 0.1,
+        n_negatives: int = 1024,
+        validation_days: int | None = None,
+        epochs: int = 20,
+        batch_size: int = 512,
+        learning_rate: float = 0.02,
+        weight_decay: float = 0.0,
+        warmup_steps: int = 0,
+        decay: Literal["constant", "linear", "cosine"] = "cosine",
+        clip_norm: float = 0.0,
+        patience: int = 0,
+        checkpoint_every: int = 0,
+        device: Literal["cpu", "cuda"] = "cpu",
+        workers: int | None = None,
+        backend: Backend = "petastorm",
+        seed: int = 7,
+        event_weights: Mapping[str, float] = EVENT_WEIGHTS,
+        mask_seen: bool = True,
+    ) -> None:
+        self.width = width
+        self.max_length = max_length
+        self.loss = loss
+        self.temperature = temperature
+        self.n_negatives = n_negatives
+        self.validation_days = validation_days
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.warmup_steps = warmup_steps
+        self.decay = decay
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.checkpoint_every = checkpoint_every
+        self.device = device
+        self.workers = workers
+        self.backend = backend
+        self.seed = seed
+        self.event_weights = event_weights
+        self.mask_seen = mask_seen
+        self.record: Callable[[Epoch], None] | None = None
+        self.weights_: Weights | None = None
+        self.item_vectors_: DataFrame | None = None
+        self.epochs_: list[Epoch] = []
+
+    def fit(self, data: Silver, edges: DataFrame | None = None) -> Self:
+        """Learns `weights_` and `item_vectors_` (product_id, vector, weight: what it counts in a customer).
+
+        Args:
+            data: silver tables before `as_of`.
+            edges: rows of silver.product_graph, for models that read them; None: they make a graph of their own.
+
+        Raises:
+            ValueError: settings that do not go together; no customer has two products.
+            TooFewSlots: fewer free cores than the group has workers.
+        """
+        if self.patience and self.validation_days is None:
+            raise ValueError(f"{self.name}: patience needs validation_days")
+        touched = interactions(data.events, self.event_weights).where("weight > 0").persist()
+        known = customers(touched, self._more_products(data), self.max_length, self.validation_days)
+        if not known.training.where("items[1] >= 0").head(1):
+            raise ValueError(f"{self.name} learns from products of the same customer, and no customer has two of them")
+        with ExitStack() as feeds:
+            feed = feeds.enter_context(materialised(known.training, self._n_workers(), self.backend, self.seed))
+            encoding = self._encoding(Given(data, known, feed, edges, feeds))
+            learner = Recommending(encoding, known.degrees, self.loss, self.temperature, self.n_negatives)
+            self._train(data.events.sparkSession, learner, feed, known)
+            vectors = vectors_of(data.events.sparkSession, learner, self.weights_, len(feed.files), self.device)
+        self.item_vectors_ = self._named(vectors, known)
+        touched.unpersist()
+        return self
+
+    def _more_products(self, data: Silver) -> DataFrame:
+        """product_id of products that get a vector though nobody touched them."""
+        return data.products.select("product_id").where("false")
+
+    def _encoding(self, given: Given) -> Encoding:
+        """The encoder that this model learns; further feeds that it reads are entered into `given.feeds`."""
+        raise NotImplementedError
+
+    def _n_workers(self) -> int:
+        return self.workers or min(slots(SparkSession.active()), max(self.batch_size // _LEAST_ROWS, 1))
+
+    def _train(self, spark: SparkSession, learner: Recommending, feed: Feed, known: Customers) -> None:
+        schedule = Schedule(
+            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay, warmup_steps=self.warmup_steps, decay=self.decay, clip_norm=self.clip_norm,
+            patience=self.patience, checkpoint_every=self.checkpoint_every, device=self.device, seed=self.seed,
+        )  # fmt: skip
+        config = {"model": self.name, "width": self.width, "n_items": len(known.degrees)}
+        with ExitStack() as stack:
+            held = None
+            if known.validation is not None:
+                if not known.validation.head(1):
+                    raise ValueError(f"{self.name}: nobody touched anything new in {self.validation_days} days")
+                held = stack.enter_context(materialised(known.validation, len(feed.files), self.backend, self.seed))
+            trained = train(spark, learner, feed, schedule, held, config, self.record)
+        self.weights_, self.epochs_ = trained.weights, trained.epochs
+
+    def _named(self, vectors: DataFrame, known: Customers) -> DataFrame:
+        """product_id, vector, weight, kept by the executors."""
+        codes = pa.array(np.arange(len(known.degrees)), pa.int32())
+        counts = pa.array(np.maximum(np.array(known.degrees, np.float64), 1) ** -0.5)
+        weights = vectors.sparkSession.createDataFrame(pa.table({"code": codes, "weight": counts}))
+        named = vectors.join(known.products, "code").join(weights, "code")
+        return named.select("product_id", "vector", "weight").localCheckpoint()
+
+    @property
+    def seconds_per_epoch_(self) -> float | None:
+        """The mean over all epochs but the first, which warms up."""
+        seconds = [epoch["seconds"] for epoch in self.epochs_[1:] or self.epochs_]
+        return round(sum(seconds) / len(seconds), 3) if seconds else None
+
+    def associate(self, k: int) -> DataFrame:
+        """The `k` products of the nearest vectors, by cosine: product_id, associated_product_id, score, rank."""
+        if self.item_vectors_ is None:
+            raise NotFitted(self)
+        return associate_from_vectors(self.item_vectors_.select("product_id", "vector"), k)
+
+    def recommend(self, users: DataFrame, k: int) -> DataFrame:
+        """The `k` products nearest to what the customer has: user_id, product_id, score, rank."""
+        if self.item_vectors_ is None:
+            raise NotFitted(self)
+        plain = self.item_vectors_.select("product_id", "vector")
+        items = unit_vectors(plain) if self.loss == "softmax" else plain
+        queries = customer_vectors(users, self.item_vectors_).withColumnsRenamed(
+            {"user_id": "id", "product_ids": "mask"}
+        )
+        ranked = top_k(queries if self.mask_seen else queries.drop("mask"), items, k)
+        return ranked.withColumnRenamed("id", "user_id")
+
+
+def customer_vectors(users: DataFrame, items: DataFrame) -> DataFrame:
+    """One row per customer with a known product: user_id, product_ids, vector: the weighted sum of the products'.
+
+    Args:
+        users: user_id, product_ids.
+        items: product_id, vector, weight. Held whole by each task.
+    """
+    table = items.toArrow().sort_by("product_id").combine_chunks()
+    weights = table["weight"].to_numpy().astype(np.float32)[:, None]
+    product_ids = pa.concat_arrays([pa.array([], pa.string()), *table["product_id"].chunks])
+    shipped = users.sparkSession.sparkContext.broadcast(
+        (product_ids, weights * matrix_of(table["vector"].combine_chunks()))
+    )
+    asked = users.select("user_id", "product_ids", F.array_distinct("product_ids").alias("had"))
+    schema = "user_id string, product_ids array<string>, vector array<float>"
+    return asked.mapInArrow(partial(_added_up, shipped=shipped), schema)
+
+
+def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any) -> Iterator[pa.RecordBatch]:
+    """Vectors of the customers of each batch."""
+    product_ids, vectors = shipped.value
+    for batch in batches:
+        starts, known = positions_of(pa.chunked_array([batch.column("had")]), product_ids)
+        inside = known >= 0
+        ends = np.concatenate(([0], np.cumsum(inside)))[starts]
+        rows = sp.csr_matrix((np.ones(ends[-1], np.float32), known[inside], ends), (batch.num_rows, len(vectors)))
+        columns = [batch.column("user_id"), batch.column("product_ids"), lists_of(rows @ vectors)]
+        made = pa.RecordBatch.from_arrays(columns, names=["user_id", "product_ids", "vector"])
+        yield made.filter(pa.array(np.diff(ends) > 0))
+
+
+def vectors_of(
+    spark: SparkSession, learner: Recommending, weights: Weights | None, n_workers: int, device: str
+) -> DataFrame:
+    """One row per product: code, vector, computed by a group of as many workers as were trained with."""
+    shipped = spark.sparkContext.broadcast(weights)
+    work = partial(_vectors, learner=learner, weights=shipped, device=device)
+    return run_group(spark.range(n_workers).repartition(n_workers), work, VECTORS)
+
+
+def _vectors(
+    group: Group, _: Iterable[pa.RecordBatch], learner: Recommending, weights: Any, device: str
+) -> Iterator[pa.RecordBatch]:
+    """One worker's share of the vectors."""
+    with training_group(group, device) as together:
+        network = learner.network()
+        network.load_state_dict(weights.value.tensors())
+        network.to(together.device).eval()
+        with torch.inference_mode():
+            vectors = network.all_vectors().float().cpu().numpy()
+    share = np.array_split(np.arange(len(vectors), dtype=np.int32), group.size)[group.rank]
+    yield pa.record_batch([pa.array(share), lists_of(vectors[share])], ["code", "vector"])
+
+
+def lists_of(vectors: Any) -> pa.ListArray:
+    """The rows of a matrix as lists of float32."""
+    values = np.ascontiguousarray(vectors, dtype=np.float32)
+    offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))

@@ -1,0 +1,94 @@
+"""Losses and the validation metric of the graph networks are what their definitions say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as N
+
+from cartograph.graph.learner import ProductNetwork, Recommending
+
+DEGREES = (4, 1, 9, 1, 1)
+ITEMS = torch.tensor([[0, 1, 2], [3, 0, -1], [4, -1, -1]])  # who has one product teaches nothing
+
+
+class Table(nn.Module):
+    """Vectors as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.vectors = nn.Parameter(torch.randn(len(DEGREES), 3))
+
+    def forward(self, nodes: torch.Tensor | None = None) -> torch.Tensor:
+        return self.vectors if nodes is None else self.vectors[nodes]
+
+
+@dataclass(frozen=True)
+class TableEncoding:
+    def module(self) -> Table:
+        return Table()
+
+
+def learner(loss: Literal["softmax", "bpr"]) -> Recommending:
+    return Recommending(TableEncoding(), DEGREES, loss, temperature=0.5, n_negatives=4, k=2)
+
+
+def asked(vectors: torch.Tensor) -> list[tuple[torch.Tensor, int]]:
+    """Each product of the first two customers, and the sum of the others by which it is asked for."""
+    found = []
+    for row in ([0, 1, 2], [3, 0]):
+        for target in row:
+            others = [vectors[one] / math.sqrt(DEGREES[one]) for one in row if one != target]
+            found.append((torch.stack(others).sum(0), target))
+    return found
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bpr"])
+def test_each_product_is_told_from_drawn_ones_by_the_others_of_its_customer(loss: Literal["softmax", "bpr"]) -> None:
+    chosen = learner(loss)
+    network = chosen.network()
+    torch.manual_seed(6)
+    found, n = chosen.loss(network, {"items": ITEMS})
+    torch.manual_seed(6)
+    drawn = torch.randint(len(DEGREES), (4 if loss == "softmax" else 5,)).tolist()
+    vectors = network.all_vectors()
+    expected = 0.0
+    for place, (asking, target) in enumerate(asked(vectors)):
+        if loss == "bpr":
+            expected -= float(N.logsigmoid(asking @ (vectors[target] - vectors[drawn[place]])).detach())
+        else:
+            chances = [target, *(one for one in drawn if one != target)]
+            scores = torch.stack([torch.cosine_similarity(asking, vectors[one], dim=0) for one in chances]) / 0.5
+            expected -= float(torch.log_softmax(scores, dim=0)[0].detach())
+    assert n == 5
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rows_without_two_products_have_no_loss_but_a_gradient() -> None:
+    """Workers that have no rows left must still take part in the step."""
+    chosen = learner("softmax")
+    network = chosen.network()
+    found, n = chosen.loss(network, {"items": ITEMS[2:]})
+    found.backward()  # type: ignore[no-untyped-call]
+    assert (n, float(found.detach())) == (0, 0.0)
+    assert next(network.parameters()).grad is not None
+
+
+def test_quality_is_ndcg_of_what_was_wanted_among_all_that_is_new() -> None:
+    chosen = learner("softmax")
+    network = chosen.network().eval()
+    assert isinstance(network, ProductNetwork)
+    vectors = network.all_vectors()
+    asking = sum(vectors[one] / math.sqrt(DEGREES[one]) for one in (0, 1))
+    scores = {one: float(torch.cosine_similarity(asking, vectors[one], dim=0)) for one in (2, 3, 4)}  # type: ignore[arg-type]
+    order = sorted(scores, key=lambda one: -scores[one])
+    batch = {"items": torch.tensor([[0, 1, -1]]), "wanted": torch.tensor([[order[1], order[2], -1]])}
+    value, n = chosen.quality(network, batch)
+    ideal = 1 + 1 / math.log2(3)
+    assert (n, value) == (1, pytest.approx(1 / math.log2(3) / ideal))

@@ -1,0 +1,128 @@
+"""Graph networks find planted communities, go on where they were, and place new products beside their like."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from cartograph.core.feed import materialised
+from cartograph.core.interactions import interactions
+from cartograph.core.model import Silver
+from cartograph.core.weights import Weights
+from cartograph.graph.customers import customers
+from cartograph.graph.gcn import Gcn
+from cartograph.graph.learner import Recommending
+from cartograph.graph.lightgcn import LightGcn
+from cartograph.graph.lightgcn_encoder import LightGcnEncoding
+from cartograph.graph.product_model import ProductModel, vectors_of
+from tests.core.checkerboard import filled
+
+KINDS = ("tea", "tool")
+N_EACH = 6
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SMALL: dict[str, Any] = {
+    "width": 8, "epochs": 6, "batch_size": 8, "n_negatives": 8, "learning_rate": 0.03, "backend": "arrow", "workers": 1,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Silver:
+    """Customers of tea and of tools, four of six products each, the last one later; two new products with titles."""
+    rows = [
+        (f"{kind}{user}-{place}", f"{kind}-{user}", f"{kind}{(user + place) % N_EACH}", "purchase",
+         START + timedelta(days=30 if place == 3 else place))
+        for kind in KINDS for user in range(12) for place in range(4)
+    ]  # fmt: skip
+    named = "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
+    events = filled(spark.createDataFrame(rows, named), "silver.events").persist()
+    titles = [(f"{kind}{n}", f"{kind} of the house") for kind in KINDS for n in range(N_EACH)]
+    titles += [(f"new {kind}", f"{kind} of the house") for kind in KINDS]
+    products = filled(spark.createDataFrame(titles, "product_id string, title string"), "silver.products")
+    return Silver(events, events.limit(0), products.persist())
+
+
+def nearest(model: ProductModel, k: int) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in model.associate(k).collect():
+        found.setdefault(row.product_id, set()).add(row.associated_product_id.removeprefix("new ")[:2])
+    return found
+
+
+def vectors(model: ProductModel) -> np.ndarray:
+    assert model.item_vectors_ is not None
+    return np.array([row.vector for row in model.item_vectors_.orderBy("product_id").collect()])
+
+
+def test_new_products_lie_beside_their_like(shop: Silver) -> None:
+    """Trained on the whole graph and validated on what was bought later, with vectors besides titles."""
+    given = shop.products.select(
+        "product_id", F.array(F.col("title").contains("tea").cast("float"), F.lit(1.0).cast("float")).alias("vector")
+    )
+    with_vectors = Silver(shop.events, shop.baskets, shop.products, None, given)
+    settings: dict[str, Any] = {**SMALL, "epochs": 40, "cold_share": 0.3, "validation_days": 5, "patience": 30}
+    model = Gcn(**settings).fit(with_vectors)
+    found = nearest(model, 3)
+    assert set(found) == {f"{kind}{n}" for kind in KINDS for n in range(N_EACH)} | {"new tea", "new tool"}
+    assert all(kinds == {name.removeprefix("new ")[:2]} for name, kinds in found.items())
+    assert max(epoch["quality"] for epoch in model.epochs_) > 0.6
+    users = shop.events.sparkSession.createDataFrame(
+        [("ann", ["new tool"])], "user_id string, product_ids array<string>"
+    )
+    assert {row.product_id[:2] for row in model.recommend(users, 4).collect()} == {"to"}
+
+
+def test_training_in_stages_ends_where_training_in_one_does(shop: Silver) -> None:
+    """On the edges of a product graph, by neighbours drawn, with the other loss."""
+    edges = shop.events.sparkSession.createDataFrame(
+        [(f"{kind}{n}", f"{kind}{n + 1}", 1.5) for kind in KINDS for n in range(N_EACH - 1)],
+        "src string, dst string, weight double",
+    )
+    settings: dict[str, Any] = {**SMALL, "fanout": 1, "loss": "bpr"}
+    whole, staged = (Gcn(checkpoint_every=every, **settings).fit(shop, edges) for every in (0, 7))
+    np.testing.assert_array_equal(vectors(whole), vectors(staged))
+    assert whole.epochs_[-1]["loss"] < whole.epochs_[0]["loss"]
+
+
+def closed_form(known: DataFrame, products: np.ndarray, hops: int) -> np.ndarray:
+    """(E + G E + …) / (hops + 1) with G = ÑᵀÑ, densely."""
+    rows = np.zeros((24, len(products)))
+    for at, row in enumerate(known.collect()):
+        rows[at, [code for code in row["items"] if code >= 0]] = 1
+    scaled = rows / np.sqrt(rows.sum(1, keepdims=True) * rows.sum(0, keepdims=True))
+    total = part = products
+    for _ in range(hops):
+        part = scaled.T @ scaled @ part
+        total = total + part
+    averaged: np.ndarray = total / (hops + 1)
+    return averaged
+
+
+def test_lightgcn_on_two_workers_is_the_closed_formula(spark: SparkSession, shop: Silver) -> None:
+    known = customers(interactions(shop.events), shop.products.limit(0), max_length=10)
+    products = torch.randn(len(known.degrees), 5, generator=torch.Generator().manual_seed(1))
+    with materialised(known.training, 2, "arrow") as feed:
+        encoding = LightGcnEncoding(len(known.degrees), 5, 2, known.degrees, feed)
+        weights = Weights.of({"encoder.products": products}, {})
+        found = vectors_of(spark, Recommending(encoding, known.degrees), weights, 2, "cpu").orderBy("code").collect()
+    expected = closed_form(known.training, products.numpy().astype(np.float64), 2)
+    np.testing.assert_allclose(np.array([row.vector for row in found]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lightgcn_learns_on_two_workers_of_whom_one_has_no_rows_left(shop: Silver) -> None:
+    model = LightGcn(**{**SMALL, "workers": 2, "batch_size": 16, "epochs": 15}).fit(
+        Silver(shop.events.where("user_id <> 'tea-0'"), shop.baskets, shop.products)
+    )
+    assert all(kinds == {name[:2]} for name, kinds in nearest(model, 5).items())
+
+
+def test_settings_that_do_not_go_together_are_refused(shop: Silver) -> None:
+    with pytest.raises(ValueError, match="gcn: patience needs validation_days"):
+        Gcn(patience=2).fit(shop)
+    with pytest.raises(ValueError, match="no customer has two"):
+        LightGcn(**SMALL).fit(Silver(shop.events.where("event_id LIKE '%-1'"), shop.baskets, shop.products))
