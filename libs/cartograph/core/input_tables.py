@@ -1,0 +1,141 @@
+"""Tables of what came in (bronze), and of what was made clean of it and is known of products (silver)."""
+
+from __future__ import annotations
+
+from cartograph.core.table import defined_table as _table
+
+_RAW_EVENT = (
+    "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
+    "quantity string, unit_price string, rating string, event_at string, title string"
+)
+
+INPUT_TABLES = (
+    _table(
+        "bronze.events",
+        "Raw events as they arrived, one row a line, every value still text.",
+        f"source string, batch_id string, source_file string, row_id string, {_RAW_EVENT}",
+        key="row_id",
+        required="source batch_id",
+    ),
+    _table(
+        "bronze.products",
+        "Raw product facts as they arrived; the newest fact of a product wins in silver.",
+        "source string, batch_id string, source_file string, row_id string, product_id string, title string, "
+        "description string, category string, brand string, price string, stock string, attributes attributes, "
+        "seen_at string, n_seen string",
+        key="row_id",
+        required="source batch_id",
+    ),
+    _table(
+        "bronze.users",
+        "Raw customer facts as they arrived.",
+        "source string, batch_id string, source_file string, row_id string, user_id string, region string, "
+        "age_band string, seen_at string",
+        key="row_id",
+        required="source batch_id",
+    ),
+    _table(
+        "bronze.quarantine",
+        "Lines and files that could not be read at all, with the reason.",
+        "source string, batch_id string, source_file string, row_id string, reason string, raw string",
+        key="row_id",
+        required="source batch_id reason",
+    ),
+    _table(
+        "bronze.batches",
+        "One row per batch, the content of one file (or the new rows of a table): what was read and where it went.",
+        "source string, batch_id string, target string, source_file string, n_read long, n_kept long, "
+        "n_quarantined long",
+        key="batch_id",
+        required="source target",
+    ),
+    _table(
+        "silver.events",
+        "Clean, typed, de-duplicated events under pseudonymous customers; user_id is null for guests. The order_id of "
+        "a return is its own document, returned_order_id the order that it takes back, where that is known.",
+        "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
+        "quantity int, unit_price double, rating double, event_at timestamp, event_on date, "
+        "returned_order_id string, source string, batch_id string",
+        key="event_id",
+        required="product_id event_type event_at event_on",
+        checks=(
+            ("known_event_type", "event_type IN ('view', 'cart', 'purchase', 'rating', 'return')"),
+            ("order_of_purchase", "event_type <> 'purchase' OR order_id IS NOT NULL"),
+            ("positive_quantity", "quantity IS NULL OR quantity > 0"),
+            ("price_not_negative", "unit_price IS NULL OR unit_price >= 0"),
+        ),
+    ),
+    _table(
+        "silver.baskets",
+        "One row per order: its distinct products, sorted. Guests included.",
+        "order_id string, user_id string, ordered_at timestamp, product_ids strings",
+        key="order_id",
+        required="ordered_at product_ids",
+        checks=(("basket_not_empty", "size(product_ids) > 0"),),
+    ),
+    _table(
+        "silver.products",
+        "One row per product with normalised text and its latest known facts.",
+        "product_id string, title string, description string, category strings, brand string, price double, "
+        "stock long, attributes attributes, first_seen_at timestamp",
+        key="product_id",
+    ),
+    _table(
+        "silver.users",
+        "One row per pseudonymous customer.",
+        "user_id string, region string, age_band string, first_seen_at timestamp, is_wholesale boolean, is_bot boolean",
+        key="user_id",
+        required="is_wholesale is_bot",
+    ),
+    _table(
+        "silver.quarantine",
+        "Rows set aside by preprocess: the rule that did it, the reason in words, and the row as it came.",
+        "row_id string, source string, batch_id string, rule string, reason string, event_at timestamp, raw attributes",
+        key="row_id",
+        required="rule reason batch_id",
+    ),
+    _table(
+        "silver.ledger",
+        "Per batch: rows in = kept + quarantined + duplicates.",
+        "batch_id string, source string, n_in long, n_kept long, n_quarantined long, n_duplicates long",
+        key="batch_id",
+        checks=(("nothing_lost", "n_in = n_kept + n_quarantined + n_duplicates"),),
+    ),
+    _table(
+        "silver.product_vectors",
+        "Per model and product: its vector. source_hash tells what it was made from (null: all products together): a "
+        "product that has not changed keeps its vector.",
+        "as_of date, model string, product_id string, vector vector, source_hash long",
+        key="as_of model product_id",
+        partition="as_of model",
+        required="vector",
+        checks=(("vector_not_empty", "size(vector) > 0"),),
+    ),
+    _table(
+        "silver.word_vectors",
+        "Words as they were learned on as_of from the texts of products, and what they weigh in a text.",
+        "as_of date, word string, vector vector, weight double, settings_hash long",
+        key="as_of word",
+        partition="as_of",
+        required="vector weight settings_hash",
+    ),
+    _table(
+        "silver.product_graph",
+        "Edges between products: what was counted of both, how far beyond chance, and which of them came first.",
+        "as_of date, src string, dst string, n_orders long, n_sessions long, n_views long, lift double, npmi double, "
+        "p_value double, view_lift double, view_npmi double, view_p_value double, chance double, swing double, "
+        "n_followed long, n_preceded long, forward_share double, gap_days double, weight double",
+        key="as_of src dst",
+        partition="as_of",
+        required="n_orders n_sessions n_views chance weight",
+        checks=(("not_itself", "src <> dst"),),
+    ),
+    _table(
+        "silver.communities",
+        "The place of each product in the graph; columns of analytics that were not asked for are null.",
+        "as_of date, product_id string, community_id string, component_id string, pagerank double, core int, "
+        "n_triangles long, hub_id string, hub_distance int",
+        key="as_of product_id",
+        partition="as_of",
+    ),
+)

@@ -1,0 +1,155 @@
+"""Tables of what was found, one partition per day (gold)."""
+
+from __future__ import annotations
+
+from cartograph.core.table import defined_table as _table
+
+_RULE_MEASURES = (
+    "support double, confidence double, lift double, leverage double, leverage_baskets double, conviction double, "
+    "zhang double, kulczynski double, imbalance double, jaccard double, cosine double, all_confidence double, "
+    "certainty double, added_value double, npmi double, log_likelihood double, shrunk_lift double, hyper_lift double, "
+    "hyper_confidence double"
+)
+_RULE_JUDGEMENTS = (
+    "p_value double, q_value double, p_layered double, p_productive double, improvement double, is_closed boolean, "
+    "is_maximal boolean, is_redundant boolean, is_productive boolean, is_significant boolean, "
+    "holdout_baskets long, holdout_confidence double, holdout_lift double, "
+    "trend string, trend_per_year double, trend_q double, peak_month int, season_q double"
+)
+_RANK = ("rank_from_one", "rank >= 1")
+
+RESULT_TABLES = (
+    _table(
+        "gold.relations",
+        "What two products are to each other, with the counts that say so as JSON; a repeat is a product with itself.",
+        "as_of date, src string, dst string, relation string, score double, evidence string",
+        key="as_of src dst",
+        partition="as_of",
+        required="relation score evidence",
+        checks=(("known_relation", "relation IN ('complement', 'substitute', 'variant', 'repeat')"),),
+    ),
+    _table(
+        "gold.itemsets",
+        "Frequent itemsets of the baskets before as_of.",
+        "as_of date, itemset strings, n_items int, n_baskets long, support double",
+        key="as_of itemset",
+        partition="as_of",
+        required="n_items n_baskets support",
+        checks=(("support_is_a_share", "support > 0 AND support <= 1"),),
+    ),
+    _table(
+        "gold.rules",
+        "Association rules antecedent => consequent with their measures and what speaks for and against them; the "
+        "holdout columns are filled in once the period that they speak of is over.",
+        "as_of date, antecedent strings, consequent strings, n_baskets long, n_antecedent long, n_consequent long, "
+        f"n_users long, {_RULE_MEASURES}, {_RULE_JUDGEMENTS}",
+        key="as_of antecedent consequent",
+        partition="as_of",
+        required="n_baskets support confidence lift",
+        checks=(("confidence_is_a_share", "confidence > 0 AND confidence <= 1"),),
+    ),
+    _table(
+        "gold.generalised_rules",
+        "Rules between products, brands (brand:…) and categories (category:…); interest is how many times more often "
+        "a rule holds than the rules of its groups make expect.",
+        "as_of date, antecedent string, consequent string, antecedent_level string, consequent_level string, "
+        "n_baskets long, support double, confidence double, lift double, interest double",
+        key="as_of antecedent consequent",
+        partition="as_of",
+        required="antecedent_level consequent_level n_baskets support confidence lift",
+    ),
+    _table(
+        "gold.inferred_rules",
+        "Rules of products too rare to have any, taken from the products most like them (inferred_from).",
+        "as_of date, product_id string, associated_product_id string, score double, similarity double, "
+        "inferred_from strings",
+        key="as_of product_id associated_product_id",
+        partition="as_of",
+        required="score similarity inferred_from",
+        checks=(("not_itself", "product_id <> associated_product_id"),),
+    ),
+    _table(
+        "gold.high_utility_itemsets",
+        "Itemsets that bring in most together: utility is quantity times price of their products in the baskets that "
+        "hold them all.",
+        "as_of date, itemset strings, n_items int, n_baskets long, utility double",
+        key="as_of itemset",
+        partition="as_of",
+        required="n_items n_baskets utility",
+    ),
+    _table(
+        "gold.associations",
+        "Per model and product: its k nearest products, best first.",
+        "as_of date, model string, product_id string, rank int, associated_product_id string, score double",
+        key="as_of model product_id rank",
+        partition="as_of model",
+        required="associated_product_id score",
+        checks=(_RANK, ("not_itself", "product_id <> associated_product_id")),
+    ),
+    _table(
+        "gold.candidates",
+        "Per model and customer: the k products it would show, best first.",
+        "as_of date, model string, user_id string, rank int, product_id string, score double",
+        key="as_of model user_id rank",
+        partition="as_of model",
+        required="product_id score",
+        checks=(_RANK,),
+    ),
+    _table(
+        "gold.user_vectors",
+        "Per sequence model and customer: where the history leads, the mean of the vectors of its events.",
+        "as_of date, model string, user_id string, vector vector",
+        key="as_of model user_id",
+        partition="as_of model",
+        required="vector",
+    ),
+    _table(
+        "gold.repurchases",
+        "Per customer and product bought: how often, the typical interval, the day to expect the next purchase on, and "
+        "how probable one is in the days from as_of on that sequence.repurchases names.",
+        "as_of date, user_id string, product_id string, n_purchases int, last_on date, interval_days double, "
+        "expected_on date, probability double",
+        key="as_of user_id product_id",
+        partition="as_of",
+        required="n_purchases last_on interval_days expected_on probability",
+        checks=(("probability_is_one", "probability >= 0 AND probability <= 1"),),
+    ),
+    _table(
+        "gold.factors",
+        "Per model, customer and product: its factor, the day of the fit that it goes back to (as_of, unless it was "
+        "refreshed since), and the version of silver.events that was read.",
+        "as_of date, model string, side string, id string, vector vector, fitted_as_of date, events_version long",
+        key="as_of model side id",
+        partition="as_of model",
+        required="vector fitted_as_of events_version",
+        checks=(("known_side", "side IN ('user', 'product')"),),
+    ),
+    _table(
+        "gold.related_products",
+        "The result per product: ranked related products of each relation, with the evidence.",
+        "as_of date, product_id string, relation string, rank int, associated_product_id string, score double, "
+        "why string",
+        key="as_of product_id relation rank",
+        partition="as_of",
+        required="associated_product_id score why",
+        checks=(_RANK, ("not_itself", "product_id <> associated_product_id")),
+    ),
+    _table(
+        "gold.recommendations",
+        "The result per customer: ranked products, the models that voted for them, and the evidence.",
+        "as_of date, user_id string, rank int, product_id string, score double, models strings, why string",
+        key="as_of user_id rank",
+        partition="as_of",
+        required="product_id score models why",
+        checks=(_RANK,),
+    ),
+    _table(
+        "gold.evaluation",
+        "Metrics of each model's lists at as_of against what customers did in the horizon after it.",
+        "as_of date, model string, slice string, metric string, k int, value double, low double, high double, "
+        "n_users long",
+        key="as_of model slice metric k",
+        partition="as_of",
+        required="value n_users",
+    ),
+)
