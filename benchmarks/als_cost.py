@@ -53,7 +53,7 @@ def main() -> None:
 def measured(spark: SparkSession, n: int, options: argparse.Namespace) -> dict[str, Any]:
     """Start-up and seconds of an iteration for about `n` interactions."""
     ratings = interactions(spark, n).persist()
-    row = ratings.agg(F.count("*").alias("nnz"), F.max("user").alias("m"), F.max("item").alias("n")).head()
+    row = ratings.agg(F.count("*").alias("nnz"), F.max("user_id").alias("m"), F.max("product_id").alias("n")).head()
     assert row is not None
     objective = Objective(options.rank, alpha=40.0, regularisation=0.02)
     watch = Stopwatch()
@@ -82,17 +82,17 @@ def operations(nnz: int, rows: int, k: int, solver: str) -> float:
 
 
 def interactions(spark: SparkSession, n: int) -> DataFrame:
-    """About `n` distinct pairs: user, item (codes without gaps), rating."""
+    """About `n` distinct pairs: user_id, product_id (numbers without gaps), weight."""
     n_users, n_items = max(n // 27, 1), max(n // 20, 1)
     share = F.rand(1)
     drawn = spark.range(n, numPartitions=spark.sparkContext.defaultParallelism * 2).select(
-        (F.pow(F.rand(2), F.lit(1.6)) * n_users).cast("int").alias("user"),
-        (F.pow(share, F.lit(2.2)) * n_items).cast("int").alias("item"),
+        (F.pow(F.rand(2), F.lit(1.6)) * n_users).cast("int").alias("user_id"),
+        (F.pow(share, F.lit(2.2)) * n_items).cast("int").alias("product_id"),
     )
-    # Every code once, so that there are no gaps.
-    users = spark.range(n_users).select(F.col("id").cast("int").alias("user"), F.lit(0).alias("item"))
-    items = spark.range(n_items).select(F.lit(0).alias("user"), F.col("id").cast("int").alias("item"))
-    return drawn.unionByName(users).unionByName(items).distinct().withColumn("rating", F.lit(1.0).cast("float"))
+    # Every number once, so that there are no gaps.
+    users = spark.range(n_users).select(F.col("id").cast("int").alias("user_id"), F.lit(0).alias("product_id"))
+    items = spark.range(n_items).select(F.lit(0).alias("user_id"), F.col("id").cast("int").alias("product_id"))
+    return drawn.unionByName(users).unionByName(items).distinct().withColumn("weight", F.lit(1.0).cast("float"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from cartograph.cf.bpr import folded
 from cartograph.cf.bpr_kernel import step
 from cartograph.cf.bpr_training import Steps, averaged, train
 from cartograph.core.workers import Group
+from tests.cf.local_shards import batches_of, matrices_of
 from tests.core.local_group import in_group
 
 N_USERS, N_ITEMS, N_BLOCKS = 60, 45, 3
@@ -26,18 +27,15 @@ def trained(size: int, steps: Steps = STEPS) -> tuple[Any, Any]:
     """Vectors of customers and products that a group of `size` learns."""
 
     def work(group: Group) -> list[pa.RecordBatch]:
-        pairs = np.random.default_rng(group.rank).permutation(np.argwhere(KNOWN)).astype(np.int32)
-        own = pairs[pairs[:, 0] % size == group.rank]
-        batch = pa.record_batch([pa.array(own[:, 0]), pa.array(own[:, 1])], ["user", "item"])
-        return list(train(group, [batch], steps, N_ITEMS))
+        pairs = [(int(user), int(item), 1.0) for user, item in np.argwhere(KNOWN)]
+        return list(train(group, batches_of(pairs, group.rank, size), steps))
 
-    vectors = (np.zeros((N_USERS, steps.rank + 1)), np.zeros((N_ITEMS, steps.rank + 1)))
+    rows: list[Any] = []
     for answer in in_group(size, work):
         if isinstance(answer, Exception):
             raise answer
-        for row in (row for batch in answer for row in batch.to_pylist()):
-            vectors[row["side"]][row["code"]] = row["vector"]
-    return vectors
+        rows += [row for batch in answer for row in batch.to_pylist()]
+    return matrices_of(rows, (N_USERS, N_ITEMS), steps.rank + 1)
 
 
 def auc(scores: Any) -> float:

@@ -7,7 +7,6 @@ from typing import Literal, Self
 
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
 from cartograph.cf.native_als import native_factors
@@ -108,11 +107,10 @@ class Als:
             TooFewSlots: engine native, and fewer free cores than the group needs.
         """
         self._check()
-        weights = self.weights(data.events).persist()
-        coded, users, products = coded_pairs(weights)
-        user_factors, item_factors = self._factors(coded)
-        self.user_factors_ = users.join(user_factors, "code").select("user_id", "vector")
-        self.item_factors_ = products.join(item_factors, "code").select("product_id", "vector")
+        weights = self.weights(data.events)
+        if self.engine == "mllib" or self.checkpoint_every or self.prior_strength:
+            weights = weights.persist()  # else they are read once
+        self.user_factors_, self.item_factors_ = self._factors(weights)
         if self.prior_strength:
             liked = weights.where("weight > 0")
             self.item_factors_ = with_prior(self.item_factors_, liked, data.products, self.prior_strength)
@@ -141,15 +139,16 @@ class Als:
         if found:
             raise ValueError(f"als: {'; '.join(found)}")
 
-    def _factors(self, ratings: DataFrame) -> tuple[DataFrame, DataFrame]:
-        """Factors of customers and of products, each as code, vector."""
+    def _factors(self, weights: DataFrame) -> tuple[DataFrame, DataFrame]:
+        """Factors of customers (user_id, vector) and of products (product_id, vector)."""
         if self.engine == "mllib":
-            return self._mllib_factors(ratings)
+            return self._mllib_factors(weights)
         schedule = Schedule(self.iterations, self.solver, self.device, self.seed, self.checkpoint_every)
-        return native_factors(ratings, self.objective, schedule)
+        return native_factors(weights, self.objective, schedule)
 
-    def _mllib_factors(self, ratings: DataFrame) -> tuple[DataFrame, DataFrame]:
+    def _mllib_factors(self, weights: DataFrame) -> tuple[DataFrame, DataFrame]:
         """Factors by Spark's own solver."""
+        ratings, users, products = coded_pairs(weights)
         ratings = ratings.persist()
         n_blocks = _n_blocks(ratings)
         solver = ALS(
@@ -166,8 +165,7 @@ class Als:
         )
         model = solver.fit(ratings)
         ratings.unpersist()
-        columns = [F.col("id").alias("code"), F.col("features").alias("vector")]
-        return model.userFactors.select(*columns), model.itemFactors.select(*columns)
+        return _by_id(users, model.userFactors), _by_id(products, model.itemFactors)
 
     def associate(self, k: int) -> DataFrame:
         """The `k` products of the nearest factors, by cosine: product_id, associated_product_id, score, rank."""
@@ -188,6 +186,12 @@ class Als:
         if not self.mask_seen:
             queries = queries.drop("mask")
         return best_products(queries, self.item_factors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
+
+
+def _by_id(ids: DataFrame, factors: DataFrame) -> DataFrame:
+    """The factors of MLlib with the ids that their codes stand for: id, vector."""
+    (name,) = set(ids.columns) - {"code"}
+    return ids.join(factors.selectExpr("id AS code", "features AS vector"), "code").select(name, "vector")
 
 
 def _n_blocks(ratings: DataFrame) -> int:

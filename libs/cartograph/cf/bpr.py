@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 from cartograph.cf.bpr_kernel import fold
 from cartograph.cf.bpr_training import Steps, train
 from cartograph.cf.fold_in import weighted
-from cartograph.cf.native_als import ITEMS, STATE, USERS
+from cartograph.cf.shards import FACTORS, ITEMS, USERS, dealt, factors_of
 from cartograph.core.approximate import best_products
-from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, interactions
+from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
-from cartograph.core.workers import placed, run_group, slots
+from cartograph.core.workers import run_group, slots
 
 
 class Bpr(Model):
@@ -87,13 +87,9 @@ class Bpr(Model):
         Raises:
             TooFewSlots: fewer free cores than the group needs.
         """
-        weights = interactions(data.events, self.event_weights).where("weight > 0").persist()
-        pairs, users, products = coded_pairs(weights)
-        vectors = bpr_vectors(pairs.select("user", "item"), self.steps, products.count())
-        sides = {side: vectors.where(F.col("side") == side).select("code", "vector") for side in (USERS, ITEMS)}
-        self.user_vectors_ = users.join(sides[USERS], "code").select("user_id", "vector")
-        self.item_vectors_ = products.join(sides[ITEMS], "code").select("product_id", "vector")
-        weights.unpersist()
+        vectors = bpr_vectors(interactions(data.events, self.event_weights).where("weight > 0"), self.steps)
+        self.user_vectors_ = factors_of(vectors, USERS, "user_id")
+        self.item_vectors_ = factors_of(vectors, ITEMS, "product_id")
         return self
 
     def associate(self, k: int) -> DataFrame:
@@ -117,21 +113,18 @@ class Bpr(Model):
         return best_products(queries, self.item_vectors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
 
 
-def bpr_vectors(pairs: DataFrame, steps: Steps, n_items: int, n_workers: int | None = None) -> DataFrame:
-    """Vectors of customers and of products: side, code, vector; see `Bpr` for the last number of each.
+def bpr_vectors(weights: DataFrame, steps: Steps, n_workers: int | None = None) -> DataFrame:
+    """Vectors of customers and of products: side, id, vector; see `Bpr` for the last number of each.
 
     Args:
-        pairs: user, item (codes 0, 1, 2 … without gaps); one row per pair.
+        weights: user_id, product_id, weight; one row per pair, of which BPR asks no more than that there is one.
         steps: how to learn.
-        n_items: products.
         n_workers: tasks of the group; None: one per core.
 
     Raises:
         TooFewSlots: fewer cores than workers.
     """
-    n_workers = n_workers or slots(pairs.sparkSession)
-    blocks = placed(pairs.withColumn("block", F.pmod("user", F.lit(n_workers))), "block", n_workers)
-    return run_group(blocks, partial(train, steps=steps, n_items=n_items), STATE)
+    return run_group(dealt(weights, n_workers or slots(weights.sparkSession)), partial(train, steps=steps), FACTORS)
 
 
 def folded(users: DataFrame, item_vectors: DataFrame, steps: Steps) -> DataFrame:

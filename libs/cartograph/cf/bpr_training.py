@@ -1,10 +1,10 @@
 """Training of BPR in a worker group: customers are dealt out, all have all products and exchange what they learn.
 
-Customer u belongs to the worker of rank u mod n. Between exchanges a worker steps through the pairs of its own
-customers. In an exchange a product's vector becomes the mean of the workers' versions, each counting as often as its
-worker moved it: a product that one worker alone met keeps all it learnt, and no number of workers makes steps too
-long. Each worker averages its share of the products, so 8 (rank + 1) bytes per product go out and come in, whatever the
-size of the group. A worker holds 12 (rank + 2) bytes per product, and 4 (rank + 1) per customer of its own.
+Who owns what is told by `cf.shards`. Between exchanges a worker steps through the pairs of its own customers. In an
+exchange a product's vector becomes the mean of the workers' versions, each counting as often as its worker moved it: a
+product that one worker alone met keeps all it learnt, and no number of workers makes steps too long. Each worker
+averages its share of the products, so 8 (rank + 1) bytes per product go out and come in, whatever the size of the
+group. A worker holds 12 (rank + 2) bytes per product, and 4 (rank + 1) per customer of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cartograph.cf.bpr_kernel import Longs, learn
-from cartograph.cf.native_als import ITEMS, USERS, factor_rows
+from cartograph.cf.rounds import compressed
+from cartograph.cf.shards import ITEMS, USERS, Shard, factor_rows
 from cartograph.cf.solvers import Codes, Floats, Starts
 from cartograph.core.workers import Group
 
@@ -56,40 +57,38 @@ class Pairs:
     rows: Codes
 
     @classmethod
-    def of(cls, batches: Iterable[pa.RecordBatch], n_workers: int) -> Pairs:
-        """From rows of user, item (codes), in whatever order they came."""
-        parts = list(batches)
-        users, items = (
-            np.concatenate([np.empty(0, np.int32), *(part.column(name).to_numpy() for part in parts)])
-            for name in ("user", "item")
-        )
-        order = np.lexsort((items, users))
-        rows = (users[order] // n_workers).astype(np.int32)
-        starts = np.concatenate(([0], np.cumsum(np.bincount(rows)))).astype(np.int64)
-        return cls(starts, items[order].astype(np.int32), rows)
+    def of(cls, shard: Shard, firsts: Longs) -> Pairs:
+        """The shard's pairs; the first product of worker w is numbered firsts[w]."""
+        given, n = shard.ratings, len(firsts)
+        columns = (firsts[given.columns % n] + given.columns // n).astype(np.int32)
+        starts, columns, _ = compressed(given.rows, columns, given.weights, len(shard.ids[USERS]))
+        return cls(starts, columns, np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts)))
 
 
-def train(group: Group, batches: Iterable[pa.RecordBatch], steps: Steps, n_items: int) -> Iterator[pa.RecordBatch]:
-    """One worker's part: vectors of its customers, and of its share of the products, as side, code, vector.
+def train(group: Group, batches: Iterable[pa.RecordBatch], steps: Steps) -> Iterator[pa.RecordBatch]:
+    """One worker's part: vectors of its customers and of its products, as rows of `shards.FACTORS`.
 
-    `batches` hold user, item (codes).
+    `batches` hold what `shards.dealt` deals.
     """
-    pairs = Pairs.of(batches, group.size)
+    shard = Shard.of(group, batches)
+    sizes = np.concatenate(group.exchange([np.array([len(shard.ids[ITEMS])])] * group.size))
+    ends = np.cumsum(sizes)
+    firsts, n_items = ends - sizes, int(ends[-1])
+    pairs = Pairs.of(shard, firsts)
     users, items = first_vectors(pairs, steps, n_items, group.rank)
     state = np.random.default_rng([steps.seed, 1, group.rank]).integers(0, 2**63, 1, dtype=np.uint64)
     n_rounds = steps.iterations * steps.exchanges
     # Every pair is drawn `iterations` times on average, also where a round has less than one pair.
-    ends = np.linspace(0, len(pairs.columns) * steps.iterations, n_rounds + 1).astype(np.int64)
+    drawn = np.linspace(0, len(pairs.columns) * steps.iterations, n_rounds + 1).astype(np.int64)
     for one in range(n_rounds):
         before, counts = items.copy(), np.zeros(n_items, dtype=np.int64)
         learn(
-            pairs.starts, pairs.columns, pairs.rows, users, items, counts, ends[one + 1] - ends[one],
+            pairs.starts, pairs.columns, pairs.rows, users, items, counts, drawn[one + 1] - drawn[one],
             steps.rate * (1 - one / n_rounds), steps.regularisation, steps.n_negatives, state,
         )  # fmt: skip
         items = averaged(group, before, items, counts)
-    yield from factor_rows(USERS, np.arange(len(users)) * group.size + group.rank, users)
-    share = np.array_split(np.arange(n_items), group.size)[group.rank]
-    yield from factor_rows(ITEMS, share, items[share])
+    yield from factor_rows(USERS, shard.ids[USERS], users)
+    yield from factor_rows(ITEMS, shard.ids[ITEMS], items[firsts[group.rank] : ends[group.rank]])
 
 
 def first_vectors(pairs: Pairs, steps: Steps, n_items: int, worker: int) -> tuple[Floats, Floats]:

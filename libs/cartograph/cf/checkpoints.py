@@ -11,10 +11,10 @@ from cartograph.cf.objective import Objective, Schedule
 from cartograph.core.checkpoints import Checkpoints
 
 
-def checkpoints_of(ratings: DataFrame, objective: Objective, schedule: Schedule) -> Checkpoints:
+def checkpoints_of(weights: DataFrame, objective: Objective, schedule: Schedule) -> Checkpoints:
     """The folder named after what is factorised and how: other ratings or another objective mean another folder."""
-    cells = F.xxhash64("user", "item", F.col("rating").cast("float"))
-    content = ratings.agg(F.count("*"), F.bit_xor(cells), F.sum(F.pmod(cells, F.lit(2**31)))).head()
+    cells = F.xxhash64("user_id", "product_id", F.col("weight").cast("float"))
+    content = weights.agg(F.count("*"), F.bit_xor(cells), F.sum(F.pmod(cells, F.lit(2**31)))).head()
     settings = (objective, schedule.solver, schedule.seed)
     digest = hashlib.sha256(repr((tuple(content or ()), settings)).encode()).hexdigest()[:16]
-    return Checkpoints(ratings.sparkSession, "als", digest)
+    return Checkpoints(weights.sparkSession, "als", digest)

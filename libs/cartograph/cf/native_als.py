@@ -1,47 +1,43 @@
 """The native engine of ALS: both sides' factors stay in the memory of a worker group, which solves and exchanges them.
 
-Customer u and product i belong to the worker of rank u mod n and i mod n. A worker holds the ratings of its customers
-and, once more, those of its products. It solves a side in rounds: for each it fetches the rows of the other side that
-the round's ratings name, and no others (ALX, Mehta et al. 2021). Bytes that a worker needs, for rank k and n workers:
+Who owns which customers and products is told by `cf.shards`. A worker holds the ratings of its customers and, once
+more, those of its products. It solves a side in rounds: for each it fetches the rows of the other side that the
+round's ratings name, and no others (ALX, Mehta et al. 2021). Bytes that a worker needs, for rank k and n workers:
 32 ratings / n for the ratings of both sides (three times that while they are sorted), 4 k (customers + products) / n
 for factors, and 4 k ROUND_RATINGS, or 4 k times the ratings of the busiest row if it has more, for what is fetched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
 
 from cartograph.cf.checkpoints import checkpoints_of
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.rounds import ROUND_RATINGS, Side
+from cartograph.cf.shards import FACTORS, ITEMS, USERS, Keys, Shard, dealt, factor_rows, factors_of
 from cartograph.cf.solvers import Floats, improve, solve_exactly
-from cartograph.core.workers import Group, placed, run_group, slots
+from cartograph.core.workers import Group, run_group, slots
 
-USERS, ITEMS = 0, 1
 _CG_STEPS = 3
-STATE = "side byte, code int, vector array<float>"
-_ROWS_PER_BATCH = 10_000
 
 
 def native_factors(
-    ratings: DataFrame, objective: Objective, schedule: Schedule, n_workers: int | None = None
+    weights: DataFrame, objective: Objective, schedule: Schedule, n_workers: int | None = None
 ) -> tuple[DataFrame, DataFrame]:
-    """Factors of customers and of products, each as code, vector; the same for any number of workers.
+    """Factors of customers (user_id, vector) and of products (product_id, vector); alike for any number of workers.
 
     With `schedule.checkpoint_every` a job that was ended goes on after the last saved iteration when it is run again
-    on the same ratings with the same objective.
+    on the same weights with the same objective.
 
     Args:
-        ratings: user, item (codes 0, 1, 2 … without gaps), rating; one row per pair.
+        weights: user_id, product_id, weight; one row per pair.
         objective: what is minimised.
         schedule: how.
         n_workers: tasks of the group; None: one per core.
@@ -49,46 +45,22 @@ def native_factors(
     Raises:
         TooFewSlots: fewer cores than workers.
     """
-    n_workers = n_workers or slots(ratings.sparkSession)
+    n_workers = n_workers or slots(weights.sparkSession)
     every = schedule.checkpoint_every or schedule.iterations
-    checkpoints = checkpoints_of(ratings, objective, schedule) if every < schedule.iterations else None
-    done, state = checkpoints.newest(STATE) if checkpoints else (0, None)
+    checkpoints = checkpoints_of(weights, objective, schedule) if every < schedule.iterations else None
+    done, state = checkpoints.newest(FACTORS) if checkpoints else (0, None)
     while done < schedule.iterations:
         n_iterations = min(every, schedule.iterations - done)
         work = partial(factorise, objective=objective, schedule=schedule, n_iterations=n_iterations)
-        state = run_group(_blocks(ratings, state, n_workers), work, STATE)
+        state = run_group(dealt(weights, n_workers, state), work, FACTORS)
         done += n_iterations
         if checkpoints and done < schedule.iterations:
             state = checkpoints.saved(done, state)
     if state is None:
         raise ValueError(f"ALS needs at least one iteration, not {schedule.iterations}")
-    kept = state
-    users, items = (kept.where(F.col("side") == side).select("code", "vector") for side in (USERS, ITEMS))
     if checkpoints:
         checkpoints.clear()
-    return users, items
-
-
-def _blocks(ratings: DataFrame, state: DataFrame | None, n_workers: int) -> DataFrame:
-    """What each worker is given, one partition each: its ratings of either side, and its factors if there are any."""
-    nothing = F.lit(None).cast("array<float>")
-    parts = [
-        ratings.select(
-            F.lit(side).cast("byte").alias("side"),
-            F.col(row).alias("code"),
-            F.col(column).alias("column"),
-            F.col("rating").cast("float").alias("weight"),
-            nothing.alias("vector"),
-        )
-        for side, (row, column) in enumerate((("user", "item"), ("item", "user")))
-    ]
-    if state is not None:
-        no_rating = [F.lit(None).cast("int").alias("column"), F.lit(None).cast("float").alias("weight")]
-        parts.append(state.select("side", "code", *no_rating, "vector"))
-    rows = parts[0]
-    for part in parts[1:]:
-        rows = rows.unionByName(part)
-    return placed(rows.withColumn("block", F.pmod("code", F.lit(n_workers))), "block", n_workers)
+    return factors_of(state, USERS, "user_id"), factors_of(state, ITEMS, "product_id")
 
 
 def factorise(
@@ -99,22 +71,21 @@ def factorise(
     n_iterations: int,
     round_ratings: int = ROUND_RATINGS,
 ) -> Iterator[pa.RecordBatch]:
-    """One worker's part: the factors of its customers and products after `n_iterations`, as side, code, vector.
+    """One worker's part: rows of FACTORS of its customers and products after `n_iterations`.
 
-    `batches` hold side, code, column, weight (a rating) or side, code, vector (a factor to start from).
+    `batches` hold what `dealt` deals.
     """
-    rows = _table(batches)
-    ratings = rows.filter(pc.is_valid(rows.column("column"))).drop_columns(["vector"])
-    sides = [Side.of(group, ratings, side, objective, round_ratings) for side in (USERS, ITEMS)]
-    factors = _first_state(group, rows.filter(pc.is_null(rows.column("column"))), sides, objective.rank, schedule.seed)
-    del rows, ratings
+    shard = Shard.of(group, batches)
+    ratings = (shard.ratings, shard.ratings_of_products(group))
+    sides = [Side.of(group, ratings[side], len(shard.ids[side]), objective, round_ratings) for side in (USERS, ITEMS)]
+    factors = _first_state(shard, objective.rank, schedule.seed)
+    del ratings
     with threadpool_limits(1, user_api="blas"):  # a task has one core
         for _ in range(n_iterations):
             for side in (USERS, ITEMS):
                 solve_side(group, sides[side], factors[1 - side], factors[side], objective, schedule)
     for side in (USERS, ITEMS):
-        codes = np.arange(len(factors[side])) * group.size + group.rank
-        yield from factor_rows(side, codes, factors[side])
+        yield from factor_rows(side, shard.ids[side], factors[side])
 
 
 def solve_side(
@@ -137,13 +108,13 @@ def solve_side(
             improve(*given, rows, _CG_STEPS)
 
 
-def first_factors(codes: npt.NDArray[np.int64], rank: int, seed: int) -> Floats:
+def first_factors(keys: Keys, rank: int, seed: int) -> Floats:
     """Random factors of length 1 without negative numbers, as MLlib starts from.
 
-    They depend on code and seed alone, not on which worker makes them (SplitMix64).
+    They depend on key and seed alone, not on which worker makes them (SplitMix64).
     """
     with np.errstate(over="ignore"):
-        cells = codes.astype(np.uint64)[:, None] * np.uint64(rank) + np.arange(rank, dtype=np.uint64)
+        cells = keys.astype(np.uint64)[:, None] * np.uint64(rank) + np.arange(rank, dtype=np.uint64)
         mixed = (cells + np.uint64(seed) * np.uint64(0xD1342543DE82EF95)) * np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -152,34 +123,12 @@ def first_factors(codes: npt.NDArray[np.int64], rank: int, seed: int) -> Floats:
     return factors
 
 
-def _table(batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """The batches as one table; a worker without any gets an empty one."""
-    own = list(batches)
-    if own:
-        return pa.Table.from_batches(own)
-    types = {"side": pa.int8(), "code": pa.int32(), "column": pa.int32(), "weight": pa.float32()}
-    return pa.schema([*types.items(), ("vector", pa.list_(pa.float32()))]).empty_table()
-
-
-def _first_state(group: Group, given: pa.Table, sides: Sequence[Side], rank: int, seed: int) -> list[Floats]:
+def _first_state(shard: Shard, rank: int, seed: int) -> list[Floats]:
     """Factors to start from, of both sides: those given, else zeros for customers and random ones for products."""
-    codes = np.arange(sides[ITEMS].n_rows, dtype=np.int64) * group.size + group.rank
-    factors = [np.zeros((sides[USERS].n_rows, rank), dtype=np.float32), first_factors(codes, rank, seed)]
+    factors = [np.zeros((len(shard.ids[USERS]), rank), dtype=np.float32), first_factors(shard.keys, rank, seed)]
     for side in (USERS, ITEMS):
-        rows = given.filter(pc.equal(given.column("side"), side)).combine_chunks()
-        own = rows.column("code").to_numpy() // group.size
-        vectors = rows.column("vector").combine_chunks()
-        if len(own):
-            factors[side][own] = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, rank)
+        given = shard.factors.filter(pc.equal(shard.factors["side"], side)).combine_chunks()
+        if given.num_rows:
+            own = pc.index_in(given["id"], value_set=shard.ids[side]).to_numpy()
+            factors[side][own] = given["vector"].combine_chunks().flatten().to_numpy().reshape(-1, rank)
     return factors
-
-
-def factor_rows(side: int, codes: npt.NDArray[np.int64], factors: Floats) -> Iterator[pa.RecordBatch]:
-    """Factors of one side as side, code, vector."""
-    for first in range(0, len(factors), _ROWS_PER_BATCH):
-        some = factors[first : first + _ROWS_PER_BATCH]
-        offsets = pa.array(np.arange(0, some.size + 1, some.shape[1], dtype=np.int32))
-        vectors = pa.ListArray.from_arrays(offsets, pa.array(some.ravel()))
-        sides = pa.array(np.full(len(some), side, dtype=np.int8))
-        own = pa.array(codes[first : first + _ROWS_PER_BATCH].astype(np.int32))
-        yield pa.RecordBatch.from_arrays([sides, own, vectors], names=["side", "code", "vector"])

@@ -7,8 +7,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg.blas import ssyrk
 
 from cartograph.cf.solvers import Floats, Starts
+
+_ROWS = 1024  # summed up in float32
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,14 @@ class Objective:
         return (self.regularisation * counts**self.frequency_power).astype(np.float32)
 
     def gram(self, others: Floats) -> npt.NDArray[np.float64]:
-        """Σ y yᵀ over a part of the other side: what pairs without a weight add."""
-        if not self.implicit:
-            return np.zeros((self.rank, self.rank))
-        return others.T.astype(np.float64) @ others
+        """Σ y yᵀ over a part of the other side: what pairs without a weight add.
+
+        In float32 over some rows at a time, by SciPy's BLAS: NumPy's takes several times as long (`core.topk`).
+        """
+        upper = np.zeros((self.rank, self.rank))
+        for first in range(0, len(others) if self.implicit else 0, _ROWS):
+            upper += ssyrk(1.0, others[first : first + _ROWS].T)
+        return upper + np.triu(upper, 1).T
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+from numba import njit
 
 from cartograph.cf.objective import Objective
+from cartograph.cf.shards import Ratings, by_owner
 from cartograph.cf.solvers import Codes, Floats, Starts
 from cartograph.core.workers import Group
 
 ROUND_RATINGS = 4_000_000  # a round names at most so many rows of the other side: 1 GB at rank 64
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,27 +41,22 @@ class Side:
     rounds: list[Round]
 
     @classmethod
-    def of(cls, group: Group, ratings: pa.Table, side: int, objective: Objective, round_ratings: int) -> Side:
+    def of(cls, group: Group, ratings: Ratings, n_rows: int, objective: Objective, round_ratings: int) -> Side:
         """Sorts the ratings of one side, and tells the others which rows are needed when.
 
         Args:
             group: all members call this together.
-            ratings: side, code, column, weight.
-            side: which of the ratings count.
+            ratings: of the worker's own rows.
+            n_rows: how many it has.
             objective: gives the ratings their confidences and targets.
             round_ratings: most ratings in a round, unless a single row has more.
         """
-        own = ratings.filter(pc.equal(ratings.column("side"), side))
-        rows, columns = (own.column(name).to_numpy() for name in ("code", "column"))
-        # By row, then column: the sums of a row do not depend on the order in which its ratings arrived.
-        order = np.lexsort((columns, rows))
-        starts = np.concatenate(([0], np.cumsum(np.bincount(rows // group.size)))).astype(np.int64)
-        columns, weights = columns[order], own.column("weight").to_numpy()[order]
+        starts, columns, weights = compressed(ratings.rows, ratings.columns, ratings.weights, n_rows)
         ridges = objective.ridges(starts, weights)
         confidences, targets = objective.confidences(weights), objective.targets(weights)
         bounds = list(cut(starts, round_ratings))
         n_rounds = int(max(part[0] for part in group.exchange([np.array([len(bounds)])] * group.size)))
-        bounds += [(len(starts) - 1, len(starts) - 1)] * (n_rounds - len(bounds))
+        bounds += [(n_rows, n_rows)] * (n_rounds - len(bounds))
         rounds = []
         for first, last in bounds:
             some = slice(starts[first], starts[last])
@@ -75,7 +67,29 @@ class Side:
                     ridges[first:last], group.exchange(needed),
                 )
             )  # fmt: skip
-        return cls(len(starts) - 1, rounds)
+        return cls(n_rows, rounds)
+
+
+@njit(cache=True, nogil=True)
+def compressed(rows: Codes, columns: Codes, weights: Floats, n_rows: int) -> tuple[Starts, Codes, Floats]:
+    """The ratings by row, then column, so that sums do not depend on their order: row r has starts[r]:starts[r + 1]."""
+    starts = np.zeros(n_rows + 1, np.int64)
+    for row in rows:
+        starts[row + 1] += 1
+    starts = np.cumsum(starts)
+    ends, cells = starts.copy(), np.empty(len(rows), np.int64)
+    bits = weights.view(np.int32)
+    for at in range(len(rows)):  # a cell holds column and weight, so that whole numbers are all there is to sort
+        row = rows[at]
+        cells[ends[row]] = (np.int64(columns[at]) << 32) | np.int64(np.uint32(bits[at]))
+        ends[row] += 1
+    for row in range(n_rows):
+        cells[starts[row] : starts[row + 1]].sort()
+    sorted_columns, sorted_bits = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
+    for at in range(len(rows)):
+        sorted_columns[at] = cells[at] >> 32
+        sorted_bits[at] = np.int32(cells[at] & 0xFFFFFFFF)
+    return starts, sorted_columns, sorted_bits.view(np.float32)
 
 
 def cut(starts: Starts, most: int) -> Iterator[tuple[int, int]]:
@@ -94,9 +108,7 @@ def named(columns: Codes, n_workers: int) -> tuple[Codes, list[Codes]]:
     The latter as rows of that worker: code // n_workers.
     """
     distinct = np.unique(columns)
-    by_owner = np.lexsort((distinct, distinct % n_workers))
+    order, ends = by_owner(distinct, n_workers)
     place = np.empty(len(distinct), dtype=np.int32)
-    place[by_owner] = np.arange(len(distinct), dtype=np.int32)
-    ordered = distinct[by_owner]
-    needed = [(ordered[ordered % n_workers == rank] // n_workers).astype(np.int32) for rank in range(n_workers)]
-    return place[np.searchsorted(distinct, columns)], needed
+    place[order] = np.arange(len(distinct), dtype=np.int32)
+    return place[np.searchsorted(distinct, columns)], np.split(distinct[order] // n_workers, ends[:-1])

@@ -22,6 +22,7 @@ Starts = npt.NDArray[np.int64]
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}  # lets sums vectorise; infinities and NaN keep their meaning
 _ROWS = 32  # solved together, so that G meets them in one matrix product and their y stay in the cache
+_ONE, _NONE = np.float32(1), np.float32(0)
 _GATHERED = 1024  # y copied side by side at a time, for a matrix product
 
 
@@ -39,7 +40,7 @@ def improve(
 ) -> None:
     """Moves every row of `solved` towards its solution by `n_steps` of conjugate gradient (Takács et al. 2011).
 
-    Starts from what `solved` holds. Costs 4 (n_steps + 1) (nnz k + rows k² / 2) floating-point operations.
+    Starts from what `solved` holds. Costs (n_steps + 1) (4 nnz k + 2 rows k²) floating-point operations.
     """
     n_rows, k = solved.shape
     residuals, directions = np.empty((_ROWS, k), np.float32), np.empty((_ROWS, k), np.float32)
@@ -50,57 +51,62 @@ def improve(
         for at in range(n):
             row = first + at
             begin, end = starts[row], starts[row + 1]
-            _add_observed(columns, confidences, ridges[row], begin, end, fixed, solved[row], images[at])
-            _add_targets(columns, targets, begin, end, fixed, images[at], residuals[at])
+            if begin == end:
+                solved[row] = images[at] = 0
+            residuals[at] = -images[at] - ridges[row] * solved[row]
+            _add_observed(columns, confidences, targets, begin, end, fixed, solved[row], -_ONE, _ONE, residuals[at])
             directions[at] = residuals[at]
             sizes[at] = _dot(residuals[at], residuals[at])
-            if begin == end:
-                solved[row] = 0
-                directions[at] = 0
-                sizes[at] = 0
         for _ in range(n_steps):
             np.dot(directions[:n], gram, images[:n])
             for at in range(n):
                 if sizes[at] < 1e-20:
                     continue
                 row = first + at
-                _add_observed(
-                    columns, confidences, ridges[row], starts[row], starts[row + 1], fixed, directions[at], images[at]
-                )
+                images[at] += ridges[row] * directions[at]
+                begin, end = starts[row], starts[row + 1]
+                _add_observed(columns, confidences, targets, begin, end, fixed, directions[at], _ONE, _NONE, images[at])
                 sizes[at] = _step(solved[row], residuals[at], directions[at], images[at], sizes[at])
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _add_observed(
-    columns: Codes, confidences: Floats, ridge: float, begin: int, end: int, fixed: Floats, x: Floats, image: Floats
+    columns: Codes,
+    confidences: Floats,
+    targets: Floats,
+    begin: int,
+    end: int,
+    fixed: Floats,
+    x: Floats,
+    of_x: np.float32,
+    of_targets: np.float32,
+    total: Floats,
 ) -> None:
-    """Adds (Σ c_i y_i y_iᵀ + λ I) x to `image`, without ever making the matrix."""
+    """Adds of_x Σ c_i y_i (y_i · x) + of_targets Σ t_i y_i to `total`, without ever making a matrix.
+
+    Four y are read at a time: one read of x and one of `total` serve them all.
+    """
     k = len(x)
-    for i in range(k):
-        image[i] += np.float32(ridge) * x[i]
-    for place in range(begin, end):
-        y = fixed[columns[place]]
-        product = np.float32(0)
+    whole = begin + (end - begin) // 4 * 4
+    for at in range(begin, whole, 4):
+        a, b, c, d = fixed[columns[at]], fixed[columns[at + 1]], fixed[columns[at + 2]], fixed[columns[at + 3]]
+        p = q = r = s = np.float32(0)
         for i in range(k):
-            product += y[i] * x[i]
-        product *= confidences[place]
+            p += a[i] * x[i]
+            q += b[i] * x[i]
+            r += c[i] * x[i]
+            s += d[i] * x[i]
+        p = of_targets * targets[at] + of_x * confidences[at] * p
+        q = of_targets * targets[at + 1] + of_x * confidences[at + 1] * q
+        r = of_targets * targets[at + 2] + of_x * confidences[at + 2] * r
+        s = of_targets * targets[at + 3] + of_x * confidences[at + 3] * s
         for i in range(k):
-            image[i] += product * y[i]
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _add_targets(
-    columns: Codes, targets: Floats, begin: int, end: int, fixed: Floats, image: Floats, residual: Floats
-) -> None:
-    """Writes Σ t_i y_i - image into `residual`."""
-    k = len(image)
-    for i in range(k):
-        residual[i] = -image[i]
-    for place in range(begin, end):
-        y = fixed[columns[place]]
-        target = targets[place]
+            total[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
+    for at in range(whole, end):
+        a = fixed[columns[at]]
+        p = of_targets * targets[at] + of_x * confidences[at] * _dot(a, x)
         for i in range(k):
-            residual[i] += target * y[i]
+            total[i] += p * a[i]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)

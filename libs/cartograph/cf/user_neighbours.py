@@ -20,6 +20,7 @@ from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
 from cartograph.core.pair_kernels import Floats, Longs, flat
 from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
+from cartograph.core.workers import no_values
 
 _NEIGHBOURS = "id string, ids array<string>, values array<double>, mask array<string>"
 _USERS_PER_TASK = 5_000
@@ -128,8 +129,8 @@ class UserNeighbours(Model):
         asked = users.select(
             F.col("user_id").alias("id"),
             F.slice(F.array_distinct(F.reverse("product_ids")), 1, self.recent).alias("ids"),
-            F.lit(None).cast("array<double>").alias("values"),
-            (F.col("product_ids") if self.mask_seen else F.lit(None).cast("array<string>")).alias("mask"),
+            no_values("double").alias("values"),
+            (F.col("product_ids") if self.mask_seen else no_values("string")).alias("mask"),
         )
         find = partial(
             _nearest,

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from cartograph.core.heaps import empty_heaps, order_best_first
 from cartograph.core.pair_kernels import Longs, add_lists, flat
 from cartograph.core.topk import exploded
-from cartograph.core.workers import placed
+from cartograph.core.workers import no_values, placed
 
 _USERS_PER_TASK = 20_000  # their histories name so many products at most: times `recent`, times a list's length
 
@@ -65,7 +65,7 @@ def recommend_from_lists(
         F.col("user_id").alias("id"),
         newest.alias("ids"),
         F.transform(newest, lambda _, step: F.pow(F.lit(float(decay)), step)).alias("values"),
-        (F.col("product_ids") if mask_seen else F.lit(None).cast("array<string>")).alias("mask"),
+        (F.col("product_ids") if mask_seen else no_values("string")).alias("mask"),
     )
     named = lists.select(
         F.col("product_id").alias("id"), F.col("associated_product_ids").alias("ids"), F.col("scores").alias("values")
@@ -78,7 +78,7 @@ def recommend_sums(asked: DataFrame, lists: DataFrame, k: int, rows_per_task: in
 
     Args:
         asked: id (the customer), ids (the lists named, each once) and values (what each counts), aligned, and mask
-            (products not to show; null: none).
+            (products not to show).
         lists: id, ids (the products of the list, each once) and values (their scores), aligned.
         rows_per_task: customers that a task answers; it holds the lists that they name.
     """
@@ -96,8 +96,8 @@ def with_lists(asked: DataFrame, lists: DataFrame, rows_per_task: int) -> DataFr
     block = F.pmod(F.xxhash64("id"), F.lit(n_blocks)).cast("int").alias("block")
     rows = asked.select(block, F.lit(False).alias("is_list"), "id", "ids", "values", "mask")
     named = rows.select("block", F.explode("ids").alias("id")).distinct()
-    nothing = F.lit(None).cast("array<string>").alias("mask")
-    needed = lists.join(named, "id").select("block", F.lit(True).alias("is_list"), "id", "ids", "values", nothing)
+    columns = ["block", F.lit(True).alias("is_list"), "id", "ids", "values", no_values("string").alias("mask")]
+    needed = lists.join(named, "id").select(*columns)
     return placed(rows.unionByName(needed), "block", n_blocks)
 
 

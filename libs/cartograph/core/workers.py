@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pyspark import BarrierTaskContext
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 Array = npt.NDArray[Any]
@@ -69,6 +69,10 @@ class Group:
             sender.join()
         return incoming
 
+    def exchange_rows(self, outgoing: Sequence[pa.RecordBatch]) -> list[pa.Table]:
+        """`exchange` for rows, all of one schema."""
+        return [_rows(part) for part in self.exchange([_bytes(rows) for rows in outgoing])]
+
     def sum(self, array: Array) -> Array:
         """The sum of the members' arrays, added in order of rank: the same to the last bit for every member."""
         total = sum(part.reshape(array.shape) for part in self.exchange([array] * self.size))
@@ -90,6 +94,19 @@ class Group:
         except (EOFError, OSError) as error:
             raise WorkerLost(f"worker {rank} of {self.size} ended; worker {self.rank} cannot go on") from error
         raise WorkerLost(f"worker {self.rank} heard nothing from worker {rank} for {self.timeout_seconds:g} s")
+
+
+def _bytes(rows: pa.RecordBatch) -> Array:
+    """The rows as an Arrow stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_batch(rows)
+    return np.frombuffer(sink.getvalue(), np.uint8)
+
+
+def _rows(stream: Array) -> pa.Table:
+    """The rows of an Arrow stream, where they lie."""
+    return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
 
 
 Work = Callable[[Group, Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -130,16 +147,22 @@ def placed(frame: DataFrame, block: str, n_blocks: int) -> DataFrame:
     Spark places rows by a hash of their key, so for each partition a key is looked up that lands there.
     """
     if n_blocks not in _KEYS:
-        candidates = frame.sparkSession.range(64 * n_blocks).select(
-            "id", F.pmod(F.hash("id"), F.lit(n_blocks)).alias("part")
-        )
-        _KEYS[n_blocks] = dict(map(tuple, candidates.groupBy("part").agg(F.min("id").alias("id")).collect()))
+        keys = F.sequence(F.lit(64 * n_blocks).cast("long"), F.lit(0).cast("long"))
+        parts = F.transform(keys, lambda key: F.pmod(F.hash(key), F.lit(n_blocks)))
+        row = frame.sparkSession.range(1).select(keys.alias("keys"), parts.alias("parts")).head()
+        assert row is not None
+        _KEYS[n_blocks] = dict(zip(row.parts, row.keys, strict=True))
     keys = [_KEYS[n_blocks][part] for part in range(n_blocks)]
     key = F.get(F.array(*[F.lit(key).cast("long") for key in keys]), F.col(block))
     return frame.withColumn("_key", key).repartition(n_blocks, "_key").drop("_key", block)
 
 
 _KEYS: dict[int, dict[int, int]] = {}  # by number of blocks: the hash is the same in every session
+
+
+def no_values(kind: str) -> Column:
+    """An empty array for rows that have none: after each row, Spark's Arrow writer visits all null arrays before it."""
+    return F.array().cast(f"array<{kind}>")
 
 
 def _member(
