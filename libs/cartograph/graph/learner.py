@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, Self
 
 import torch
 from torch import nn
@@ -28,20 +28,16 @@ class ProductNetwork(nn.Module):
         self.encoder = encoder
         self._kept: torch.Tensor | None = None
 
-    def train(self, mode: bool = True) -> ProductNetwork:
+    def train(self, mode: bool = True) -> Self:
         """Forgets the vectors: weights may change now."""
         self._kept = None
-        super().train(mode)
-        return self
+        return super().train(mode)
 
     def all_vectors(self) -> torch.Tensor:
         """(products, width)."""
-        if self.training:
-            every: torch.Tensor = self.encoder()
-            return every
-        if self._kept is None:
-            self._kept = self.encoder()
-        return self._kept
+        vectors: torch.Tensor = self.encoder() if self._kept is None else self._kept
+        self._kept = None if self.training else vectors
+        return vectors
 
 
 @dataclass(frozen=True)
