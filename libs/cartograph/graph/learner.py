@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, Self
 
 import torch
 from torch import nn
@@ -21,27 +21,29 @@ class Encoding(Protocol):
 
 
 class ProductNetwork(nn.Module):
-    """An encoder, whose vectors of all products are computed once where it is only used."""
+    """An encoder, whose vectors of all products are computed once where it is only used.
 
-    def __init__(self, encoder: nn.Module) -> None:
+    `shares` are 1 / √d of the products, what each counts in a customer.
+    """
+
+    shares: torch.Tensor
+
+    def __init__(self, encoder: nn.Module, degrees: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.encoder = encoder
+        self.register_buffer("shares", torch.tensor(degrees).clamp(min=1) ** -0.5, persistent=False)
         self._kept: torch.Tensor | None = None
 
-    def train(self, mode: bool = True) -> ProductNetwork:
+    def train(self, mode: bool = True) -> Self:
         """Forgets the vectors: weights may change now."""
         self._kept = None
-        super().train(mode)
-        return self
+        return super().train(mode)
 
     def all_vectors(self) -> torch.Tensor:
         """(products, width)."""
-        if self.training:
-            every: torch.Tensor = self.encoder()
-            return every
-        if self._kept is None:
-            self._kept = self.encoder()
-        return self._kept
+        vectors: torch.Tensor = self.encoder() if self._kept is None else self._kept
+        self._kept = None if self.training else vectors
+        return vectors
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,9 @@ class Recommending:
     Args:
         encoding: of the products.
         degrees: customers of each product.
-        loss: softmax or bpr.
+        loss_name: softmax or bpr.
         temperature: of softmax.
         n_negatives: products drawn per batch for softmax.
-        needs_all: the encoder computes all vectors in each step anyway, and workers do it together.
         k: the validation metric is NDCG@k.
     """
 
@@ -77,7 +78,7 @@ class Recommending:
 
     def network(self) -> ProductNetwork:
         """The network with its first weights."""
-        return ProductNetwork(self.encoding.module())
+        return ProductNetwork(self.encoding.module(), self.degrees)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
         """The sum of the losses of all products of customers with two or more, and how many there are."""
@@ -90,7 +91,7 @@ class Recommending:
         nodes, places = torch.unique(torch.cat([targets, drawn]), return_inverse=True)
         vectors = network.encoder(nodes)
         wanted, others = places[: len(targets)], places[len(targets) :]
-        weights = self.weights(items.device)[targets]
+        weights = network.shares[targets]
         sums = sums_of(rows, wanted, weights, vectors, len(items))
         asking = sums[rows] - vectors[wanted] * weights[:, None]
         if self.loss_name == "bpr":
@@ -111,7 +112,7 @@ class Recommending:
         if not len(items):
             return 0.0, 0
         rows, known = had(items)
-        asking = sums_of(rows, known, self.weights(items.device)[known], vectors, len(items))
+        asking = sums_of(rows, known, network.shares[known], vectors, len(items))
         scores = asking @ (N.normalize(vectors, dim=1, eps=1e-6) if self.loss_name == "softmax" else vectors).T
         scores[rows, known] = -torch.inf
         best = scores.topk(min(self.k, scores.shape[1])).indices
@@ -119,10 +120,6 @@ class Recommending:
         gains = 1 / torch.log2(torch.arange(2, best.shape[1] + 2, device=best.device))
         n_ideal = (later >= 0).sum(1).clamp(max=best.shape[1])
         return float(((hits * gains).sum(1) / gains.cumsum(0)[n_ideal - 1]).sum()), len(items)
-
-    def weights(self, device: torch.device) -> torch.Tensor:
-        """1 / √d of each product."""
-        return torch.tensor(self.degrees, device=device).clamp(min=1) ** -0.5
 
 
 def had(items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -60,7 +60,16 @@ class ProductEncoding:
         vectors = features["vector"][order] if self.vector_width else None
         weights = edges["weight"] / edges["weight"].float().mean()  # the mean edge counts as a product itself does
         graph = normalised(edges["src"], edges["dst"], weights, self.n_items)
-        return ProductEncoder(self, graph, features["words"][order], vectors)
+        return ProductEncoder(self, graph, mean_of_words(features["words"][order]), vectors)
+
+
+def mean_of_words(words: torch.Tensor) -> Csr:
+    """A row per product, which makes of vectors of words the mean of its own: (products, length), -1 for none."""
+    inside = words >= 0
+    rows = torch.arange(len(words))[:, None].expand_as(words)[inside]
+    counts = inside.sum(1)
+    starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return Csr(starts, words[inside].long(), 1.0 / counts[rows])
 
 
 class ProductEncoder(nn.Module):
@@ -69,16 +78,16 @@ class ProductEncoder(nn.Module):
     All layers count, as in jumping knowledge networks (Xu et al. 2018); the last is not bent by σ.
     """
 
-    def __init__(self, made: ProductEncoding, graph: Csr, words: torch.Tensor, vectors: torch.Tensor | None) -> None:
+    def __init__(self, made: ProductEncoding, graph: Csr, told: Csr, vectors: torch.Tensor | None) -> None:
         super().__init__()
         self.made = made
         self.graph = graph
         self.own = nn.Parameter(torch.empty(made.n_items, made.width)) if made.has_own else None
         if self.own is not None:
             nn.init.normal_(self.own, std=0.1)
-        self.words = nn.EmbeddingBag(N_FEATURES + 1, made.width, mode="mean", padding_idx=N_FEATURES)
-        nn.init.normal_(self.words.weight, std=0.1)
-        self.register_buffer("codes", torch.where(words < 0, N_FEATURES, words).long(), persistent=False)
+        self.told = told
+        self.words = nn.Parameter(torch.empty(N_FEATURES, made.width))
+        nn.init.normal_(self.words, std=0.1)
         self.register_buffer("vectors", vectors, persistent=False)
         self.linear = nn.Linear(made.vector_width, made.width, bias=False) if made.vector_width else None
         self.layers = nn.ModuleList([self._layer() for _ in range(made.depth)])
@@ -91,8 +100,8 @@ class ProductEncoder(nn.Module):
 
     def forward(self, nodes: torch.Tensor | None = None) -> torch.Tensor:
         """Vectors of the products with codes `nodes`, each once; None: of all products."""
-        device = self.words.weight.device
-        self.graph = self.graph.to(device)
+        device = self.words.device
+        self.graph, self.told = self.graph.to(device), self.told.to(device)
         if nodes is None or not (self.training and self.made.fanout):
             every = torch.arange(self.made.n_items, device=device)
             made = self._through(every, [self.graph] * self.made.depth)
@@ -117,7 +126,7 @@ class ProductEncoder(nn.Module):
 
     def _inputs(self, nodes: torch.Tensor, is_new: torch.Tensor) -> torch.Tensor:
         """x of some products; those that are new have no vector of their own."""
-        given: torch.Tensor = self.words(self.codes[nodes])  # type: ignore[index]
+        given = self.told.at(nodes).times(self.words)
         if self.own is not None:
             given = given + torch.where(is_new[:, None], 0.0, self.own[nodes])
         if self.linear is not None:

@@ -52,10 +52,7 @@ class Csr:
         What is drawn is scaled so that products keep their expectation (Hamilton, Ying and Leskovec 2017 draw
         neighbours in this way).
         """
-        counts = self.starts[rows + 1] - self.starts[rows]
-        owner = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), counts)
-        first = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        places = torch.arange(len(owner), device=rows.device) - first[owner] + self.starts[rows][owner]
+        counts, owner, first, places = self._entries(rows)
         is_own = self.columns[places] == rows[owner]
         lots = torch.where(is_own, 0.0, torch.rand(len(owner), device=rows.device, dtype=torch.float64))
         order = torch.argsort(owner + lots)  # sorted, the owners are the same ones
@@ -66,6 +63,19 @@ class Csr:
         values = self.values[places[kept]] * torch.where(is_own[kept], 1.0, scale)
         starts = torch.cat([left.new_zeros(1), left.cumsum(0)])
         return Csr(starts, self.columns[places[kept]], values)
+
+    def at(self, rows: torch.Tensor) -> Csr:
+        """Those rows, in their order."""
+        _, _, first, places = self._entries(rows)
+        return Csr(first, self.columns[places], self.values[places])
+
+    def _entries(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of the rows: how many entries each has; of the entries: which row; where rows start; the places."""
+        counts = self.starts[rows + 1] - self.starts[rows]
+        owner = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), counts)
+        first = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        places = torch.arange(len(owner), device=rows.device) - first[owner] + self.starts[rows][owner]
+        return counts, owner, first, places
 
     def without(self, hidden: torch.Tensor) -> Csr:
         """The matrix in which rows and columns that are `hidden` (a flag per column) keep their diagonal alone, as one.
