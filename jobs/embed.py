@@ -85,7 +85,7 @@ def by_words(job: Job, data: Silver) -> DataFrame:
     identity = crc32(repr((settings.words.language, sorted(own.items()))).encode())
     product_words = words(texts(data.products), settings.words.language)
     day = job.last_day("silver.word_vectors", settings_hash=identity)
-    if day is None or job.as_of is None or (job.as_of - day).days >= settings.words.refit_days:
+    if day is None or job.as_of is None or (job.as_of - day).days > settings.words.refit_days:
         try:
             learned = word_vectors(product_words, **own).withColumn("settings_hash", F.lit(identity).cast("long"))
         except TooFewTokens as error:
@@ -95,7 +95,7 @@ def by_words(job: Job, data: Silver) -> DataFrame:
         day = job.as_of
     known = job.read("silver.word_vectors", as_of=day)
     sources = product_words.withColumn("source_hash", F.xxhash64("text", F.lit(identity), F.lit(str(day))))
-    return remade(job, "words", sources, lambda rows: with_hash(mean_vectors(rows, known), rows))
+    return remade(job, "words", sources.drop("text"), partial(mean_vectors, known_words=known))
 
 
 def by_language_model(job: Job, data: Silver) -> DataFrame:
@@ -199,11 +199,6 @@ def shown(job: Job, epoch: dict[str, float]) -> None:
 def unhashed(vectors: DataFrame) -> DataFrame:
     """The vectors with a null source_hash."""
     return vectors.withColumn("source_hash", F.lit(None).cast("long"))
-
-
-def with_hash(vectors: DataFrame, sources: DataFrame) -> DataFrame:
-    """The vectors with the source_hash of their product."""
-    return vectors.join(sources.select("product_id", "source_hash"), "product_id")
 
 
 def nothing(products: DataFrame) -> DataFrame:
