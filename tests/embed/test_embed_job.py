@@ -114,6 +114,8 @@ def test_without_models_the_step_does_nothing(shop: tuple[Suite, list[dict[str, 
     (["embed.models=[language]"], r"name a pretrained model in embed\.language\.model"),
     (["embed.models=[image]"], r"set one of embed\.image\.model, vectors_attribute and vectors_path; 0 of them"),
     (["embed.models=[image]", "embed.image.model=m"], r"set embed\.image\.folder"),
+    (["embed.models=[image]", "embed.image.vectors_path=/no/such"], r"embed\.image: .*/no/such"),
+    (["embed.models=[words]", "embed.words.max_words=1"], r"embed\.words: at most 1 tokens may be kept"),
 ])  # fmt: skip
 def test_a_model_that_lacks_what_it_is_made_from_is_refused(
     shop: tuple[Suite, list[dict[str, float]]], settings: list[str], problem: str
