@@ -10,6 +10,7 @@ go together (`rank`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial, reduce
 from zlib import crc32
 
@@ -92,14 +93,22 @@ def by_words(job: Job, data: Silver) -> DataFrame:
     own = settings.words.model_dump(exclude={"language", "refit_days"})
     identity = crc32(repr((settings.words.language, sorted(own.items()))).encode())
     product_words = words(texts(data.products), settings.words.language)
-    day = job.last_day("silver.word_vectors", settings_hash=identity)
-    if day is None or job.as_of is None or (job.as_of - day).days > settings.words.refit_days:
+    day = learned_day(job, identity)
+    if day is None:
         learned = word_vectors(product_words, **own).withColumn("settings_hash", F.lit(identity).cast("long"))
         job.metric("n_words", job.replace("silver.word_vectors", learned).rows)
         day = job.as_of
     known = job.read("silver.word_vectors", as_of=day)
     sources = product_words.withColumn("source_hash", F.xxhash64("text", F.lit(identity), F.lit(str(day))))
     return remade(job, "words", sources.drop("text"), partial(mean_vectors, known_words=known))
+
+
+def learned_day(job: Job, identity: int) -> date | None:
+    """The last earlier day on which words were learned with these settings, unless that is too long ago."""
+    day = job.last_day("silver.word_vectors", settings_hash=identity)
+    if day is None or job.as_of is None or (job.as_of - day).days > job.settings.words.refit_days:
+        return None
+    return day
 
 
 def by_language_model(job: Job, data: Silver) -> DataFrame:
