@@ -1,6 +1,6 @@
 """What lies near a product by the vectors of each model, against the truth planted in the demo shop.
 
-    python jobs/embed.py --env demo --as-of 2026-01-01
+    python jobs/embed.py --env demo --as-of 2026-01-01 --set embed.models=[words,item2vec,attributes]
     python -m benchmarks.vectors --lake build/demo/lake --shop build/demo/shop --as-of 2026-01-01
 
 Of the ten nearest of a product by each model of silver.product_vectors: `same_type@10`, the share of its own type (last

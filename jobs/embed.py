@@ -10,9 +10,11 @@ go together (`rank`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial, reduce
 from zlib import crc32
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -21,8 +23,7 @@ from cartograph.core.model import Silver, associate_from_vectors
 from cartograph.core.product_sets import of_shoppers
 from cartograph.embed.attribute_vectors import attribute_vectors
 from cartograph.embed.encoder import Encoder
-from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
-from cartograph.embed.gated import NoPairs, gated, trained_gate
+from cartograph.embed.fused_vectors import fused_vectors
 from cartograph.embed.given_vectors import vectors_in_attribute, vectors_in_files
 from cartograph.embed.image_vectors import image_sources, image_vectors
 from cartograph.embed.item_vectors import item_vectors
@@ -30,7 +31,6 @@ from cartograph.embed.language_vectors import language_vectors
 from cartograph.embed.skip_gram import TooFewTokens
 from cartograph.embed.text import texts, words
 from cartograph.embed.unchanged import Changes
-from cartograph.embed.whitening import whitenings, widths_of
 from cartograph.embed.word_vectors import mean_vectors, word_vectors
 from cartograph.runtime.embed_settings import EmbedSettings
 from cartograph.runtime.job import Job, main
@@ -46,13 +46,11 @@ def run(job: Job) -> None:
         return
     check(settings)
     data = of_shoppers(job.silver())
-    made = [told(job, name, MAKERS[name](job, data)) for name in settings.models]
-    vectors = reduce(DataFrame.unionByName, made)
-    fused = fused_vectors(job, data, vectors).localCheckpoint()
-    nothing = F.lit(None).cast("long").alias("source_hash")
-    rows = fused.select(F.lit(FUSED).alias("model"), "product_id", "vector", nothing)
+    vectors = reduce(DataFrame.unionByName, [made(job, name, data) for name in settings.models])
+    together = fused(job, data, vectors)
+    rows = unhashed(together.withColumn("model", F.lit(FUSED)))
     job.metric("n_product_vectors", job.replace(TABLE, vectors.unionByName(rows)).rows)
-    nearest = associate_from_vectors(fused, settings.k, settings.approximate_above).where("score > 0")
+    nearest = associate_from_vectors(together, settings.k, settings.approximate_above).where("score > 0")
     job.metric(f"n_associations_{CONTENT}", job.replace("gold.associations", nearest, model=CONTENT).rows)
 
 
@@ -71,8 +69,19 @@ def check(settings: EmbedSettings) -> None:
         raise UserError("embed.image.model reads files: set embed.image.folder and embed.image.attribute too")
 
 
-def told(job: Job, name: str, vectors: DataFrame) -> DataFrame:
-    """The rows of one model, made and counted: model, product_id, vector, source_hash."""
+def made(job: Job, name: str, data: Silver) -> DataFrame:
+    """The rows of one model, counted: model, product_id, vector, source_hash; none where nothing can be learned.
+
+    Raises:
+        UserError: what it is made from, or a setting, is not what it must be.
+    """
+    try:
+        vectors = MAKERS[name](job, data)
+    except TooFewTokens as error:
+        job.progress.say(f"{name}: {error}: no vectors are made")
+        vectors = nothing(data.products)
+    except (ValueError, AnalysisException) as error:
+        raise UserError(f"embed.{name}: {error}") from error
     rows = vectors.select(F.lit(name).alias("model"), "product_id", "vector", "source_hash").localCheckpoint()
     job.metric(f"n_vectors_{name}", rows.count())
     return rows
@@ -84,18 +93,22 @@ def by_words(job: Job, data: Silver) -> DataFrame:
     own = settings.words.model_dump(exclude={"language", "refit_days"})
     identity = crc32(repr((settings.words.language, sorted(own.items()))).encode())
     product_words = words(texts(data.products), settings.words.language)
-    day = job.last_day("silver.word_vectors", settings_hash=identity)
-    if day is None or job.as_of is None or (job.as_of - day).days >= settings.words.refit_days:
-        try:
-            learned = word_vectors(product_words, **own).withColumn("settings_hash", F.lit(identity).cast("long"))
-        except TooFewTokens as error:
-            job.progress.say(f"words: {error}: no vectors are made of them")
-            return nothing(data.products)
+    day = learned_day(job, identity)
+    if day is None:
+        learned = word_vectors(product_words, **own).withColumn("settings_hash", F.lit(identity).cast("long"))
         job.metric("n_words", job.replace("silver.word_vectors", learned).rows)
         day = job.as_of
     known = job.read("silver.word_vectors", as_of=day)
     sources = product_words.withColumn("source_hash", F.xxhash64("text", F.lit(identity), F.lit(str(day))))
-    return remade(job, "words", sources, lambda rows: with_hash(mean_vectors(rows, known), rows))
+    return remade(job, "words", sources.drop("text"), partial(mean_vectors, known_words=known))
+
+
+def learned_day(job: Job, identity: int) -> date | None:
+    """The last earlier day on which words were learned with these settings, unless that is too long ago."""
+    day = job.last_day("silver.word_vectors", settings_hash=identity)
+    if day is None or job.as_of is None or (job.as_of - day).days > job.settings.words.refit_days:
+        return None
+    return day
 
 
 def by_language_model(job: Job, data: Silver) -> DataFrame:
@@ -108,12 +121,7 @@ def by_language_model(job: Job, data: Silver) -> DataFrame:
 
 def by_company(job: Job, data: Silver) -> DataFrame:
     """product_id, vector, source_hash (null) from baskets and sessions."""
-    try:
-        vectors = item_vectors(data, **job.settings.item2vec.model_dump())
-    except TooFewTokens as error:
-        job.progress.say(f"item2vec: {error}: no vectors are made of baskets and sessions")
-        return nothing(data.products)
-    return unhashed(vectors)
+    return unhashed(item_vectors(data, **job.settings.item2vec.model_dump()))
 
 
 def by_images(job: Job, data: Silver) -> DataFrame:
@@ -169,25 +177,16 @@ def readable(job: Job, vectors: DataFrame) -> DataFrame:
     return kept.where("vector IS NOT NULL")
 
 
-def fused_vectors(job: Job, data: Silver, vectors: DataFrame) -> DataFrame:
-    """product_id, vector of all models together."""
+def fused(job: Job, data: Silver, vectors: DataFrame) -> DataFrame:
+    """product_id, vector of all models together; the weights of a gate are kept beside the tables."""
     settings: EmbedSettings = job.settings
-    fusion = settings.fusion
-    beside = side_by_side(vectors, settings.models).localCheckpoint()
-    found = whitenings(beside, settings.models, fusion.width)
-    if not found:
-        return nothing(data.products).drop("source_hash")
-    blocks = blocks_of(beside, found).localCheckpoint()
-    if fusion.method == "gate":
-        try:
-            weights = trained_gate(
-                blocks, data.baskets, widths_of(found), **fusion.gate.model_dump(), record=partial(shown, job)
-            )
-            weights.save(job.spark, f"{job.tables.root}/_weights/{FUSED}/{job.as_of}")
-            return gated(blocks, weights)
-        except NoPairs as error:
-            job.progress.say(f"gate: {error}: vectors are laid side by side")
-    return concatenated(blocks, widths_of(found), fusion.weights)
+    given = settings.fusion.model_dump()
+    rows, gate = fused_vectors(vectors, settings.models, data.baskets, **given, record=partial(shown, job))
+    if gate is not None:
+        gate.save(job.spark, f"{job.tables.root}/_weights/{FUSED}/{job.as_of}")
+    elif settings.fusion.method == "gate":
+        job.progress.say("no two products were bought together: vectors are laid side by side, without a gate")
+    return nothing(data.products).drop("source_hash") if rows is None else rows.localCheckpoint()
 
 
 def shown(job: Job, epoch: dict[str, float]) -> None:
@@ -199,11 +198,6 @@ def shown(job: Job, epoch: dict[str, float]) -> None:
 def unhashed(vectors: DataFrame) -> DataFrame:
     """The vectors with a null source_hash."""
     return vectors.withColumn("source_hash", F.lit(None).cast("long"))
-
-
-def with_hash(vectors: DataFrame, sources: DataFrame) -> DataFrame:
-    """The vectors with the source_hash of their product."""
-    return vectors.join(sources.select("product_id", "source_hash"), "product_id")
 
 
 def nothing(products: DataFrame) -> DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,8 @@ from tests.small_lake import PRODUCTS, small_shop
 
 FIRST, SECOND = date(2011, 1, 20), date(2011, 2, 10)
 GIVEN = ["embed.models=[words, item2vec, image, attributes]", "embed.image.vectors_attribute=look",
-         "embed.words.width=4", "embed.item2vec.width=4", "embed.item2vec.iterations=2"]  # fmt: skip
+         "embed.words.width=4", "embed.words.iterations=1", "embed.item2vec.width=4",
+         "embed.item2vec.iterations=1"]  # fmt: skip
 
 
 def run(suite: Suite, day: date, *settings: str) -> dict[str, float]:
@@ -48,7 +49,7 @@ def shop(spark: SparkSession) -> tuple[Suite, list[dict[str, float]]]:
     first = run(suite, FIRST, *GIVEN)
     title = F.when(F.col("product_id") == "cup1", F.lit("Bowl no 1")).otherwise(F.col("title"))
     suite.tables.replace("silver.products", products.withColumn("title", title))
-    return suite, [first, run(suite, SECOND, *GIVEN)]
+    return suite, [first, run(suite, SECOND, *GIVEN, "embed.models=[words]")]
 
 
 def vectors(suite: Suite, day: date, model: str) -> dict[str, list[float]]:
@@ -78,12 +79,11 @@ def test_words_are_learned_again_when_they_are_old_or_other_settings_ask_for_it(
     shop: tuple[Suite, list[dict[str, float]]],
 ) -> None:
     suite, _ = shop
-    with suite.step("embed", as_of=SECOND) as job:
-        days = {name: job.last_day("silver.word_vectors", **equals) for name, equals in
-                (("any", {}), ("other", {"settings_hash": 1}))}  # fmt: skip
-        assert days == {"any": FIRST, "other": None}
-    numbers = run(suite, date(2011, 3, 1), "embed.models=[words]", *GIVEN[2:])
-    assert (numbers["n_words"] > 0, numbers["n_embedded_words"]) == (True, 12)
+    identity = suite.tables.read("silver.word_vectors", FIRST).collect()[0].settings_hash
+    for days, settings_hash, expected in ((1, identity, FIRST), (30, identity, FIRST), (31, identity, None),
+                                          (0, identity, None), (1, identity + 1, None)):  # fmt: skip
+        with suite.step("embed", as_of=FIRST + timedelta(days=days)) as job:
+            assert embed.learned_day(job, settings_hash) == expected
 
 
 def test_neighbours_are_near_and_never_the_product_itself(shop: tuple[Suite, list[dict[str, float]]]) -> None:
@@ -114,6 +114,8 @@ def test_without_models_the_step_does_nothing(shop: tuple[Suite, list[dict[str, 
     (["embed.models=[language]"], r"name a pretrained model in embed\.language\.model"),
     (["embed.models=[image]"], r"set one of embed\.image\.model, vectors_attribute and vectors_path; 0 of them"),
     (["embed.models=[image]", "embed.image.model=m"], r"set embed\.image\.folder"),
+    (["embed.models=[image]", "embed.image.vectors_path=/no/such"], r"embed\.image: .*/no/such"),
+    (["embed.models=[words]", "embed.words.max_words=1"], r"embed\.words: at most 1 tokens may be kept"),
 ])  # fmt: skip
 def test_a_model_that_lacks_what_it_is_made_from_is_refused(
     shop: tuple[Suite, list[dict[str, float]]], settings: list[str], problem: str

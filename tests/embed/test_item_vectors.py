@@ -15,11 +15,11 @@ from cartograph.embed.skip_gram import TooFewTokens
 
 @pytest.fixture(scope="module")
 def data(spark: SparkSession) -> Silver:
-    """100 baskets of two groups of four; sessions join `late` to the first group; `lone` is always bought alone."""
+    """400 baskets of two groups of four; sessions join `late` to the first group; `lone` is always bought alone."""
     groups = [[f"{group}{n}" for n in range(4)] for group in ("a", "b")]
-    baskets = [(f"o{n}", sorted({groups[n % 2][(n // 2 + step) % 4] for step in range(3)})) for n in range(100)]
+    baskets = [(f"o{n}", sorted({groups[n % 2][(n // 2 + step) % 4] for step in range(3)})) for n in range(400)]
     baskets += [(f"l{n}", ["lone"]) for n in range(10)]
-    events = [(f"s{n}", item, "view") for n in range(30) for item in ("late", f"a{n % 4}", f"a{(n + 1) % 4}")]
+    events = [(f"s{n}", item, "view") for n in range(200) for item in ("late", f"a{n % 4}", f"a{(n + 1) % 4}")]
     products = spark.createDataFrame([], "product_id string")
     return Silver(
         spark.createDataFrame(events, "session_id string, product_id string, event_type string"),
@@ -29,7 +29,7 @@ def data(spark: SparkSession) -> Silver:
 
 
 def test_products_of_a_group_lie_closer_than_those_of_two(data: Silver) -> None:
-    found = item_vectors(data, width=8, iterations=20, max_set=4, seed=3).collect()
+    found = item_vectors(data, width=8, iterations=10, max_set=4, seed=3).collect()
     units = {row.product_id: np.array(row.vector) / np.linalg.norm(row.vector) for row in found}
     first = ["late", *(f"a{n}" for n in range(4))]
     assert set(units) == {*first, *(f"b{n}" for n in range(4))}

@@ -46,8 +46,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     folder = str(tmp_path_factory.mktemp("clip"))
     transformers.CLIPModel(config).save_pretrained(folder)
-    size = {"height": 16, "width": 16}
-    transformers.CLIPImageProcessorPil(size=size, crop_size=size).save_pretrained(folder)
+    shapes = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    transformers.CLIPImageProcessor(**shapes).save_pretrained(folder)
     return folder
 
 

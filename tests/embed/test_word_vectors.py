@@ -17,12 +17,12 @@ KITCHEN, GARDEN = ("cup", "bowl", "plate", "oven"), ("rake", "spade", "hose", "s
 
 @pytest.fixture(scope="module")
 def product_words(spark: SparkSession) -> DataFrame:
-    """120 products of three words of one of two rooms, and a word that all have; one word that one product has."""
+    """600 products of three words of one of two rooms, and a word that all have; one word that one product has."""
     rows = []
-    for number in range(120):
+    for number in range(600):
         room = (KITCHEN, GARDEN)[number % 2]
         rows.append((f"p{number:03}", ["new", *(room[(number // 2 + step) % 4] for step in range(3))]))
-    rows.append(("p120", ["new", "unheard"]))
+    rows.append(("p600", ["new", "unheard"]))
     return spark.createDataFrame(rows, "product_id string, words array<string>").persist()
 
 
@@ -31,7 +31,7 @@ def counted(spark: SparkSession, **counts: int) -> DataFrame:
 
 
 def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) -> None:
-    known = word_vectors(product_words, width=8, iterations=20, min_count=2, seed=3)
+    known = word_vectors(product_words, width=8, iterations=10, min_count=2, seed=3)
     units = {row.word: np.array(row.vector) / np.linalg.norm(row.vector) for row in known.collect()}
     assert set(units) == {*KITCHEN, *GARDEN, "new"}  # the word of one product has none
     own = [units[one] @ units[other] for room in (KITCHEN, GARDEN) for one in room for other in room if one != other]
@@ -41,14 +41,14 @@ def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) ->
 
 def test_a_rare_word_weighs_more_than_one_that_all_have(product_words: DataFrame) -> None:
     known = {row.word: row.weight for row in word_vectors(product_words, width=2, iterations=1).collect()}
-    assert known["new"] == pytest.approx(1.0)  # ln(122 / 122) + 1
-    assert known["cup"] == pytest.approx(math.log(122 / 46) + 1)
+    assert known["new"] == pytest.approx(1.0)  # ln(602 / 602) + 1
+    assert known["cup"] == pytest.approx(math.log(602 / 226) + 1)
 
 
 def test_a_vocabulary_that_is_too_large_loses_its_rarest_words(spark: SparkSession, product_words: DataFrame) -> None:
     tokens = product_words.select(F.col("words").alias("tokens"))
     assert least_count(token_counts(tokens), 1, 1_000) == 1
-    assert least_count(token_counts(tokens), 1, 9) == 45
+    assert least_count(token_counts(tokens), 1, 9) == 225
     assert [row.word for row in word_vectors(product_words, width=2, iterations=1, max_words=5).collect()] == ["new"]
     counts = counted(spark, a=9, b=5, c=5, d=2)
     assert [least_count(counts, least, most) for least, most in ((1, 4), (1, 3), (1, 2), (3, 9))] == [2, 5, 9, 5]

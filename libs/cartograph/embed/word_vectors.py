@@ -6,11 +6,20 @@ frequency, Salton and Buckley 1988).
 
 from __future__ import annotations
 
-from pyspark.ml.functions import array_to_vector, vector_to_array
-from pyspark.ml.stat import Summarizer
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
+from cartograph.core.neighbours import found_in
+from cartograph.core.pair_kernels import flat
+from cartograph.core.topk import matrix_of, vectors_of
 from cartograph.embed.skip_gram import least_count, skip_gram, token_counts
 
 
@@ -60,16 +69,33 @@ def mean_vectors(product_words: DataFrame, known_words: DataFrame) -> DataFrame:
     """One row per product with a known word: product_id, vector (array<float>), the weighted mean of its words.
 
     Args:
-        product_words: product_id, words.
-        known_words: rows of `word_vectors`.
+        product_words: product_id, words, and any further columns, which are kept.
+        known_words: rows of `word_vectors`; they go to every task, as they are not too many for the driver either.
     """
-    occurring = product_words.select("product_id", F.explode("words").alias("word"))
-    counted = occurring.groupBy("product_id", "word").agg(F.count("*").alias("n"))
-    weighted = counted.join(known_words, "word").select(
-        "product_id",
-        array_to_vector(F.col("vector").cast("array<double>")).alias("vector"),
-        (F.col("n") * F.col("weight")).alias("weight"),
-    )
-    mean = Summarizer.mean(F.col("vector"), F.col("weight"))
-    means = weighted.groupBy("product_id").agg(mean.alias("mean"))
-    return means.select("product_id", vector_to_array(F.col("mean"), "float32").alias("vector"))
+    table = known_words.select("word", "vector", "weight").toArrow().combine_chunks()
+    if not table.num_rows:
+        return product_words.limit(0).drop("words").withColumn("vector", F.lit(None).cast("array<float>"))
+    matrix = matrix_of(table["vector"].chunk(0))
+    known = table["word"].chunk(0), matrix, table["weight"].to_numpy()
+    shared = product_words.sparkSession.sparkContext.broadcast(known)
+    kept = [field for field in product_words.schema.fields if field.name != "words"]
+    schema = T.StructType([*kept, T.StructField("vector", T.ArrayType(T.FloatType()))])
+    return product_words.mapInArrow(partial(_means, known=shared), schema)
+
+
+def _means(batches: Iterable[pa.RecordBatch], known: Any) -> Iterator[pa.RecordBatch]:
+    """Each batch with vectors instead of words, products without a known word left out."""
+    vocabulary, matrix, weights = known.value
+    for batch in batches:
+        starts, occurring = flat(batch.column("words"))
+        places = found_in(occurring, vocabulary)
+        is_known = places >= 0
+        ends = np.concatenate([[0], np.cumsum(is_known)])[starts]
+        known_places = places[is_known]
+        counted = sp.csr_matrix((weights[known_places], known_places, ends), (batch.num_rows, len(vocabulary)))
+        totals = np.asarray(counted.sum(axis=1)).ravel()
+        rows = np.flatnonzero(totals > 0)
+        means = (counted[rows] @ matrix / totals[rows, None]).astype(np.float32)
+        kept = [name for name in batch.schema.names if name != "words"]
+        columns = [batch.column(name).take(pa.array(rows)) for name in kept]
+        yield pa.RecordBatch.from_arrays([*columns, vectors_of(means)], names=[*kept, "vector"])
