@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
-from cartograph.core.product_sets import capped, shuffled
 from cartograph.embed.item_vectors import item_vectors
 from cartograph.embed.skip_gram import TooFewTokens
 
@@ -42,16 +40,3 @@ def test_without_sets_of_two_there_is_nothing_to_learn(data: Silver) -> None:
     alone = Silver(data.events.limit(0), data.baskets.where("order_id LIKE 'l%'"), data.products)
     with pytest.raises(TooFewTokens, match="nothing occurs 3 times or more"):
         item_vectors(alone)
-
-
-def test_a_set_is_cut_and_shuffled_by_hashes_of_its_own(spark: SparkSession) -> None:
-    many = [str(n) for n in range(30)]
-    sets = spark.range(20).select(F.col("id").alias("key"), F.lit(many).alias("product_ids"))
-    cut = [tuple(row.product_ids) for row in capped(sets, 5).collect()]
-    assert {len(products) for products in cut} == {5}
-    assert len(set().union(*cut)) > 25  # other products from each
-    whole = [row.product_ids for row in shuffled(sets).collect()]
-    assert all(sorted(products) == sorted(many) for products in whole)
-    assert whole[0] != many
-    turned = sets.withColumn("product_ids", F.reverse("product_ids"))
-    assert whole == [row.product_ids for row in shuffled(turned).collect()]

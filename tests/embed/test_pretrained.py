@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from cartograph.embed.encoder import Encoder
 from cartograph.embed.image_vectors import image_sources, image_vectors
 from cartograph.embed.language_vectors import language_vectors
-from cartograph.embed.unchanged import Changes
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +60,6 @@ def test_a_language_model_puts_like_texts_side_by_side(texts: DataFrame, minilm:
 def test_a_model_that_is_not_there_is_named(texts: DataFrame) -> None:
     with pytest.raises(PythonException, match=r"the pretrained model '/no/such/model' cannot be loaded: "):
         language_vectors(texts, Encoder("/no/such/model")).collect()
-
-
-def test_only_changed_products_are_read_again(texts: DataFrame) -> None:
-    kept = [("mug", [1.0], 1), ("cup", [2.0], 7), ("gone", [3.0], 3)]
-    earlier = texts.sparkSession.createDataFrame(kept, "product_id string, vector array<float>, source_hash long")
-    changes = Changes.since(texts, earlier)
-    assert sorted(row.product_id for row in changes.changed.collect()) == ["cup", "hose"]
-    made = changes.changed.withColumn("vector", F.array(F.lit(9.0).cast("float")))
-    rows = {row.product_id: (row.vector, row.source_hash) for row in changes.together(made).collect()}
-    assert rows == {"mug": ([1.0], 1), "cup": ([9.0], 2), "hose": ([9.0], 3)}
-    assert Changes.since(texts, None).kept is None
 
 
 def test_images_become_vectors_and_what_is_missing_or_broken_is_null(

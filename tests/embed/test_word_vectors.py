@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.embed.skip_gram import TooFewTokens, least_count, token_counts
+from cartograph.embed.skip_gram import least_count, token_counts
 from cartograph.embed.word_vectors import mean_vectors, word_vectors
 
 KITCHEN, GARDEN = ("cup", "bowl", "plate", "oven"), ("rake", "spade", "hose", "soil")
@@ -24,10 +24,6 @@ def product_words(spark: SparkSession) -> DataFrame:
         rows.append((f"p{number:03}", ["new", *(room[(number // 2 + step) % 4] for step in range(3))]))
     rows.append(("p600", ["new", "unheard"]))
     return spark.createDataFrame(rows, "product_id string, words array<string>").persist()
-
-
-def counted(spark: SparkSession, **counts: int) -> DataFrame:
-    return spark.createDataFrame(list(counts.items()), "token string, n long")
 
 
 def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) -> None:
@@ -45,20 +41,11 @@ def test_a_rare_word_weighs_more_than_one_that_all_have(product_words: DataFrame
     assert known["cup"] == pytest.approx(math.log(602 / 226) + 1)
 
 
-def test_a_vocabulary_that_is_too_large_loses_its_rarest_words(spark: SparkSession, product_words: DataFrame) -> None:
+def test_a_vocabulary_that_is_too_large_loses_its_rarest_words(product_words: DataFrame) -> None:
     tokens = product_words.select(F.col("words").alias("tokens"))
     assert least_count(token_counts(tokens), 1, 1_000) == 1
     assert least_count(token_counts(tokens), 1, 9) == 225
     assert [row.word for row in word_vectors(product_words, width=2, iterations=1, max_words=5).collect()] == ["new"]
-    counts = counted(spark, a=9, b=5, c=5, d=2)
-    assert [least_count(counts, least, most) for least, most in ((1, 4), (1, 3), (1, 2), (3, 9))] == [2, 5, 9, 5]
-
-
-def test_what_cannot_be_bounded_or_never_repeats_is_told(spark: SparkSession) -> None:
-    with pytest.raises(ValueError, match="at most 1 tokens may be kept, and 2 occur 4 times, the highest count"):
-        least_count(counted(spark, a=4, b=4), 1, 1)
-    with pytest.raises(TooFewTokens, match="nothing occurs 5 times or more"):
-        least_count(counted(spark, a=4), 5, 10)
 
 
 def test_a_product_is_the_weighted_mean_of_the_words_that_are_known(spark: SparkSession) -> None:
