@@ -10,6 +10,7 @@ has no behaviour yet.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -58,6 +59,8 @@ class GateLearner:
         temperature: that cosines are divided by.
         hidden: share of the models that a step hides.
     """
+
+    is_joint: ClassVar[bool] = False
 
     widths: tuple[int, ...]
     width: int
