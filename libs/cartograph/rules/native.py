@@ -31,7 +31,8 @@ from cartograph.rules.supports import Supports
 
 _PARTS = "key int, task int, items binary, lengths binary, weights binary"
 _ITEMSETS = "itemset array<string>, n_items int, n_baskets long, support double"
-_TASK_ITEMS = 50_000_000  # at most about this many item numbers (200 MB) in a mining task
+_TASK_ITEMS = 50_000_000  # at most about this many item numbers (200 MB) in a mining task …
+_BASKET_ITEMS = 5  # … where a basket takes the place of so many more: its length, weight and start
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,13 @@ def _planned(table: pa.Table, supports: Supports, max_length: int, parallelism: 
 def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:
     """Cuts of the item numbers into tasks of about equal work.
 
-    An item's work is the expected size of its conditional database: its baskets times the more frequent items
-    expected in each.
+    An item's work is the expected size of its conditional database: its baskets times what one takes, the more frequent
+    items expected in it included.
     """
     if not len(counts):
         return np.zeros(1, np.int64)
     expected_before = (np.cumsum(counts) - counts) / n_baskets
-    work = np.cumsum(counts * (1 + expected_before))
+    work = np.cumsum(counts * (_BASKET_ITEMS + 1 + expected_before))
     n_tasks = max(parallelism, int(np.ceil(work[-1] / _TASK_ITEMS)))
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_tasks) / n_tasks)
     bounds: Longs = np.unique(np.concatenate([[0], cuts, [len(counts)]])).astype(np.int64)
