@@ -55,7 +55,8 @@ class LightGcnEncoder(nn.Module):
 
     def forward(self, nodes: torch.Tensor | None = None) -> torch.Tensor:
         """Vectors of the products with codes `nodes`; None: of all. All are computed either way."""
-        total = part = self.products
+        total: torch.Tensor = self.products
+        part: torch.Tensor = self.products
         for _ in range(self.hops):
             part = self.filter(part)
             total = total + part

@@ -71,7 +71,7 @@ class ProductModel(Model):
         n_negatives: int = 1024,
         validation_days: int | None = None,
         epochs: int = 20,
-        batch_size: int = 512,
+        batch_size: int = 256,
         learning_rate: float = 0.02,
         weight_decay: float = 0.0,
         warmup_steps: int = 0,
