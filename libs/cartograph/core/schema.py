@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pyspark.sql import types as T
 
+from cartograph.core.serving_tables import SERVING_TABLES
 from cartograph.core.table import Table as Table  # re-exported: whoever knows the tables knows what one is
 from cartograph.core.table import defined_table as _table
 
@@ -258,7 +259,7 @@ _ALL = (
     ),
 )
 
-TABLES = {table.name: table for table in _ALL}
+TABLES = {table.name: table for table in (*_ALL, *SERVING_TABLES)}
 
 
 def table(name: str) -> Table:

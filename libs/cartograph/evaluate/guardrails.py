@@ -17,6 +17,6 @@ def guardrail_state(low: float, high: float, tolerated: float) -> State:
         low, high: interval of the gain over the control, losses negative.
         tolerated: largest loss that is, 0 or more.
     """
-    if low > -tolerated:
+    if low >= -tolerated:
         return "safe"
     return "harmed" if high < 0 else "unclear"

@@ -16,10 +16,10 @@ import math
 
 def always_valid_p(difference: float, variance: float, tau: float) -> float:
     """The p value of one look; the smallest of all looks so far is valid whenever one stops. 1 if `tau` is 0."""
-    if tau <= 0:
-        return 1.0
     if variance <= 0:
         return 1.0 if difference == 0 else 0.0
+    if tau <= 0:
+        return 1.0
     total = variance + tau**2
     log_ratio = 0.5 * math.log(variance / total) + difference**2 * tau**2 / (2 * variance * total)
     return math.exp(-max(log_ratio, 0.0))
@@ -27,10 +27,10 @@ def always_valid_p(difference: float, variance: float, tau: float) -> float:
 
 def always_valid_interval(difference: float, variance: float, tau: float, level: float) -> tuple[float, float]:
     """The differences that `always_valid_p` does not reject at `level`; everything if `tau` is 0."""
-    if tau <= 0:
-        return -math.inf, math.inf
     if variance <= 0:
         return difference, difference
+    if tau <= 0:
+        return -math.inf, math.inf
     total = variance + tau**2
     half = math.sqrt(2 * variance * total / tau**2 * (0.5 * math.log(total / variance) - math.log(level)))
     return difference - half, difference + half
