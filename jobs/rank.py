@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.rank.business_rules import BusinessRules
 from cartograph.rank.cold_start import cold_start_lists
 from cartograph.rank.diversity import trade_off
 from cartograph.rank.evidence import with_evidence
@@ -58,8 +59,8 @@ def run(job: Job) -> None:
 def chosen(job: Job, fused: DataFrame, data: Silver, past: DataFrame) -> DataFrame:
     """The candidates that may be shown, diverse if that is asked for; what was hidden is written down."""
     rank, rules = job.settings, rules_of(job.settings.rules.model_dump())
-    if rules is not None:
-        fused, hidden = allowed(fused.localCheckpoint(), data, rules, rank.k)
+    if rules is not None or job.tables.exists("gold.hidden"):  # where an earlier run may have left some
+        fused, hidden = allowed(fused.localCheckpoint(), data, rules or BusinessRules(), rank.k)
         job.metric("n_hidden", job.replace("gold.hidden", hidden.drop("models")).rows)
     diversity = Diversity(**rank.diversity.model_dump(exclude={"vectors", "curve"}))
     vectors = factors(job) if diversity.wants_vectors else None

@@ -49,7 +49,7 @@ def with_rules(lists: DataFrame, products: DataFrame, events: DataFrame, rules: 
         rules: of the shop.
     """
     facts = products.select(
-        "product_id", "stock", "price", "brand", "category", F.col("attributes")["cost"].alias("cost")
+        "product_id", "stock", "price", "brand", "category", F.try_element_at("attributes", F.lit("cost")).alias("cost")
     )
     told = lists.join(facts, "product_id", "left")
     if rules.max_price_ratio is not None:
