@@ -42,7 +42,7 @@ def earlier_looks(job: Job) -> dict[Key, Look]:
     past = job.read_all("gold.experiments").where((F.col("as_of") < F.lit(job.as_of)) & F.col("always_p").isNotNull())
     key = ["experiment", "arm", "metric"]
     kept = past.groupBy(*key).agg(F.min("always_p"), F.max("always_low"), F.min("always_high"))
-    return {tuple(row)[:3]: Look.of(*tuple(row)[3:]) for row in kept.collect()}
+    return {(row[0], row[1], row[2]): Look.of(row[3], row[4], row[5]) for row in kept.collect()}
 
 
 def value_other_lists(job: Job) -> None:

@@ -65,8 +65,9 @@ def chosen(job: Job, fused: DataFrame, data: Silver, past: DataFrame) -> DataFra
     diversity = Diversity(**rank.diversity.model_dump(exclude={"vectors", "curve"}))
     vectors = factors(job) if diversity.wants_vectors else None
     if vectors is not None and rank.diversity.curve:
-        given = (fused, vectors, rank.k, diversity.method, rank.diversity.curve, diversity.depth)
-        points = [tuple(row)[:3] for row in trade_off(*given).collect()]  # one per weight
+        asked = rank.diversity
+        measured = trade_off(fused, vectors, rank.k, asked.method, asked.curve, asked.depth)
+        points = [(row.diversity, row.relevance, row.spread) for row in measured.collect()]  # one per weight
         job.figure("diversity", trade_off_figure(points, diversity.method))
     return diverse(fused, data, past, vectors, rank.k, diversity)
 

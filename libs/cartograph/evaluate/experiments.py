@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame
+from pyspark.sql import types as T
 
+from cartograph.core.schema import table
 from cartograph.evaluate.cuped import Difference, adjusted_difference
 from cartograph.evaluate.entries import Counts, counts, entries
 from cartograph.evaluate.experiment import Experiment
@@ -19,13 +21,6 @@ from cartograph.evaluate.verdicts import Judged, Levels, Look, decision, faults,
 
 Key = tuple[str, str, str]  # experiment, arm, metric
 Row = dict[str, object]
-
-_COLUMNS = (
-    "experiment string, arm string, metric string, role string, n_users long, n_control_users long, value double, "
-    "control_value double, difference double, low double, high double, p_value double, always_low double, "
-    "always_high double, always_p double, variance_left double, detectable double, n_needed long, "
-    "sample_ratio_p double, verdict string, decision string, reasons array<string>"
-)
 
 
 def verdicts(
@@ -63,7 +58,9 @@ def verdicts(
         moments = arm_moments(preferences(exposures, events, merged, as_of), [PREFERENCE])
         for each in merged:
             rows += _of_lists(each, moments, levels, earlier or {})
-    return exposures.sparkSession.createDataFrame(rows, _COLUMNS)
+    columns = T.StructType([column for column in table("gold.experiments").columns if column.name != "as_of"])
+    values = [tuple(row.get(name) for name in columns.names) for row in rows]
+    return exposures.sparkSession.createDataFrame(values, columns)
 
 
 def _of_arms(

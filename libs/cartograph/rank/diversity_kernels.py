@@ -29,7 +29,7 @@ def _cosine(vectors: Vectors, one: int, other: int) -> float:
 @njit(cache=True, nogil=True)
 def similarity(vectors: Vectors, one: int, other: int) -> float:
     """Cosine of two candidates, negative ones counting as 0."""
-    return max(_cosine(vectors, one, other), 0.0)
+    return float(max(_cosine(vectors, one, other), 0.0))
 
 
 @njit(cache=True, nogil=True)
