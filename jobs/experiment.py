@@ -30,6 +30,10 @@ def run(job: Job) -> None:
     experiments = [Experiment(name=name, **each.model_dump()) for name, each in settings.declared.items()]
     levels = Levels(settings.level, settings.power, settings.sample_ratio_level)
     exposures, events = job.read("gold.exposures"), job.read("silver.events")
+    shown = {row[0] for row in exposures.select("experiment").distinct().collect()}  # names of experiments: a few
+    undeclared = sorted(shown - settings.declared.keys())
+    if undeclared:
+        job.progress.say(f"left out, as experiment.declared does not name them: {', '.join(undeclared)}")
     judged = verdicts(exposures, events, experiments, job.as_of, levels, earlier_looks(job))
     job.metric("n_verdicts", job.replace("gold.experiments", judged).rows)
     value_other_lists(job)
