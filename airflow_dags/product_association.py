@@ -68,7 +68,18 @@ with DAG(
     graph = step("graph", AS_OF, "Product graph, its communities, complements and substitutes.")
     rank = step("rank", AS_OF, "Fuses the models' lists into related products and recommendations.")
     evaluate = step("evaluate", AS_OF, "Scores the lists of an earlier day by what was bought since.")
+    experiment = step("experiment", AS_OF, "Judges the experiments on customers that are under way.")
     report = step("report", AS_OF, "Draws the day's report, one HTML file.")
     maintain = step("maintain", [], "Compacts the tables and removes files that no version needs.")
 
-    ingest >> preprocess >> embed >> [rules, cf, sequence, graph] >> rank >> evaluate >> report >> maintain
+    (
+        ingest
+        >> preprocess
+        >> embed
+        >> [rules, cf, sequence, graph]
+        >> rank
+        >> evaluate
+        >> experiment
+        >> report
+        >> maintain
+    )

@@ -83,7 +83,8 @@ def test_tasks_follow_the_flow(dag: Any) -> None:
         "sequence": ["rank"],
         "graph": ["rank"],
         "rank": ["evaluate"],
-        "evaluate": ["report"],
+        "evaluate": ["experiment"],
+        "experiment": ["report"],
         "report": ["maintain"],
         "maintain": [],
     }

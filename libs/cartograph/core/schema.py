@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from cartograph.core.input_tables import INPUT_TABLES
 from cartograph.core.result_tables import RESULT_TABLES
+from cartograph.core.serving_tables import SERVING_TABLES
 from cartograph.core.table import Table as Table  # re-exported: whoever knows the tables knows what one is
 from cartograph.core.table import differences as differences
 
 EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 RELATIONS = ("complement", "substitute", "variant", "repeat")
 
-TABLES = {table.name: table for table in (*INPUT_TABLES, *RESULT_TABLES)}
+TABLES = {table.name: table for table in (*INPUT_TABLES, *RESULT_TABLES, *SERVING_TABLES)}
 
 
 def table(name: str) -> Table:

@@ -42,6 +42,7 @@ _SIMPLE = {
     "timestamp": T.TimestampType(),
     "strings": T.ArrayType(T.StringType(), containsNull=False),
     "vector": T.ArrayType(T.FloatType(), containsNull=False),
+    "doubles": T.ArrayType(T.DoubleType(), containsNull=False),
     "attributes": T.MapType(T.StringType(), T.StringType()),
 }
 

@@ -108,7 +108,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _section_class(annotation: Any) -> type[BaseModel] | None:
-    """The settings class behind a field's type, also of `Settings | None`."""
+    """The settings class behind a field's type, also of `Settings | None`; None where names are the user's own."""
+    if typing.get_origin(annotation) is dict:
+        return None
     for candidate in (annotation, *typing.get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate

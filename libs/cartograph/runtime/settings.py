@@ -14,7 +14,9 @@ from pydantic import Field, SecretStr
 
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.embed_settings import EmbedSettings
+from cartograph.runtime.experiment_settings import ExperimentSettings
 from cartograph.runtime.graph_settings import GraphSettings
+from cartograph.runtime.rank_settings import RankSettings
 from cartograph.runtime.section import Positive, Section, Share
 from cartograph.runtime.sequence_settings import SequenceSettings
 
@@ -167,18 +169,6 @@ class RulesSettings(Section):
     model: RulesModelSettings
 
 
-class RankSettings(Section):
-    """From the models' candidates to the lists shown."""
-
-    k: Positive
-    k_related: Positive
-    constant: Annotated[float, Field(gt=0)]
-    weights: dict[str, Annotated[float, Field(ge=0)]]
-    association_weights: dict[str, Annotated[float, Field(ge=0)]]
-    recent: Positive
-    user_models: tuple[str, ...]
-
-
 class EvaluateSettings(Section):
     """Scoring earlier lists against what happened after them."""
 
@@ -241,6 +231,7 @@ class Config(Section):
     graph: GraphSettings
     rank: RankSettings
     evaluate: EvaluateSettings
+    experiment: ExperimentSettings
     report: ReportSettings
     shop: ShopSettings
     maintain: MaintainSettings

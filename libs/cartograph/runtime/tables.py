@@ -99,8 +99,8 @@ class Tables:
     def read(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame:
         """Rows of table `name`; with `as_of` only those known before that day, with `equals` only those that match.
 
-        A table with an `as_of` column is read at that partition. Others keep the rows whose event_at, ordered_at or
-        first_seen_at lies before `as_of` 00:00 UTC; where first_seen_at is unknown the row counts as always there.
+        A table with an `as_of` column is read at that partition. Others keep the rows whose event_at, ordered_at,
+        exposed_at or first_seen_at lies before `as_of` 00:00 UTC; one whose first_seen_at is unknown is always there.
 
         Raises:
             TableMissing: the table has not been written.

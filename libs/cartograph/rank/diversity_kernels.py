@@ -1,0 +1,149 @@
+"""Compiled kernels that choose which of a customer's candidates to show, one after the other, best first.
+
+All take a customer's relevances (0 to 1) and the vectors of the candidates, of length one, or zero where nothing is
+known of a product: it is then like no other. Of equal gains the earlier candidate wins.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+Vectors = npt.NDArray[np.float32]
+Longs = npt.NDArray[np.int64]
+
+_SPENT = 1e-6  # a determinant that grows by less is 0 but for rounding of the vectors
+
+
+@njit(cache=True, nogil=True)
+def _cosine(vectors: Vectors, one: int, other: int) -> float:
+    """Cosine of two candidates."""
+    total = 0.0
+    for at in range(vectors.shape[1]):
+        total += vectors[one, at] * vectors[other, at]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def similarity(vectors: Vectors, one: int, other: int) -> float:
+    """Cosine of two candidates, negative ones counting as 0."""
+    return float(max(_cosine(vectors, one, other), 0.0))
+
+
+@njit(cache=True, nogil=True)
+def pick_mmr(relevance: Floats, vectors: Vectors, k: int, diversity: float) -> Longs:
+    """Maximal marginal relevance: (1 - diversity) relevance - diversity x similarity to the most similar one chosen.
+
+    Carbonell and Goldstein 1998. Each candidate remembers its nearest chosen one, so a step costs one comparison per
+    candidate.
+    """
+    n = len(relevance)
+    chosen = np.empty(min(k, n), dtype=np.int64)
+    nearest, free = np.zeros(n), np.ones(n, dtype=np.bool_)
+    for place in range(len(chosen)):
+        best, best_gain = -1, -np.inf
+        for each in range(n):
+            gain = (1.0 - diversity) * relevance[each] - diversity * nearest[each]
+            if free[each] and gain > best_gain:
+                best, best_gain = each, gain
+        chosen[place], free[best] = best, False
+        for each in range(n):
+            if free[each]:
+                nearest[each] = max(nearest[each], similarity(vectors, each, best))
+    return chosen
+
+
+@njit(cache=True, nogil=True)
+def pick_dpp(relevance: Floats, vectors: Vectors, k: int, diversity: float) -> Longs:
+    """Greedy maximum of the determinant of L over the chosen, L = q_i (v_i v_j) q_j with q = exp(a relevance).
+
+    a = (1 - diversity) / (2 diversity), so log det L weighs relevance and spread as MMR does. The Cholesky factor grows
+    by one row per step (Chen, Zhang and Zhou 2018, "Fast greedy MAP inference for determinantal point process"): n k^2
+    operations instead of n k^4. Once nothing adds to the determinant, the most relevant follow.
+    """
+    n = len(relevance)
+    chosen = np.empty(min(k, n), dtype=np.int64)
+    rows = np.zeros((len(chosen), n))
+    left, free = np.ones(n), np.ones(n, dtype=np.bool_)  # squared distance from the span of the chosen
+    strength = (1.0 - diversity) / max(diversity, _SPENT)
+    for place in range(len(chosen)):
+        best = _best_free(relevance, left, free, strength)
+        if best < 0:  # nothing adds to the determinant
+            best = _best_free(relevance, np.ones(n), free, 1.0)
+        chosen[place], free[best] = best, False
+        root = np.sqrt(left[best])
+        for each in range(n):
+            if free[each] and root > 0:
+                total = _cosine(vectors, each, best)  # with its sign, or L is no kernel
+                for row in range(place):
+                    total -= rows[row, best] * rows[row, each]
+                rows[place, each] = total / root
+                left[each] -= rows[place, each] ** 2
+    return chosen
+
+
+@njit(cache=True, nogil=True)
+def _best_free(relevance: Floats, left: Floats, free: npt.NDArray[np.bool_], strength: float) -> int:
+    """The free candidate that adds most to log det L, the first of equals; -1 if none adds anything."""
+    best, best_gain = -1, -np.inf
+    for each in range(len(relevance)):
+        if free[each] and left[each] > _SPENT:
+            gain = strength * relevance[each] + np.log(left[each])
+            if gain > best_gain:
+                best, best_gain = each, gain
+    return best
+
+
+@njit(cache=True, nogil=True)
+def spread_of(chosen: Longs, vectors: Vectors) -> float:
+    """Diversity of a list: the mean of 1 - similarity over its pairs; 0 for a list of one (Ziegler et al. 2005)."""
+    total, n_pairs = 0.0, 0
+    for place in range(len(chosen)):
+        for before in range(place):
+            total += 1.0 - similarity(vectors, chosen[place], chosen[before])
+            n_pairs += 1
+    return total / n_pairs if n_pairs else 0.0
+
+
+@njit(cache=True, nogil=True)
+def pick_rows(
+    starts: Longs, positions: Longs, scores: Floats, vectors: Vectors, k: int, diversity: float, by_determinant: bool
+) -> tuple[Longs, Floats, Floats]:
+    """What each customer is shown, and what that costs and brings: places, relevance kept, spread.
+
+    Args:
+        starts: of each customer's candidates, best first.
+        positions: rows of `vectors`, one per candidate; -1, the last row, which is zero, where nothing is known.
+        scores: one per candidate; divided by the customer's highest they are relevances.
+        vectors: of length one.
+        k: length of a list.
+        diversity: 0 to 1, what spread counts beside relevance.
+        by_determinant: by DPP, else by MMR.
+
+    Returns:
+        Places of the chosen among all candidates, (customers, k), -1 where there are too few; per customer the
+        relevance of the chosen as a share of that of the `k` best; the spread of the chosen.
+    """
+    n_rows = len(starts) - 1
+    places = np.full((n_rows, k), -1, dtype=np.int64)
+    kept, spread = np.ones(n_rows), np.zeros(n_rows)
+    for row in range(n_rows):
+        first, last = starts[row], starts[row + 1]
+        if first == last:
+            continue
+        own = np.empty((last - first, vectors.shape[1]), dtype=np.float32)
+        for each in range(last - first):
+            own[each] = vectors[positions[first + each]]
+        highest = max(scores[first:last].max(), 1e-300)
+        relevance = np.maximum(scores[first:last] / highest, 0.0)
+        if by_determinant:
+            chosen = pick_dpp(relevance, own, k, diversity)
+        else:
+            chosen = pick_mmr(relevance, own, k, diversity)
+        places[row, : len(chosen)] = first + chosen
+        best = relevance[: len(chosen)].sum()
+        kept[row] = relevance[chosen].sum() / best if best > 0 else 1.0
+        spread[row] = spread_of(chosen, own)
+    return places, kept, spread

@@ -1,0 +1,74 @@
+"""What was known before is taken out of the difference, and nothing else is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cartograph.evaluate.cuped import adjusted_difference
+from cartograph.evaluate.moments import Moments
+from cartograph.evaluate.power import p_value
+
+CORRELATION = 0.8
+
+
+def moments(before: np.ndarray, after: np.ndarray) -> Moments:
+    return Moments(
+        len(after), after.mean(), after.var(ddof=1), before.mean(), before.var(ddof=1), np.cov(before, after)[0, 1]
+    )
+
+
+def arms(draw: np.random.Generator, effect: float = 0.0, n: int = 400) -> tuple[Moments, Moments]:
+    """Two arms whose metric correlates with its past, as large as 100 and spread like 10."""
+    made = []
+    for shift in (effect, 0.0):
+        before = draw.normal(100, 10, n)
+        noise = draw.normal(0, 10, n)
+        after = 100 + CORRELATION * (before - 100) + np.sqrt(1 - CORRELATION**2) * noise + shift
+        made.append(moments(before, after))
+    return made[0], made[1]
+
+
+@pytest.fixture(scope="module")
+def repeated() -> list:
+    draw = np.random.default_rng(1)
+    return [adjusted_difference(*arms(draw)) for _ in range(1000)]
+
+
+def test_variance_falls_by_the_square_of_the_correlation(repeated: list) -> None:
+    assert np.mean([each.variance_left for each in repeated]) == pytest.approx(1 - CORRELATION**2, abs=0.01)
+
+
+def test_the_variance_told_is_the_variance_there_is(repeated: list) -> None:
+    differences = np.array([each.difference for each in repeated])
+    assert np.mean([each.variance for each in repeated]) == pytest.approx(differences.var(), rel=0.15)
+    assert differences.mean() == pytest.approx(0, abs=3 * differences.std() / np.sqrt(len(differences)))
+
+
+def test_chance_is_called_a_finding_as_often_as_the_level_says(repeated: list) -> None:
+    share = np.mean([p_value(each.difference, each.variance) <= 0.05 for each in repeated])
+    assert 0.03 <= share <= 0.07
+
+
+def test_an_effect_stays_what_it_is() -> None:
+    draw = np.random.default_rng(2)
+    found = [adjusted_difference(*arms(draw, effect=3.0)) for _ in range(300)]
+    assert np.mean([each.difference for each in found]) == pytest.approx(3.0, abs=0.1)
+    assert np.mean([each.control_value for each in found]) == pytest.approx(100, abs=0.2)
+
+
+def test_customers_without_a_past_leave_plain_means() -> None:
+    nothing = np.zeros(3)
+    found = adjusted_difference(moments(nothing, np.array([1.0, 2, 6])), moments(nothing, np.array([0.0, 1, 2])))
+    assert (found.value, found.control_value, found.variance_left) == (3.0, 1.0, 1.0)
+    assert found.variance == pytest.approx(7 / 3 + 1 / 3)
+
+
+def test_adjusting_is_a_regression_on_the_past_within_arms() -> None:
+    draw = np.random.default_rng(4)
+    before, arm = draw.normal(5, 2, 60), np.repeat([1.0, 0.0], [25, 35])
+    after = before * 0.7 + arm + draw.normal(0, 1, 60)
+    found = adjusted_difference(moments(before[:25], after[:25]), moments(before[25:], after[25:]))
+    columns = np.column_stack([np.ones(60), arm, before])
+    coefficients = np.linalg.lstsq(columns, after, rcond=None)[0]
+    assert found.difference == pytest.approx(coefficients[1])

@@ -1,0 +1,208 @@
+"""Experiments from the log to the decision, and the job that writes them down."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from cartograph.core import schema
+from cartograph.evaluate.assignment import arm_of
+from cartograph.evaluate.cuped import adjusted_difference
+from cartograph.evaluate.experiment import Experiment
+from cartograph.evaluate.experiments import verdicts
+from cartograph.evaluate.moments import Moments
+from cartograph.evaluate.outcomes import METRICS
+from cartograph.evaluate.verdicts import Levels
+from cartograph.runtime.config import ConfigError, load_config
+from cartograph.runtime.experiment_settings import ExperimentDeclaration
+from cartograph.runtime.job import Suite
+from cartograph.runtime.progress import Progress
+from cartograph.runtime.tables import Tables
+from cartograph.runtime.tracking import Tracking
+from jobs import experiment
+from tests.conftest import LOCAL
+
+START, DAY = datetime(2025, 3, 1), date(2025, 4, 1)
+SHARES = {"control": 0.5, "new": 0.5}
+TEST = Experiment("test", "control", SHARES, salt="s", guardrails={"returns": 0.5}, effect=0.2, window_days=7)
+FAULTY = Experiment("faulty", "control", SHARES, window_days=7)
+YOUNG = Experiment("young", "control", SHARES, window_days=60)
+TASTE = Experiment("taste", "control", SHARES, primary="preference", effect=0.2, window_days=1, interleaved=True)
+USERS = [f"u{n}" for n in range(400)]
+HOUR = timedelta(hours=1)
+
+Events = list[dict[str, Any]]
+
+
+def entered_at(number: int) -> datetime:
+    return START + number % 20 * timedelta(days=1)
+
+
+def exposures() -> list[dict[str, Any]]:
+    """`test` is dealt by its salt, `faulty` lost half an arm, windows of `young` are not over, `taste` drafts lists."""
+    rows = []
+    for number, user in enumerate(USERS):
+        arms = {"test": arm_of(user, "s", SHARES), "young": "new" if number % 2 else "control", "taste": "both"}
+        if number % 4 != 1:
+            arms["faulty"] = "new" if number % 2 else "control"
+        for name, arm in arms.items():
+            seen = {"experiment": name, "arm": arm, "user_id": user, "product_ids": ["p1", "p2"]}
+            rows += [seen | {"exposed_at": entered_at(number) + again * HOUR} for again in range(2)]
+    for row in rows:
+        row["teams"] = ["new", "control"] if row["experiment"] == "taste" else None
+        row["propensities"] = [0.5, 0.5] if row["experiment"] == "young" else None
+    rows.append(rows[0] | {"user_id": None})
+    rows.append({"experiment": "unheard of", "arm": "x", "user_id": "u1", "exposed_at": START, "product_ids": []})
+    return [row | {"exposure_id": f"e{number}"} for number, row in enumerate(rows)]
+
+
+def events() -> Events:
+    """Orders before and after: who bought much buys much, and the new arm of `test` half as much again."""
+    draw, rows = np.random.default_rng(3), []
+    for number, user in enumerate(USERS):
+        habit = float(draw.uniform(5, 25))
+        lift = 1.5 if arm_of(user, "s", SHARES) == "new" else 1.0
+        for days, price in ((-3, habit), (-40, 999.0), (2, lift * habit + draw.normal(0, 1)), (8, 999.0)):
+            bought = {"event_type": "purchase", "product_id": "p1", "order_id": f"o{number}{days}"}
+            rows.append(bought | {"user_id": user, "event_at": entered_at(number) + timedelta(days=days),
+                                  "quantity": 2 if days == 2 else None, "unit_price": price})  # fmt: skip
+        looked = {"user_id": user, "event_at": entered_at(number) + 2 * HOUR, "event_type": "view"}
+        rows.append(looked | {"product_id": "p1" if number % 4 else "p2"})
+    return [row | {"event_id": f"v{n}", "event_on": row["event_at"].date()} for n, row in enumerate(rows)]
+
+
+def frame(spark: SparkSession, table: str, rows: list[dict[str, Any]]) -> DataFrame:
+    return spark.createDataFrame(rows, schema.table(table).columns)
+
+
+@pytest.fixture(scope="module")
+def judged(spark: SparkSession) -> dict[tuple[str, str], Row]:
+    shown, done = frame(spark, "gold.exposures", exposures()), frame(spark, "silver.events", events())
+    rows = verdicts(shown, done, [TEST, FAULTY, YOUNG, TASTE], DAY, Levels()).collect()
+    assert {row.arm for row in rows} == {"new"}
+    return {(row.experiment, row.metric): row for row in rows}
+
+
+def oracle(metric_of: Any) -> tuple[Moments, Moments]:
+    """Moments of `test` from the definitions: customer by customer."""
+    arms = {}
+    for name in ("new", "control"):
+        users = [number for number, user in enumerate(USERS) if arm_of(user, "s", SHARES) == name]
+        after = np.array([metric_of(number, 0, 7) for number in users])
+        before = np.array([metric_of(number, -28, 0) for number in users])
+        arms[name] = Moments(len(users), after.mean(), after.var(ddof=1), before.mean(), before.var(ddof=1),
+                             np.cov(before, after)[0, 1])  # fmt: skip
+    return arms["new"], arms["control"]
+
+
+def test_the_difference_is_that_of_what_customers_did_in_their_windows(judged: dict[tuple[str, str], Row]) -> None:
+    done = events()
+
+    def revenue(number: int, begin: int, end: int) -> float:
+        low, high = (entered_at(number) + timedelta(days=days) for days in (begin, end))
+        mine = [row for row in done if row["user_id"] == USERS[number] and low <= row["event_at"] < high]
+        return sum((row["quantity"] or 1) * row["unit_price"] for row in mine if row["event_type"] == "purchase")
+
+    expected, row = adjusted_difference(*oracle(revenue)), judged["test", "revenue"]
+    assert (row.n_users, row.n_control_users) == (expected.n_users, expected.n_control_users)
+    assert row.difference == pytest.approx(expected.difference)
+    assert row.variance_left == pytest.approx(expected.variance_left)
+    assert row.variance_left < 0.5
+    assert (row.low + row.high) / 2 == pytest.approx(expected.difference)
+    assert row.low < row.difference < row.high
+    assert row.always_low < row.low
+
+
+def test_a_clear_gain_that_harms_nothing_is_shipped(judged: dict[tuple[str, str], Row]) -> None:
+    row = judged["test", "revenue"]
+    assert (row.role, row.verdict, row.decision) == ("primary", "better", "ship")
+    assert row.sample_ratio_p > 0.001
+    assert row.n_needed > 0
+    assert {metric for name, metric in judged if name == "test"} == set(METRICS)
+    assert judged["test", "returns"].verdict == "safe"  # there are none in either arm
+
+
+def test_an_arm_that_lost_customers_makes_an_experiment_invalid(judged: dict[tuple[str, str], Row]) -> None:
+    row = judged["faulty", "revenue"]
+    assert row.decision == "invalid"
+    assert row.sample_ratio_p < 1e-6
+    assert "arms do not hold the customers" in row.reasons[0]
+
+
+def test_an_experiment_whose_windows_are_not_over_waits(judged: dict[tuple[str, str], Row]) -> None:
+    row = judged["young", "revenue"]
+    assert (row.n_users, row.value, row.decision) == (0, None, "continue")
+    assert [metric for name, metric in judged if name == "young"] == ["revenue"]
+
+
+def test_interleaved_lists_tell_which_one_is_preferred(judged: dict[tuple[str, str], Row]) -> None:
+    row = judged["taste", "preference"]
+    assert (row.n_users, row.value, row.decision) == (
+        400,
+        0.5,
+        "ship",
+    )  # three of four looked at the new list's product
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    """The tables that the job reads, with the settings of `test` and `taste`."""
+    config = load_config("demo", [*LOCAL, f"lake.root={tmp_path_factory.mktemp('experiments')}",
+                                  setting(TEST), setting(TASTE)])  # fmt: skip
+    tables = Tables.of(spark, config)
+    return Suite("tests", config, spark, tables, Tracking(config), Progress())
+
+
+def declared(each: Experiment) -> dict[str, Any]:
+    """A declaration as it is written in a settings file."""
+    fields = {name: getattr(each, name) for name in Experiment.__dataclass_fields__ if name != "name"}
+    return ExperimentDeclaration(**fields).model_dump(mode="json")
+
+
+def setting(each: Experiment, **changed: Any) -> str:
+    """The same as an argument of the command line."""
+    return f"experiment.declared.{each.name}={json.dumps(declared(each) | changed)}"
+
+
+def test_the_job_writes_verdicts_and_what_other_lists_would_have_earned(spark: SparkSession, lake: Suite) -> None:
+    lake.run("experiment", experiment.run, as_of=DAY)  # nothing was shown yet: it says so
+    tables = lake.tables
+    tables.replace("gold.exposures", frame(spark, "gold.exposures", exposures()))
+    tables.replace("silver.events", frame(spark, "silver.events", events()))
+    earlier = DAY - timedelta(days=30)
+    listed = [{"as_of": earlier, "model": "als", "user_id": user, "rank": 1, "product_id": "p1", "score": 1.0}
+              for user in USERS]  # fmt: skip
+    tables.replace("gold.candidates", frame(spark, "gold.candidates", listed))
+    lake.run("experiment", experiment.run, as_of=DAY)
+    rows = {(row.experiment, row.metric): row for row in tables.read("gold.experiments", DAY).collect()}
+    assert rows["test", "revenue"].decision == rows["taste", "preference"].decision == "ship"
+    values = {row.estimator: row for row in tables.read("gold.off_policy", earlier).collect()}
+    # Lists since then went to 380 customers, all with p1 first, by a chance of a half; 300 of them looked at it.
+    assert values["snips"].value == pytest.approx(300 / 380)
+    assert values["ips"].value == pytest.approx(2 * 300 / 380)
+    with lake.step("experiment", as_of=DAY + timedelta(days=1)) as job:
+        looks = experiment.earlier_looks(job)
+    assert looks["test", "new", "revenue"].low == rows["test", "revenue"].always_low
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"control": "old"}, "control 'old' is none of the arms"),
+        ({"shares": {"control": 0.5, "new": 0.4}}, "add up to 1"),
+        ({"primary": "preference"}, "if, and only if, lists are interleaved"),
+        ({"guardrails": {"revenue": 0.1}}, "revenue decides"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_together_is_refused(change: dict[str, Any], message: str) -> None:
+    good = declared(TEST)
+    with pytest.raises(ValidationError, match=message):
+        ExperimentDeclaration(**(good | change))
+    with pytest.raises(ConfigError, match=message):
+        load_config("demo", [setting(TEST, **change)])

@@ -1,0 +1,35 @@
+"""Arms that lost customers are noticed, arms that did not are left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cartograph.evaluate.sample_ratio import sample_ratio_p
+
+HALVES = {"control": 0.5, "new": 0.5}
+
+
+def test_a_published_case_is_found() -> None:
+    # 821,588 against 815,482 customers of an even split: Kohavi, Tang and Xu 2020, ch. 21.
+    assert sample_ratio_p({"control": 821_588, "new": 815_482}, HALVES) == pytest.approx(1.8e-6, rel=0.02)
+
+
+def test_even_arms_of_any_shares_are_no_case() -> None:
+    assert sample_ratio_p({"a": 700, "b": 200, "c": 100}, {"a": 0.7, "b": 0.2, "c": 0.1}) == pytest.approx(1)
+    assert sample_ratio_p({}, HALVES) == 1.0
+
+
+def test_an_arm_without_customers_counts() -> None:
+    assert sample_ratio_p({"control": 40}, HALVES) < 1e-8
+
+
+def test_chance_raises_the_alarm_as_often_as_the_level_says() -> None:
+    drawn = np.random.default_rng(0).binomial(5000, 0.5, 2000)
+    alarms = [sample_ratio_p({"control": int(n), "new": 5000 - int(n)}, HALVES) <= 0.05 for n in drawn]
+    assert np.mean(alarms) == pytest.approx(0.05, abs=0.012)
+
+
+def test_arms_nobody_declared_are_named() -> None:
+    with pytest.raises(ValueError, match="not declared: old; the arms are control, new"):
+        sample_ratio_p({"control": 3, "old": 2}, HALVES)

@@ -1,0 +1,59 @@
+"""Looking every day does not make findings of chance, and effects are found all the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from cartograph.evaluate.power import p_value
+from cartograph.evaluate.sequential import always_valid_interval, always_valid_p
+
+LOOKS, PER_LOOK, TAU = 40, 50, 0.1
+
+
+def experiments(effect: float, n: int = 1000) -> np.ndarray:
+    """Differences of means of two arms of unit variance after each look, shape (n, LOOKS)."""
+    draw = np.random.default_rng(5)
+    steps = draw.normal(effect, math.sqrt(2 / PER_LOOK), (n, LOOKS))
+    return np.cumsum(steps, axis=1) / np.arange(1, LOOKS + 1)
+
+
+def variances() -> np.ndarray:
+    return 2 / (PER_LOOK * np.arange(1, LOOKS + 1))
+
+
+def found(effect: float, p_of) -> float:
+    """Share of experiments that ever have a p value of 0.05 or less."""
+    return float(np.mean([
+        any(p_of(d, v) <= 0.05 for d, v in zip(row, variances(), strict=True)) for row in experiments(effect)
+    ]))  # fmt: skip
+
+
+def test_chance_is_called_a_finding_at_most_as_often_as_the_level_says_however_often_one_looks() -> None:
+    assert found(0.0, lambda d, v: always_valid_p(d, v, TAU)) <= 0.05
+    assert found(0.0, p_value) > 0.25  # what reading a fixed-sample test every day does
+
+
+def test_an_effect_of_the_size_looked_for_is_found() -> None:
+    assert found(TAU, lambda d, v: always_valid_p(d, v, TAU)) > 0.6
+    assert found(2 * TAU, lambda d, v: always_valid_p(d, v, TAU)) > 0.99
+
+
+@pytest.mark.parametrize("difference", [0.0, 0.05, 0.11, -0.2])
+@pytest.mark.parametrize("variance", [1e-4, 1e-3, 1e-2])
+def test_the_interval_holds_zero_exactly_where_the_p_value_is_above_the_level(
+    difference: float, variance: float
+) -> None:
+    p = always_valid_p(difference, variance, TAU)
+    for level in (p * 0.99, min(p * 1.01, 0.999)):
+        low, high = always_valid_interval(difference, variance, TAU, level)
+        assert (low <= 0 <= high) == (p >= level)
+
+
+def test_without_a_size_to_look_for_nothing_is_known_and_without_variance_everything() -> None:
+    assert always_valid_p(0.3, 0.1, 0.0) == 1.0
+    assert always_valid_interval(0.3, 0.1, 0.0, 0.05) == (-math.inf, math.inf)
+    assert always_valid_interval(0.3, 0.0, 0.1, 0.05) == (0.3, 0.3)
+    assert (always_valid_p(0.3, 0.0, 0.1), always_valid_p(0.0, 0.0, 0.1)) == (0.0, 1.0)

@@ -1,0 +1,69 @@
+"""Rules, then diversity: as the rank job applies them, on a small lake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cartograph.core.errors import UserError
+from cartograph.core.histories import histories
+from cartograph.rank.business_rules import BusinessRules
+from cartograph.rank.fusion import fused_lists
+from cartograph.rank.plot import trade_off_figure
+from cartograph.rank.selection import Diversity, rules_of
+from cartograph.runtime.config import load_config
+from cartograph.runtime.job import Suite
+from jobs import rank
+from tests.conftest import LOCAL
+from tests.small_lake import LATER, judged_shop
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession) -> Suite:
+    return judged_shop(spark)
+
+
+def chosen(shop: Suite, *settings: str) -> list[Any]:
+    """The lists of one customer, under these settings."""
+    with shop.step("rank", as_of=LATER) as job:
+        job.config = load_config("demo", [*LOCAL, *settings])
+        data = job.silver()
+        fused = fused_lists(job.read("gold.candidates"), "user_id", "product_id", 60, {})
+        rows = rank.chosen(job, fused, data, histories(data.events, 50))
+        assert rows.columns == fused.columns
+        return rows.where("user_id = 'user01'").orderBy("rank").collect()
+
+
+def test_what_is_hidden_leaves_no_gap_and_is_kept_with_its_rule(shop: Suite) -> None:
+    plain = chosen(shop)
+    first = plain[0].product_id
+    ruled = chosen(shop, f"rank.rules.blocked_products=[{first}]")
+    assert [(row.product_id, row["rank"]) for row in ruled] == [(row.product_id, row["rank"] - 1) for row in plain[1:]]
+    hidden = shop.tables.read("gold.hidden", LATER).where("user_id = 'user01'").collect()
+    assert [(row.product_id, row["rank"], row.hidden_by) for row in hidden] == [(first, 1, "blocklist")]
+
+
+def test_calibrated_lists_are_cut_to_what_is_shown(shop: Suite) -> None:
+    found = chosen(shop, "rank.k=2", "rank.diversity.method=calibrated")
+    assert [row["rank"] for row in found] == [1, 2]
+    assert all(row.models for row in found)
+
+
+def test_a_method_that_wants_vectors_says_where_they_are_missing(shop: Suite) -> None:
+    with pytest.raises(UserError, match=r"gold\.factors"):
+        chosen(shop, "rank.diversity.method=mmr")
+
+
+def test_settings_of_the_file_are_the_defaults_of_the_code_and_set_no_rule() -> None:
+    settings = load_config("local").rank
+    assert Diversity(**settings.diversity.model_dump(exclude={"vectors", "curve"})) == Diversity()
+    assert BusinessRules(**settings.rules.model_dump()) == BusinessRules()
+    assert rules_of(settings.rules.model_dump()) is None
+
+
+def test_the_cost_of_diversity_is_drawn_point_by_point() -> None:
+    figure = trade_off_figure([(0.0, 1.0, 0.2), (0.5, 0.9, 0.6)], "mmr")
+    [line] = figure.axes[0].lines
+    assert line.get_xydata().tolist() == [[0.2, 1.0], [0.6, 0.9]]
