@@ -72,14 +72,5 @@ with DAG(
     report = step("report", AS_OF, "Draws the day's report, one HTML file.")
     maintain = step("maintain", [], "Compacts the tables and removes files that no version needs.")
 
-    (
-        ingest
-        >> preprocess
-        >> embed
-        >> [rules, cf, sequence, graph]
-        >> rank
-        >> evaluate
-        >> experiment
-        >> report
-        >> maintain
-    )
+    ingest >> preprocess >> embed >> [rules, cf, sequence, graph] >> rank
+    rank >> evaluate >> experiment >> report >> maintain
