@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +107,7 @@ def factors_of(rows: DataFrame, side: int, name: str) -> DataFrame:
     return rows.where(F.col("side") == side).select(F.col("id").alias(name), "vector")
 
 
-def by_owner(codes: Codes, n_workers: int) -> tuple[Keys, Keys]:
+def by_owner(codes: Codes | Keys, n_workers: int) -> tuple[Keys, Keys]:
     """An order that puts codes beside those of the same owner, rank by rank, and where each rank's end."""
     owners = codes % n_workers
     return np.argsort(owners, kind="stable"), np.cumsum(np.bincount(owners, minlength=n_workers))
@@ -152,7 +153,7 @@ def _cut(rows: pa.RecordBatch, ends: Keys) -> list[pa.RecordBatch]:
     return [rows.slice(first, last - first) for first, last in zip([0, *ends], ends, strict=False)]
 
 
-def _joined(parts: list[npt.NDArray[np.generic]], kind: type[np.generic]) -> npt.NDArray[np.generic]:
+def _joined(parts: list[npt.NDArray[Any]], kind: type[np.generic]) -> npt.NDArray[Any]:
     return np.concatenate([np.empty(0, kind), *parts])
 
 

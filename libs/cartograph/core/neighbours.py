@@ -96,8 +96,8 @@ def with_lists(asked: DataFrame, lists: DataFrame, rows_per_task: int) -> DataFr
     block = F.pmod(F.xxhash64("id"), F.lit(n_blocks)).cast("int").alias("block")
     rows = asked.select(block, F.lit(False).alias("is_list"), "id", "ids", "values", "mask")
     named = rows.select("block", F.explode("ids").alias("id")).distinct()
-    columns = ["block", F.lit(True).alias("is_list"), "id", "ids", "values", no_values("string").alias("mask")]
-    needed = lists.join(named, "id").select(*columns)
+    nothing = no_values("string").alias("mask")
+    needed = lists.join(named, "id").select("block", F.lit(True).alias("is_list"), "id", "ids", "values", nothing)
     return placed(rows.unionByName(needed), "block", n_blocks)
 
 

@@ -147,9 +147,9 @@ def placed(frame: DataFrame, block: str, n_blocks: int) -> DataFrame:
     Spark places rows by a hash of their key, so for each partition a key is looked up that lands there.
     """
     if n_blocks not in _KEYS:
-        keys = F.sequence(F.lit(64 * n_blocks).cast("long"), F.lit(0).cast("long"))
-        parts = F.transform(keys, lambda key: F.pmod(F.hash(key), F.lit(n_blocks)))
-        row = frame.sparkSession.range(1).select(keys.alias("keys"), parts.alias("parts")).head()
+        candidates = F.sequence(F.lit(64 * n_blocks).cast("long"), F.lit(0).cast("long"))
+        parts = F.transform(candidates, lambda key: F.pmod(F.hash(key), F.lit(n_blocks)))
+        row = frame.sparkSession.range(1).select(candidates.alias("keys"), parts.alias("parts")).head()
         assert row is not None
         _KEYS[n_blocks] = dict(zip(row.parts, row.keys, strict=True))
     keys = [_KEYS[n_blocks][part] for part in range(n_blocks)]
