@@ -111,7 +111,7 @@ def _rows(
 ) -> Iterable[Row]:
     """A row per metric; the primary alone, without numbers, while no window is over: faults show at once."""
     decided, reasons = decision(found, broken)
-    same = {"experiment": experiment.name, "arm": arm, "sample_ratio_p": ratio_p, "decision": decided,
+    same: Row = {"experiment": experiment.name, "arm": arm, "sample_ratio_p": ratio_p, "decision": decided,
             "reasons": reasons}  # fmt: skip
     if not found:
         yield same | {"metric": experiment.primary, "role": "primary", "n_users": 0, "n_control_users": 0,

@@ -94,4 +94,4 @@ def _beyond_quota(rules: BusinessRules) -> Column:
     is_left = F.col("hidden_by").isNull()
     so_far = Window.partitionBy("user_id", category).orderBy("rank")
     n_before = F.count(F.when(is_left, 1)).over(so_far)
-    return F.when(is_left & category.isNotNull() & (n_before > rules.category_quota), "quota")
+    return F.when(is_left & category.isNotNull() & (n_before > F.lit(rules.category_quota)), "quota")

@@ -112,8 +112,8 @@ def _chosen(batches: Iterable[pa.RecordBatch], k: int, method: Method, diversity
     given = _customers(batches)
     if given is None:
         return
-    user_ids, product_ids, known = given
-    places, _, _ = pick_rows(*known, k, diversity, method == "dpp")
+    user_ids, product_ids, (starts, positions, scores, units) = given
+    places, _, _ = pick_rows(starts, positions, scores, units, k, diversity, method == "dpp")
     rows, ranks = np.nonzero(places >= 0)
     columns = [
         user_ids.take(pa.array(rows)),
@@ -130,8 +130,8 @@ def _measured(
     given = _customers(batches)
     if given is None:
         return
-    user_ids, _, known = given
-    found = [pick_rows(*known, k, diversity, method == "dpp")[1:] for diversity in grid]
+    user_ids, _, (starts, positions, scores, units) = given
+    found = [pick_rows(starts, positions, scores, units, k, diversity, method == "dpp")[1:] for diversity in grid]
     kept, spread = ([float(each[side].sum()) for each in found] for side in (0, 1))
     names = ["diversity", "kept", "spread", "n"]
     n_users = pa.array([len(user_ids)] * len(grid), pa.int64())
