@@ -65,12 +65,12 @@ def test_new_products_lie_beside_their_like(shop: Silver) -> None:
         "product_id", F.array(F.col("title").contains("tea").cast("float"), F.lit(1.0).cast("float")).alias("vector")
     )
     with_vectors = Silver(shop.events, shop.baskets, shop.products, None, given)
-    settings: dict[str, Any] = {**SMALL, "epochs": 40, "cold_share": 0.3, "validation_days": 5, "patience": 30}
+    settings: dict[str, Any] = {**SMALL, "epochs": 40, "cold_share": 0.3, "validation_days": 5}
     model = Gcn(**settings).fit(with_vectors)
     found = nearest(model, 3)
     assert set(found) == {f"{kind}{n}" for kind in KINDS for n in range(N_EACH)} | {"new tea", "new tool"}
     assert all(kinds == {name.removeprefix("new ")[:2]} for name, kinds in found.items())
-    assert max(epoch["quality"] for epoch in model.epochs_) > 0.6
+    assert model.epochs_[-1]["quality"] >= 0.5  # what was bought later is among the three new ones of its kind
     users = shop.events.sparkSession.createDataFrame(
         [("ann", ["new tool"])], "user_id string, product_ids array<string>"
     )
