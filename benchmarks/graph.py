@@ -125,7 +125,7 @@ def encoding_of(
     table = pa.table({**rows, "vector": lists_of(scaled)})
     told = stack.enter_context(materialised(spark.createDataFrame(table), 1, BACKEND))
     return ProductEncoding(
-        options.model, features.shape[0], options.width, 2, 4, dropout, 0.0, options.fanout, features.shape[1], False,
+        options.model, features.shape[0], options.width, 2, 4, dropout, 0.0, options.fanout, features.shape[1], (),
         f"{graph.digest} {told.digest}", graph, told,
     )  # fmt: skip
 

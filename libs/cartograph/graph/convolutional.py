@@ -71,7 +71,8 @@ class Convolutional(ProductModel):
         widths = {column.name: column.width for column in told.columns}
         return ProductEncoding(
             self.convolution, len(known.degrees), self.width, self.depth, self.heads, self.dropout, self.cold_share,
-            self.fanout, widths.get("vector") or 0, True,
+            self.fanout, widths.get("vector") or 0,
+            tuple(code for code, degree in enumerate(known.degrees) if degree),
             f"{graph and graph.digest} {told.digest}", graph, told,
         )  # fmt: skip
 

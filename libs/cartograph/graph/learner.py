@@ -23,15 +23,18 @@ class Encoding(Protocol):
 class ProductNetwork(nn.Module):
     """An encoder, whose vectors of all products are computed once where it is only used.
 
-    `shares` are 1 / √d of the products, what each counts in a customer.
+    `shares` are 1 / √d of the products, what each counts in a customer; `touched` the codes of those with customers.
     """
 
     shares: torch.Tensor
+    touched: torch.Tensor
 
     def __init__(self, encoder: nn.Module, degrees: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.encoder = encoder
-        self.register_buffer("shares", torch.tensor(degrees).clamp(min=1) ** -0.5, persistent=False)
+        counts = torch.tensor(degrees)
+        self.register_buffer("shares", counts.clamp(min=1) ** -0.5, persistent=False)
+        self.register_buffer("touched", torch.nonzero(counts)[:, 0], persistent=False)
         self._kept: torch.Tensor | None = None
 
     def train(self, mode: bool = True) -> Self:
@@ -87,7 +90,8 @@ class Recommending:
         items = items[(items >= 0).sum(1) > 1]
         rows, targets = had(items)
         n_drawn = self.n_negatives if self.loss_name == "softmax" else len(targets)
-        drawn = torch.randint(len(self.degrees), (n_drawn,), device=items.device)
+        # Who has no customers is never right: drawn as wrong, new products would learn to be far from everybody.
+        drawn = network.touched[torch.randint(len(network.touched), (n_drawn,), device=items.device)]
         nodes, places = torch.unique(torch.cat([targets, drawn]), return_inverse=True)
         vectors = network.encoder(nodes)
         wanted, others = places[: len(targets)], places[len(targets) :]

@@ -31,7 +31,7 @@ class ProductEncoding:
             that the encoder learns to do with what is told of them.
         fanout: neighbours drawn per product and convolution in training; 0: the whole graph is computed in each step.
         vector_width: of the vectors that products come with; 0: they have none.
-        has_own: whether products have a vector of their own that is learned, besides what is told of them.
+        own: codes of products that have a vector of their own, learned besides what is told of them.
         digest: tells the graph and the features apart from others.
         edges: rows src, dst, weight, each edge both ways.
         features: rows code, words (hashed, -1 after the last) and, where there are some, vector.
@@ -46,7 +46,7 @@ class ProductEncoding:
     cold_share: float
     fanout: int
     vector_width: int
-    has_own: bool
+    own: tuple[int, ...] = field(repr=False)
     digest: str
     edges: Feed | None = field(repr=False)
     features: Feed = field(repr=False)
@@ -78,13 +78,18 @@ class ProductEncoder(nn.Module):
     All layers count, as in jumping knowledge networks (Xu et al. 2018); the last is not bent by σ.
     """
 
+    has_own: torch.Tensor
+
     def __init__(self, made: ProductEncoding, graph: Csr, told: Csr, vectors: torch.Tensor | None) -> None:
         super().__init__()
         self.made = made
         self.graph = graph
-        self.own = nn.Parameter(torch.empty(made.n_items, made.width)) if made.has_own else None
+        self.own = nn.Parameter(torch.empty(made.n_items, made.width)) if made.own else None
         if self.own is not None:
             nn.init.normal_(self.own, std=0.1)
+        has_own = torch.zeros(made.n_items, dtype=torch.bool)
+        has_own[list(made.own)] = True
+        self.register_buffer("has_own", has_own, persistent=False)
         self.told = told
         self.words = nn.Parameter(torch.empty(N_FEATURES, made.width))
         nn.init.normal_(self.words, std=0.1)
@@ -128,7 +133,8 @@ class ProductEncoder(nn.Module):
         """x of some products; those that are new have no vector of their own."""
         given = self.told.at(nodes).times(self.words)
         if self.own is not None:
-            given = given + torch.where(is_new[:, None], 0.0, self.own[nodes])
+            used = self.has_own[nodes] & ~is_new
+            given = given + torch.where(used[:, None], self.own[nodes], 0.0)
         if self.linear is not None:
             given = given + self.linear(self.vectors[nodes])  # type: ignore[index]
         return given
