@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--npz", required=True)
     parser.add_argument("--model", required=True, choices=("gcn", "gat"))
     parser.add_argument("--runs", type=int, default=3, help="draws of the products that are trained on")
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=100, help="of classification")
+    parser.add_argument("--link-epochs", type=int, default=10, help="of link prediction, in steps of 8,192 edges")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--fanout", type=int, default=0, help="neighbours drawn per product; 0: all")
     options = parser.parse_args()
@@ -204,7 +205,7 @@ def link_vectors(
     both = sp.coo_matrix((np.ones(2 * len(edges)), np.concatenate([edges, edges[:, ::-1]]).T), (n_items, n_items))
     known = Customers(spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ())
     degrees = (1,) * n_items  # every product counts the same
-    schedule = Schedule(epochs=max(options.epochs // 10, 1), batch_size=8192, learning_rate=0.01, decay="cosine")
+    schedule = Schedule(epochs=options.link_epochs, batch_size=8192, learning_rate=0.01, decay="cosine")
     with ExitStack() as stack:
         encoding = encoding_of(spark, both, features, options, stack, dropout=0.0)
         feed = stack.enter_context(materialised(known.training, 1, BACKEND))
