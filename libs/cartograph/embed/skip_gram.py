@@ -71,7 +71,9 @@ def skip_gram(
         seed: of the first vectors.
     """
     spark = sentences.sparkSession
-    ordered = sentences.select("tokens").repartition("tokens").sortWithinPartitions("tokens").localCheckpoint()
+    # In the order of a hash: the same in every run, and no token's sentences come all at once.
+    drawn = sentences.select("tokens", F.xxhash64("tokens").alias("draw")).repartition("draw")
+    ordered = drawn.sortWithinPartitions("draw", "tokens").select("tokens").localCheckpoint()
     n_tasks = max(1, min(slots(spark), ordered.count() // _SENTENCES_PER_TASK))
     model = Word2Vec(
         vectorSize=width, windowSize=window, maxIter=iterations, minCount=least, maxSentenceLength=longest,
