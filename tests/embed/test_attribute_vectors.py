@@ -27,7 +27,7 @@ def products(spark: SparkSession) -> DataFrame:
 def test_facts_are_levels_of_the_path_brand_price_and_attributes(products: DataFrame) -> None:
     found = {row.product_id: set(row.words) for row in facts(products).collect()}
     assert set(found) == {"cup", "mug", "pan", "rake"}
-    home = {"category > Home", "category > Home > Cups", "brand=acme", "fact=colour=red"}
+    home = {"category > Home", "category > Home > Cups", "brand=acme", "attribute=colour=red"}
     assert found["cup"] == home | {"price=6", "price+=7"}  # 2 log2(10) = 6.64
     assert found["mug"] == home | {"price=6", "price+=7"}  # 6.92
     assert found["pan"] == {"category > Home", "category > Home > Pans", "brand=other", "price=10", "price+=11"}
