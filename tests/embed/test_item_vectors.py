@@ -33,7 +33,7 @@ def test_products_of_a_group_lie_closer_than_those_of_two(data: Silver) -> None:
     assert set(units) == {*first, *(f"b{n}" for n in range(4))}
     within = [units[one] @ units[other] for one in first for other in first if one != other]
     across = [units[one] @ units[f"b{n}"] for one in first for n in range(4)]
-    assert min(within) > max(across)
+    assert np.mean(within) > np.mean(across) + 0.25
 
 
 def test_without_sets_of_two_there_is_nothing_to_learn(data: Silver) -> None:

