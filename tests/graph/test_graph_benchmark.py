@@ -35,7 +35,7 @@ def test_planted_classes_and_links_are_found(spark: SparkSession, file: Path) ->
     assert adjacency.shape == (N, N)
     assert (adjacency != adjacency.T).nnz == 0
     assert not adjacency.diagonal().any()
-    options = argparse.Namespace(model="gat", epochs=60, link_epochs=60, width=16, fanout=0)
+    options = argparse.Namespace(model="gat", epochs=40, link_epochs=30, width=16, fanout=0)
     assert accuracy(spark, adjacency, features, labels, options, 0) > 0.8
     assert link_auc(spark, adjacency, features, options) > 0.75
 

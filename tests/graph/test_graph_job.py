@@ -22,6 +22,8 @@ from jobs import graph
 from tests.small_lake import PRODUCTS, small_shop
 
 BEFORE, DAY = date(2011, 2, 1), date(2011, 2, 15)
+GIVEN = ["enabled=true", "analytics.run=[components]", "models=[gcn]", "gcn.epochs=2", "gcn.width=8",
+         "training.backend=arrow"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def shop(spark: SparkSession) -> Suite:
         rows = rows.withColumn(name, F.lit(None).cast(kind))
     suite.tables.replace("silver.communities", rows, as_of=BEFORE)
     with suite.step("graph", as_of=DAY) as job:
-        job.config = load_config("demo", ["graph.enabled=true", "graph.analytics.run=[components]"])
+        job.config = load_config("demo", [f"graph.{setting}" for setting in GIVEN])
         graph.run(job)
     return suite
 
@@ -76,11 +78,6 @@ def test_a_step_that_is_switched_off_writes_nothing(shop: Suite) -> None:
 
 def test_models_write_lists_and_weights(shop: Suite) -> None:
     """On the shop's product graph; nothing is left to recommend to who has all of a group."""
-    with shop.step("graph", as_of=DAY) as job:
-        small = ["gcn.epochs=2", "gcn.width=8", "training.backend=arrow", "analytics.run=[]"]
-        small += ["enabled=true", "models=[gcn]"]
-        job.config = load_config("demo", [f"graph.{setting}" for setting in small])
-        graph.run(job)
     associations = shop.tables.read("gold.associations", DAY, model="gcn")
     assert {row.product_id for row in associations.collect()} == set(PRODUCTS)
     bought = shop.tables.read("silver.events", DAY).where("event_type = 'purchase'")
