@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.pair_kernels import flat
-from cartograph.rank.diversity_kernels import Floats, Longs
+from cartograph.rank.diversity_kernels import Floats, Longs, picked
 
 _MIXED = 0.01  # share of p in q, as in the paper
 
@@ -75,13 +75,7 @@ def _chosen(batches: Iterable[pa.RecordBatch], k: int, weight: float) -> Iterato
                               for each in (listed, liked))  # fmt: skip
         shares = flat(batch.column("shares"))[1].to_numpy(zero_copy_only=False)
         places = pick_calibrated_rows(starts, scores, codes, liked_starts, liked_codes, shares, len(names), k, weight)
-        rows, ranks = np.nonzero(places >= 0)
-        columns = [
-            batch.column("user_id").take(pa.array(rows)),
-            product_ids.take(pa.array(places[rows, ranks])),
-            pa.array((ranks + 1).astype(np.int32)),
-        ]
-        yield pa.RecordBatch.from_arrays(columns, names=["user_id", "product_id", "rank"])
+        yield picked(batch.column("user_id"), product_ids, places)
 
 
 @njit(cache=True, nogil=True)

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from cartograph.core.neighbours import found_in, with_lists
 from cartograph.core.pair_kernels import flat
-from cartograph.rank.diversity_kernels import Vectors, pick_rows
+from cartograph.core.workers import no_values
+from cartograph.rank.diversity_kernels import Vectors, pick_rows, picked
 
 Method = Literal["mmr", "dpp"]
 
@@ -63,11 +64,11 @@ def _dealt(lists: DataFrame, vectors: DataFrame, depth: int) -> DataFrame:
         F.col("user_id").alias("id"),
         F.col("best.product_id").alias("ids"),
         F.col("best.score").alias("values"),
-        F.lit(None).cast("array<string>").alias("mask"),
+        no_values("string").alias("mask"),
     )
     named = vectors.select(
         F.col("product_id").alias("id"),
-        F.array().cast("array<string>").alias("ids"),
+        no_values("string").alias("ids"),
         F.col("vector").cast("array<double>").alias("values"),
     )
     return with_lists(asked, named, _CUSTOMERS_PER_TASK)
@@ -114,13 +115,7 @@ def _chosen(batches: Iterable[pa.RecordBatch], k: int, method: Method, diversity
         return
     user_ids, product_ids, (starts, positions, scores, units) = given
     places, _, _ = pick_rows(starts, positions, scores, units, k, diversity, method == "dpp")
-    rows, ranks = np.nonzero(places >= 0)
-    columns = [
-        user_ids.take(pa.array(rows)),
-        product_ids.take(pa.array(places[rows, ranks])),
-        pa.array((ranks + 1).astype(np.int32)),
-    ]
-    yield pa.RecordBatch.from_arrays(columns, names=["user_id", "product_id", "rank"])
+    yield picked(user_ids, product_ids, places)
 
 
 def _measured(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 
 Floats = npt.NDArray[np.float64]
@@ -147,3 +148,20 @@ def pick_rows(
         kept[row] = relevance[chosen].sum() / best if best > 0 else 1.0
         spread[row] = spread_of(chosen, own)
     return places, kept, spread
+
+
+def picked(user_ids: pa.Array, product_ids: pa.Array, places: Longs) -> pa.RecordBatch:
+    """One row per place that is filled: user_id, product_id, rank (from 1).
+
+    Args:
+        user_ids: of the rows of `places`.
+        product_ids: of all candidates, which places count.
+        places: (customers, k), -1 where there are too few.
+    """
+    rows, ranks = np.nonzero(places >= 0)
+    columns = [
+        user_ids.take(pa.array(rows)),
+        product_ids.take(pa.array(places[rows, ranks])),
+        pa.array((ranks + 1).astype(np.int32)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=["user_id", "product_id", "rank"])

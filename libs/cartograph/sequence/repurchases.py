@@ -54,8 +54,8 @@ def repurchases(events: DataFrame, as_of: date, rhythm: Rhythm) -> DataFrame:
         as_of: today.
         rhythm: settings.
     """
-    purchases = intervals(events, as_of)
-    products = _products(purchases, rhythm).select("product_id", "typical", "scale", "first_share", "later_share")
+    purchases = intervals(events, as_of).localCheckpoint()  # read five times
+    products = _products(purchases, rhythm)
     own = purchases.groupBy("user_id", "product_id").agg(
         F.count("*").alias("n_purchases"), F.max("day").alias("last_on"), F.min("age").alias("age"),
         F.count("log_interval").alias("n"), F.coalesce(F.sum("log_interval"), F.lit(0.0)).alias("total"),
