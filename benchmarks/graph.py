@@ -25,12 +25,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from cartograph.core.feed import materialised
+from cartograph.core.topk import vectors_of
 from cartograph.core.trainer import Schedule, train
 from cartograph.graph.classification import Classifying
 from cartograph.graph.customers import Customers
 from cartograph.graph.learner import Recommending
 from cartograph.graph.product_encoder import ProductEncoding
-from cartograph.graph.product_model import lists_of, vectors_of
+from cartograph.graph.product_model import computed_vectors
 
 Longs = npt.NDArray[np.int64]
 
@@ -85,9 +86,7 @@ def read_graph(path: str | Path) -> tuple[sp.csr_matrix, sp.csr_matrix, Longs]:
         if missing:
             raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(file.files)}")
         adjacency, features = (
-            sp.csr_matrix(
-                tuple(file[f"{kind}_{part}"] for part in ("data", "indices", "indptr")), file[f"{kind}_shape"]
-            )
+            sp.csr_matrix(tuple(file[f"{kind}_{part}"] for part in PARTS), file[f"{kind}_shape"])
             for kind in ("adj", "attr")
         )
         labels = file["labels"].astype(np.int64)
@@ -123,7 +122,7 @@ def encoding_of(
     rows = {"code": codes, "words": pa.array([[-1]] * features.shape[0], pa.list_(pa.int32()))}
     scaled = features.toarray().astype(np.float32)
     scaled /= np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
-    table = pa.table({**rows, "vector": lists_of(scaled)})
+    table = pa.table({**rows, "vector": vectors_of(scaled)})
     told = stack.enter_context(materialised(spark.createDataFrame(table), 1, BACKEND))
     return ProductEncoding(
         options.model, features.shape[0], options.width, 2, 4, dropout, 0.0, options.fanout, features.shape[1], (),
@@ -211,7 +210,7 @@ def link_vectors(
         feed = stack.enter_context(materialised(known.training, 1, BACKEND))
         learner = Recommending(encoding, degrees, temperature=0.2, n_negatives=1024)
         trained = train(spark, learner, feed, schedule)
-        rows = vectors_of(spark, learner, trained.weights, 1, "cpu").orderBy("code").toArrow()
+        rows = computed_vectors(spark, learner, trained.weights, 1, "cpu").orderBy("code").toArrow()
     return np.array(rows["vector"].combine_chunks().flatten(), dtype=np.float64).reshape(n_items, -1)
 
 

@@ -18,12 +18,12 @@ import os
 import sys
 from typing import Any
 
-import numpy as np
 import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
+from benchmarks.next_items import LENGTHS, hit_rate_and_ndcg
 from benchmarks.topn import warm_up
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
@@ -43,7 +43,6 @@ MODELS = {
     "gru": "cartograph.sequence.gru.Gru",
     "transformer": "cartograph.sequence.transformer.Transformer",
 }
-LENGTHS = (5, 10, 20)
 LONGEST = 100_000  # events of a history that are masked: all of them
 
 
@@ -126,13 +125,6 @@ def silver_of(events: DataFrame) -> Silver:
     return Silver(
         events, baskets.toDF("order_id", "user_id", "ordered_at", "product_ids"), events.select("product_id").distinct()
     )
-
-
-def hit_rate_and_ndcg(ranks: Any, n_users: int) -> dict[str, float]:
-    """Over all users: the share whose item is among the first k, and the mean of 1 / log2(rank + 1) where it is."""
-    metrics = {f"hr@{k}": float(np.sum(ranks <= k)) / n_users for k in LENGTHS}
-    metrics |= {f"ndcg@{k}": float(np.sum(1 / np.log2(ranks[ranks <= k] + 1))) / n_users for k in LENGTHS}
-    return {name: round(value, 5) for name, value in metrics.items()}
 
 
 if __name__ == "__main__":

@@ -64,10 +64,7 @@ def run(job: Job) -> None:
         model = configured(name, settings).fit(data)
         if isinstance(model, Als) and settings.refresh.keep_factors:
             keep_factors(job, model, version)
-        written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
-        job.metric(f"n_candidates_{name}", written.rows)
-        written = job.replace("gold.associations", model.associate(settings.k), model=name)
-        job.metric(f"n_associations_{name}", written.rows)
+        job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))
     users.unpersist()
 
 

@@ -191,8 +191,7 @@ def fused(job: Job, data: Silver, vectors: DataFrame) -> DataFrame:
 
 def shown(job: Job, epoch: dict[str, float]) -> None:
     """Records the loss of an epoch, and shows it."""
-    job.tracking.log_metrics({"gate_loss": epoch["loss"]}, step=int(epoch["epoch"]))
-    job.progress.say(f"gate epoch {int(epoch['epoch'])}: loss {epoch['loss']:.4g}")
+    job.epoch("gate", {name: epoch[name] for name in ("epoch", "loss")})
 
 
 def unhashed(vectors: DataFrame) -> DataFrame:

@@ -67,17 +67,14 @@ def write_lists(job: Job, edges: DataFrame | None) -> None:
     for name in settings.models:
         model = configured(name, settings)
         if isinstance(model, ProductModel):
-            model.record = partial(told, job, name)
+            model.record = partial(job.epoch, name)
             # A graph of all days knows what is kept apart to validate on.
             model.fit(data, edges if settings.training.validation_days is None else None)
             assert model.weights_ is not None
             model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
         else:
             model.fit(data)
-        written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
-        job.metric(f"n_candidates_{name}", written.rows)
-        written = job.replace("gold.associations", model.associate(settings.k), model=name)
-        job.metric(f"n_associations_{name}", written.rows)
+        job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))
     users.unpersist()
 
 
@@ -87,14 +84,6 @@ def configured(name: str, settings: GraphSettings) -> Model:
     shared = {} if name == "gfcf" else settings.training.model_dump()
     model: Model = MODELS[name](**shared, **own, event_weights=settings.event_weights, mask_seen=settings.mask_seen)
     return model
-
-
-def told(job: Job, name: str, epoch: dict[str, float]) -> None:
-    """Records the metrics of an epoch, and shows them."""
-    number = int(epoch["epoch"])
-    metrics = {key: value for key, value in epoch.items() if key != "epoch"}
-    job.tracking.log_metrics({f"{name}_{key}": value for key, value in metrics.items()}, step=number)
-    job.progress.say(f"{name} epoch {number}: " + ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))
 
 
 def write_communities(job: Job, edges: DataFrame) -> None:

@@ -46,7 +46,7 @@ def run(job: Job) -> None:
     for name in settings.models:
         model = configured(name, settings)
         if isinstance(model, SequenceModel):
-            model.record = partial(told, job, name)
+            model.record = partial(job.epoch, name)
         if isinstance(model, NextBasket):
             model.as_of = job.as_of
         model.fit(data)
@@ -54,10 +54,7 @@ def run(job: Job) -> None:
             model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
             if settings.customer_vectors:
                 job.replace("gold.user_vectors", model.user_vectors(users), model=name)
-        written = job.replace("gold.candidates", model.recommend(users, settings.k), model=name)
-        job.metric(f"n_candidates_{name}", written.rows)
-        written = job.replace("gold.associations", model.associate(settings.k), model=name)
-        job.metric(f"n_associations_{name}", written.rows)
+        job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))
     users.unpersist()
 
 
@@ -69,14 +66,6 @@ def configured(name: str, settings: SequenceSettings) -> Model:
     shared = {} if name == "first_order" else settings.training.model_dump()
     model: Model = MODELS[name](**shared, **own, event_types=settings.event_types, mask_seen=settings.mask_seen)
     return model
-
-
-def told(job: Job, name: str, epoch: dict[str, float]) -> None:
-    """Records the metrics of an epoch, and shows them."""
-    number = int(epoch["epoch"])
-    metrics = {key: value for key, value in epoch.items() if key != "epoch"}
-    job.tracking.log_metrics({f"{name}_{key}": value for key, value in metrics.items()}, step=number)
-    job.progress.say(f"{name} epoch {number}: " + ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))
 
 
 if __name__ == "__main__":

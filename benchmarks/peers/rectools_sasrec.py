@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.next_items import hit_rate_and_ndcg
+
 warnings.filterwarnings("ignore")
 try:
     import pandas as pd
@@ -88,13 +90,6 @@ def read_sequences(path: str) -> Any:
             "from_end": from_end,
         }
     )
-
-
-def hit_rate_and_ndcg(ranks: Any, n_users: int) -> dict[str, float]:
-    """As `benchmarks.nextitem` computes them."""
-    metrics = {f"hr@{k}": float(np.sum(ranks <= k)) / n_users for k in (5, 10, 20)}
-    metrics |= {f"ndcg@{k}": float(np.sum(1 / np.log2(ranks[ranks <= k] + 1))) / n_users for k in (5, 10, 20)}
-    return {name: round(value, 5) for name, value in metrics.items()}
 
 
 if __name__ == "__main__":

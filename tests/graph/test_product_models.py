@@ -20,7 +20,7 @@ from cartograph.graph.gcn import Gcn
 from cartograph.graph.learner import Recommending
 from cartograph.graph.lightgcn import LightGcn
 from cartograph.graph.lightgcn_encoder import LightGcnEncoding
-from cartograph.graph.product_model import ProductModel, vectors_of
+from cartograph.graph.product_model import ProductModel, computed_vectors
 from tests.core.checkerboard import filled
 
 KINDS = ("tea", "tool")
@@ -111,7 +111,8 @@ def test_lightgcn_on_two_workers_is_the_closed_formula(spark: SparkSession, shop
     with materialised(known.training, 2, "arrow") as feed:
         encoding = LightGcnEncoding(len(known.degrees), 5, 2, known.degrees, feed)
         weights = Weights.of({"encoder.products": products}, {})
-        found = vectors_of(spark, Recommending(encoding, known.degrees), weights, 2, "cpu").orderBy("code").collect()
+        learner = Recommending(encoding, known.degrees)
+        found = computed_vectors(spark, learner, weights, 2, "cpu").orderBy("code").collect()
     expected = closed_form(known.training, products.numpy().astype(np.float64), 2)
     np.testing.assert_allclose(np.array([row.vector for row in found]), expected, rtol=1e-4, atol=1e-5)
 

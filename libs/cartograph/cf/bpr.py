@@ -18,6 +18,7 @@ from cartograph.cf.shards import FACTORS, ITEMS, USERS, dealt, factors_of
 from cartograph.core.approximate import best_products
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
+from cartograph.core.topk import vectors_of
 from cartograph.core.workers import run_group, slots
 
 
@@ -154,8 +155,6 @@ def _fold(batches: Iterable[pa.RecordBatch], shipped: Any, steps: Steps) -> Iter
             starts, columns, users, items, steps.iterations, steps.rate, steps.regularisation, steps.n_negatives,
             steps.seed,
         )  # fmt: skip
-        offsets = pa.array(np.arange(0, users.size + 1, users.shape[1], dtype=np.int32))
-        vectors = pa.ListArray.from_arrays(offsets, pa.array(users.ravel()))
-        given = [batch.column("user_id"), vectors, batch.column("product_ids")]
+        given = [batch.column("user_id"), vectors_of(users), batch.column("product_ids")]
         rows = pa.RecordBatch.from_arrays(given, names=["user_id", "vector", "product_ids"])
         yield rows.filter(pa.array(np.diff(starts) > 0))

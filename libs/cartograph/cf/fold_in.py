@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from cartograph.cf.objective import Objective
 from cartograph.cf.solvers import solve_exactly
+from cartograph.core.topk import vectors_of
 
 
 def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> DataFrame:
@@ -49,9 +50,7 @@ def _solve_batches(batches: Iterable[pa.RecordBatch], shipped: Any, objective: O
             vectors = np.empty((batch.num_rows, objective.rank), dtype=np.float32)
             ridges = objective.ridges(starts, weights)
             solve_exactly(starts, columns, confidences, targets, ridges, factors, gram, vectors)
-            offsets = np.arange(0, vectors.size + 1, objective.rank, dtype=np.int32)
-            lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel()))
-            columns_out = [batch.column("user_id"), lists, batch.column("product_ids")]
+            columns_out = [batch.column("user_id"), vectors_of(vectors), batch.column("product_ids")]
             folded = pa.RecordBatch.from_arrays(columns_out, names=["user_id", "vector", "product_ids"])
             yield folded.filter(pa.array(np.diff(starts) > 0))
 

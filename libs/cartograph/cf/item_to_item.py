@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted
-from cartograph.core.neighbours import associations_of, recommend_from_lists
+from cartograph.core.neighbours import associations_of, check_kept, recommend_from_lists
 
 
 class ItemToItem(Model):
@@ -49,8 +49,7 @@ class ItemToItem(Model):
         """
         if self.lists_ is None:
             raise NotFitted(self)
-        if k > self.n_neighbours:
-            raise ValueError(f"only {self.n_neighbours} neighbours were kept: set n_neighbours to {k} or more")
+        check_kept(k, self.n_neighbours)
         return associations_of(self.lists_, k)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from cartograph.cf.objective import Objective
 from cartograph.cf.solvers import Floats, solve_exactly
+from cartograph.core.topk import vectors_of
 
 
 def changed(changes: DataFrame, column: str) -> DataFrame:
@@ -100,9 +101,7 @@ def _factors(
     solved = np.empty((len(starts) - 1, objective.rank), dtype=np.float32)
     terms = (objective.confidences(weights), objective.targets(weights), objective.ridges(starts, weights))
     solve_exactly(starts, places, *terms, fixed, gram, solved)
-    offsets = pa.array(np.arange(0, solved.size + 1, objective.rank, dtype=np.int32))
-    vectors = pa.ListArray.from_arrays(offsets, pa.array(solved.ravel()))
-    yield pa.RecordBatch.from_arrays([runs.dictionary, vectors], names=[column, "vector"])
+    yield pa.RecordBatch.from_arrays([runs.dictionary, vectors_of(solved)], names=[column, "vector"])
 
 
 def _matrix(vectors: pa.ListArray, rank: int) -> Floats:

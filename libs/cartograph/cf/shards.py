@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.solvers import Codes, Floats
+from cartograph.core.topk import vectors_of
 from cartograph.core.workers import Group, no_values, placed
 
 USERS, ITEMS = 0, 1
@@ -117,10 +118,8 @@ def factor_rows(side: int, ids: pa.Array, factors: Floats, rows_per_batch: int =
     """Factors of one side as rows of FACTORS."""
     for first in range(0, len(factors), rows_per_batch):
         some = factors[first : first + rows_per_batch]
-        offsets = pa.array(np.arange(0, some.size + 1, some.shape[1], dtype=np.int32))
-        vectors = pa.ListArray.from_arrays(offsets, pa.array(some.ravel()))
         sides = pa.array(np.full(len(some), side, dtype=np.int8))
-        yield pa.record_batch([sides, ids.slice(first, len(some)), vectors], ["side", "id", "vector"])
+        yield pa.record_batch([sides, ids.slice(first, len(some)), vectors_of(some)], ["side", "id", "vector"])
 
 
 def _agreed(group: Group, met: pa.Array, keys: Keys) -> tuple[Codes, pa.Array, Keys]:

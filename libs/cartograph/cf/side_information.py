@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.descriptions import N_FEATURES, features
+from cartograph.core.topk import vectors_of
 
 _RIDGE = 1.0  # customers' worth of evidence that a feature says nothing
 
@@ -95,9 +96,8 @@ def _blended(batches: Iterable[pa.RecordBatch], mapping: Matrix, strength: float
         n = np.where(learned, batch.column("n").to_numpy(), 0.0)
         share = np.where(learned & ~described, 1.0, n / (n + strength))[:, None]
         vectors = (share * factors + (1 - share) * prior).astype(np.float32)
-        offsets = pa.array(np.arange(0, vectors.size + 1, rank, dtype=np.int32))
-        lists = pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
-        yield pa.RecordBatch.from_arrays([batch.column("product_id"), lists], names=["product_id", "vector"])
+        columns = [batch.column("product_id"), vectors_of(vectors)]
+        yield pa.RecordBatch.from_arrays(columns, names=["product_id", "vector"])
 
 
 def _features(codes: pa.ListArray) -> Any:

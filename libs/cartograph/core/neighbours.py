@@ -34,6 +34,16 @@ def lists_of(associations: DataFrame) -> DataFrame:
     )
 
 
+def check_kept(k: int, n_neighbours: int) -> None:
+    """Refuses lists that are longer than those that were kept.
+
+    Raises:
+        ValueError: fewer neighbours than `k` were kept.
+    """
+    if k > n_neighbours:
+        raise ValueError(f"only {n_neighbours} neighbours were kept: set n_neighbours to {k} or more")
+
+
 def associations_of(lists: DataFrame, k: int) -> DataFrame:
     """The first `k` of each list, best first as they are: product_id, associated_product_id, score, rank (from 1)."""
     pairs = F.slice(F.arrays_zip("associated_product_ids", "scores"), 1, k)

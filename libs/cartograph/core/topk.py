@@ -143,8 +143,8 @@ def matrix_of(vectors: pa.ListArray) -> Floats:
     return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0])
 
 
-def vectors_of(matrix: Floats) -> pa.ListArray:
-    """The rows of a matrix as vectors: what `matrix_of` undoes."""
+def vectors_of(matrix: npt.NDArray[Any]) -> pa.ListArray:
+    """The rows of a matrix as lists: what `matrix_of` undoes for vectors."""
     offsets = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix.ravel()))
 

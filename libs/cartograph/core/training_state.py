@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +86,12 @@ class State:
             for moment, values in moments.items()
         }
         self.seconds += time.monotonic() - self.started
+
+
+def seconds_per_epoch(epochs: Sequence[dict[str, float]]) -> float | None:
+    """The mean over all epochs but the first, which warms up; None if there are none."""
+    seconds = [epoch["seconds"] for epoch in epochs[1:] or epochs]
+    return round(sum(seconds) / len(seconds), 3) if seconds else None
 
 
 def rows_of(state: State) -> Iterator[pa.RecordBatch]:

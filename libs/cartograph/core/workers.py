@@ -141,6 +141,11 @@ def slots(spark: SparkSession) -> int:
     return int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile()))
 
 
+def group_size(spark: SparkSession, asked: int | None, batch_size: int, least_rows: int) -> int:
+    """Members of a group that shares batches: those asked for, else one per core that gets `least_rows` of each."""
+    return asked or min(slots(spark), max(batch_size // least_rows, 1))
+
+
 def placed(frame: DataFrame, block: str, n_blocks: int) -> DataFrame:
     """The rows of `frame` in `n_blocks` partitions, those with `block` = b in partition b; `block` is dropped.
 

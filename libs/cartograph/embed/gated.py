@@ -16,7 +16,7 @@ from cartograph.core.product_sets import shuffled
 from cartograph.core.topk import matrix_of, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
 from cartograph.core.weights import Weights
-from cartograph.core.workers import slots
+from cartograph.core.workers import group_size
 from cartograph.embed.gate import GatedFusion, GateLearner
 
 _LEAST_PAIRS = 64  # of a worker's part of a step: with fewer there is little to be told from
@@ -71,7 +71,7 @@ def trained_gate(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, decay="cosine",
         device="cuda" if device == "cuda" else "cpu", seed=seed,
     )  # fmt: skip
-    n_workers = workers or min(slots(spark), max(batch_size // _LEAST_PAIRS, 1))
+    n_workers = group_size(spark, workers, batch_size, _LEAST_PAIRS)
     with materialised(pairs, n_workers, backend, seed) as feed:
         config = {"models": list(widths), "widths": list(widths.values()), "width": width}
         trained = train(spark, learner, feed, schedule, None, config, record)

@@ -19,11 +19,12 @@ from cartograph.core.feed import Backend, Feed, materialised
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors, unit_vectors
 from cartograph.core.neighbours import positions_of
-from cartograph.core.topk import matrix_of, top_k
+from cartograph.core.topk import matrix_of, top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
 from cartograph.core.training_group import training_group
+from cartograph.core.training_state import seconds_per_epoch
 from cartograph.core.weights import Weights
-from cartograph.core.workers import Group, run_group, slots
+from cartograph.core.workers import Group, group_size, run_group
 from cartograph.graph.customers import Customers, customers
 from cartograph.graph.learner import Encoding, Recommending
 
@@ -134,7 +135,7 @@ class ProductModel(Model):
             encoding = self._encoding(Given(data, known, feed, edges, feeds))
             learner = Recommending(encoding, known.degrees, self.loss, self.temperature, self.n_negatives)
             self._train(data.events.sparkSession, learner, feed, known)
-            vectors = vectors_of(data.events.sparkSession, learner, self.weights_, len(feed.files), self.device)
+            vectors = computed_vectors(data.events.sparkSession, learner, self.weights_, len(feed.files), self.device)
         self.item_vectors_ = self._named(vectors, known)
         touched.unpersist()
         return self
@@ -148,7 +149,7 @@ class ProductModel(Model):
         raise NotImplementedError
 
     def _n_workers(self) -> int:
-        return self.workers or min(slots(SparkSession.active()), max(self.batch_size // _LEAST_ROWS, 1))
+        return group_size(SparkSession.active(), self.workers, self.batch_size, _LEAST_ROWS)
 
     def _train(self, spark: SparkSession, learner: Recommending, feed: Feed, known: Customers) -> None:
         schedule = Schedule(
@@ -177,8 +178,7 @@ class ProductModel(Model):
     @property
     def seconds_per_epoch_(self) -> float | None:
         """The mean over all epochs but the first, which warms up."""
-        seconds = [epoch["seconds"] for epoch in self.epochs_[1:] or self.epochs_]
-        return round(sum(seconds) / len(seconds), 3) if seconds else None
+        return seconds_per_epoch(self.epochs_)
 
     def associate(self, k: int) -> DataFrame:
         """The `k` products of the nearest vectors, by cosine: product_id, associated_product_id, score, rank."""
@@ -225,12 +225,12 @@ def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any) -> Iterator[pa.Re
         inside = known >= 0
         ends = np.concatenate(([0], np.cumsum(inside)))[starts]
         rows = sp.csr_matrix((np.ones(ends[-1], np.float32), known[inside], ends), (batch.num_rows, len(vectors)))
-        columns = [batch.column("user_id"), batch.column("product_ids"), lists_of(rows @ vectors)]
+        columns = [batch.column("user_id"), batch.column("product_ids"), vectors_of(rows @ vectors)]
         made = pa.RecordBatch.from_arrays(columns, names=["user_id", "product_ids", "vector"])
         yield made.filter(pa.array(np.diff(ends) > 0))
 
 
-def vectors_of(
+def computed_vectors(
     spark: SparkSession, learner: Recommending, weights: Weights | None, n_workers: int, device: str
 ) -> DataFrame:
     """One row per product: code, vector, computed by a group of as many workers as were trained with."""
@@ -250,11 +250,4 @@ def _vectors(
         with torch.inference_mode():
             vectors = network.all_vectors().float().cpu().numpy()
     share = np.array_split(np.arange(len(vectors), dtype=np.int32), group.size)[group.rank]
-    yield pa.record_batch([pa.array(share), lists_of(vectors[share])], ["code", "vector"])
-
-
-def lists_of(vectors: Any) -> pa.ListArray:
-    """The rows of a matrix as lists of float32."""
-    values = np.ascontiguousarray(vectors, dtype=np.float32)
-    offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))
+    yield pa.record_batch([pa.array(share), vectors_of(vectors[share])], ["code", "vector"])

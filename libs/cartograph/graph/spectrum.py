@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from scipy.linalg import cholesky, eigh
 from scipy.linalg.blas import ssyrk, strsm
 
+from cartograph.core.topk import vectors_of
 from cartograph.core.workers import Group, placed, run_group, slots
 
 Floats = npt.NDArray[np.float32]
@@ -71,9 +72,8 @@ def _iterate(
     kept = kept[strengths[kept] > 1e-6]  # Ñ has no more directions than these
     vectors = basis @ turn[:, kept].astype(np.float32)
     share = np.array_split(np.arange(n_items, dtype=np.int32), group.size)[group.rank]
-    offsets = pa.array(np.arange(len(share) + 1, dtype=np.int32) * len(kept))
-    lists = pa.ListArray.from_arrays(offsets, pa.array(vectors[share].ravel()))
-    yield pa.record_batch([pa.array(share), pa.array(degrees[share]), lists], ["code", "degree", "vector"])
+    columns = [pa.array(share), pa.array(degrees[share]), vectors_of(vectors[share])]
+    yield pa.record_batch(columns, ["code", "degree", "vector"])
 
 
 def _rows_of(batches: Iterable[pa.RecordBatch], n_workers: int, n_items: int) -> sp.csr_matrix:

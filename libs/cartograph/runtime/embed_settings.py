@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cartograph.runtime.section import Positive, Section
+from cartograph.runtime.section import AboveZero, NotNegative, Positive, Section, Seed
 
 VectorModelName = Literal["words", "language", "item2vec", "image", "attributes"]
 Language = Literal[
@@ -14,9 +14,6 @@ Language = Literal[
     "russian", "spanish", "swedish", "turkish",
 ]  # fmt: skip
 Device = Literal["cpu", "cuda"]
-AboveZero = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0)]
 
 
 class WordSettings(Section):

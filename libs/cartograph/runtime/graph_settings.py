@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cartograph.runtime.section import Positive, Section, Share
+from cartograph.runtime.section import AboveZero, NotNegative, Positive, Section, Share
+from cartograph.runtime.training_settings import TrainingSettings
 
 GraphAnalysis = Literal["components", "communities", "pagerank", "triangles", "cores", "hubs"]
 GraphModelName = Literal["gfcf", "lightgcn", "gcn", "gat"]
-NotNegative = Annotated[float, Field(ge=0)]
-AboveZero = Annotated[float, Field(gt=0)]
 
 
 class BuildingSettings(Section):
@@ -60,24 +59,14 @@ class GfCfSettings(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
-class GraphTrainingSettings(Section):
+class GraphTrainingSettings(TrainingSettings):
     """graph.product_model.ProductModel: what the networks share."""
 
     max_length: Annotated[int, Field(ge=2)]
     loss: Literal["softmax", "bpr"]
     n_negatives: Positive
     validation_days: Positive | None
-    batch_size: Positive
     weight_decay: NotNegative
-    warmup_steps: Annotated[int, Field(ge=0)]
-    decay: Literal["constant", "linear", "cosine"]
-    clip_norm: NotNegative
-    patience: Annotated[int, Field(ge=0)]
-    checkpoint_every: Annotated[int, Field(ge=0)]
-    device: Literal["cpu", "cuda"]
-    workers: Positive | None
-    backend: Literal["petastorm", "arrow"]
-    seed: Annotated[int, Field(ge=0)]
 
 
 class LightGcnSettings(Section):

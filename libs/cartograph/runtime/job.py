@@ -28,7 +28,7 @@ import argparse
 import contextlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -128,6 +128,19 @@ class Job:
         self.tracking.log_table_written(result.table, self.tables.path(result.table), result.version, result.rows)
         self.progress.wrote(result.table, result.rows, result.changed)
         return result
+
+    def write_lists(self, model: str, candidates: DataFrame, associations: DataFrame) -> None:
+        """Makes these the lists of a model for customers and for products, and records how many rows they have."""
+        for kind, rows in (("candidates", candidates), ("associations", associations)):
+            written = self.replace(f"gold.{kind}", rows, model=model)
+            self.metric(f"n_{kind}_{model}", written.rows)
+
+    def epoch(self, model: str, epoch: Mapping[str, float]) -> None:
+        """Records what a network's training tells of an epoch (its number: `epoch`), and shows it."""
+        number = int(epoch["epoch"])
+        told = {key: value for key, value in epoch.items() if key != "epoch"}
+        self.tracking.log_metrics({f"{model}_{key}": value for key, value in told.items()}, step=number)
+        self.progress.say(f"{model} epoch {number}: " + ", ".join(f"{key} {value:.4g}" for key, value in told.items()))
 
     def metric(self, name: str, value: float) -> None:
         """Records one number."""

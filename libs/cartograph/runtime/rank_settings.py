@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cartograph.runtime.section import Positive, Section, Share
-
-NotNegative = Annotated[float, Field(ge=0)]
+from cartograph.runtime.section import NotNegative, Positive, Section, Share
 
 
 class DiversitySettings(Section):

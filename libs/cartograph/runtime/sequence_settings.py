@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cartograph.runtime.section import Positive, Section, Share
+from cartograph.runtime.section import AboveZero, NotNegative, Positive, Section, Share
+from cartograph.runtime.training_settings import TrainingSettings
 
 SequenceModelName = Literal["first_order", "next_basket", "lstm", "gru", "transformer"]
 EventType = Literal["view", "cart", "purchase", "rating"]
-AboveZero = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class FirstOrderSettings(Section):
@@ -45,7 +44,7 @@ class NextBasketSettings(Section):
     mask_seen: bool
 
 
-class SequenceTrainingSettings(Section):
+class SequenceTrainingSettings(TrainingSettings):
     """sequence.model.SequenceModel: what the networks share."""
 
     max_length: Positive
@@ -55,17 +54,7 @@ class SequenceTrainingSettings(Section):
     inputs: tuple[Literal["event_type", "gap", "price", "content"], ...]
     loss: Literal["full", "sampled"]
     n_sampled: Positive
-    batch_size: Positive
-    warmup_steps: Annotated[int, Field(ge=0)]
-    decay: Literal["constant", "linear", "cosine"]
-    clip_norm: NotNegative
     validation_share: Annotated[float, Field(ge=0, lt=1)]
-    patience: Annotated[int, Field(ge=0)]
-    checkpoint_every: Annotated[int, Field(ge=0)]
-    device: Literal["cpu", "cuda"]
-    workers: Positive | None
-    backend: Literal["petastorm", "arrow"]
-    seed: Annotated[int, Field(ge=0)]
 
 
 class NetworkSettings(Section):

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.histories import histories
 from cartograph.core.model import Model, NotFitted, Silver, best_k
-from cartograph.core.neighbours import lists_of, recommend_from_lists
+from cartograph.core.neighbours import check_kept, lists_of, recommend_from_lists
 from cartograph.sequence.model import EVENTS
 
 
@@ -62,8 +62,7 @@ class FirstOrder(Model):
         """
         if self.pairs_ is None:
             raise NotFitted(self)
-        if k > self.n_neighbours:
-            raise ValueError(f"only {self.n_neighbours} neighbours were kept: set n_neighbours to {k} or more")
+        check_kept(k, self.n_neighbours)
         return self.pairs_.where(F.col("rank") <= k)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:

@@ -17,10 +17,11 @@ from torch import nn
 from cartograph.core.feed import Backend, materialised
 from cartograph.core.histories import histories
 from cartograph.core.model import Model, NotFitted, Silver
-from cartograph.core.topk import top_k
+from cartograph.core.topk import top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
+from cartograph.core.training_state import seconds_per_epoch
 from cartograph.core.weights import Weights
-from cartograph.core.workers import slots
+from cartograph.core.workers import group_size
 from cartograph.sequence.facts import catalogue, facts_of
 from cartograph.sequence.network import NextItem, SequenceNetwork, Shape
 from cartograph.sequence.padded import padded_rows, steps_of, stretches
@@ -168,7 +169,7 @@ class SequenceModel(Model):
     def _train(self, learner: NextItem, training: DataFrame, validation: DataFrame) -> None:
         """Learns `weights_` on the rows."""
         spark = training.sparkSession
-        n_workers = self.workers or min(slots(spark), max(self.batch_size // _LEAST_ROWS, 1))
+        n_workers = group_size(spark, self.workers, self.batch_size, _LEAST_ROWS)
         schedule = Schedule(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, warmup_steps=self.warmup_steps, decay=self.decay, clip_norm=self.clip_norm,
@@ -190,8 +191,7 @@ class SequenceModel(Model):
     @property
     def seconds_per_epoch_(self) -> float | None:
         """The mean over all epochs but the first, which warms up."""
-        seconds = [epoch["seconds"] for epoch in self.epochs_[1:] or self.epochs_]
-        return round(sum(seconds) / len(seconds), 3) if seconds else None
+        return seconds_per_epoch(self.epochs_)
 
     def associate(self, k: int) -> DataFrame:
         """What a customer buys next who has bought one product: product_id, associated_product_id, score, rank."""
@@ -286,8 +286,6 @@ def _matrix(lists: pa.Array, length: int) -> torch.Tensor:
     return torch.from_numpy(lists.flatten().to_numpy().reshape(-1, length).copy())
 
 
-def _lists_of(vectors: torch.Tensor) -> pa.Array:
-    """The rows of a matrix as lists of float32."""
-    values = vectors.float().contiguous().numpy()
-    offsets = range(0, values.size + 1, values.shape[1])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values.ravel()))
+def _lists_of(vectors: torch.Tensor) -> pa.ListArray:
+    """The rows of a tensor as lists of float32."""
+    return vectors_of(vectors.float().numpy())

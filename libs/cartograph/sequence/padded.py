@@ -15,6 +15,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import EVENT_TYPES
+from cartograph.core.topk import vectors_of
+from cartograph.core.workers import no_values
 
 N_TYPES = len(EVENT_TYPES) + 1  # 0: not told
 N_GAPS = 24  # 0: not told, 1: at once, then one for each doubling of the seconds, the last one from half a year on
@@ -35,17 +37,11 @@ class Padded:
 def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     """One row per customer: user_id, product_ids, types (codes), ats (unix seconds), aligned, oldest first.
 
-    Types and times are null where `users` does not have event_types and event_ats. Events of other types are left out
+    Types and times are empty where `users` does not have event_types and event_ats. Events of other types are left out
     if they are told.
     """
     if not {"event_types", "event_ats"} <= set(users.columns):
-        nothing = F.lit(None)
-        return users.select(
-            "user_id",
-            "product_ids",
-            nothing.cast("array<int>").alias("types"),
-            nothing.cast("array<long>").alias("ats"),
-        )
+        return users.select("user_id", "product_ids", no_values("int").alias("types"), no_values("long").alias("ats"))
     zipped = F.arrays_zip("product_ids", "event_types", "event_ats")
     counting = F.filter(zipped, lambda step: step["event_types"].isin(*event_types))
     steps = users.select("user_id", counting.alias("steps"))
@@ -94,7 +90,7 @@ def _padded_batches(batches: Iterable[pa.RecordBatch], product_ids: Any, length:
         rows = padded(batch, product_ids.value, length)
         known = rows.lengths > 0
         given = [batch.column(name).filter(pa.array(known)) for name in ("user_id", "product_ids", "is_newest")]
-        arrays = [_lists(values[known]) for values in (rows.items, rows.types, rows.gaps)]
+        arrays = [vectors_of(values[known]) for values in (rows.items, rows.types, rows.gaps)]
         names = ["user_id", "product_ids", "items", "types", "gaps", "n", "is_newest"]
         columns = [*given[:2], *arrays, pa.array(rows.lengths[known]), given[2]]
         yield pa.RecordBatch.from_arrays(columns, names=names)
@@ -138,9 +134,3 @@ def _gaps(ats: npt.NDArray[np.int64], place: npt.NDArray[np.int64]) -> Ints:
     seconds = np.diff(ats, prepend=ats[:1])
     codes = np.minimum(1 + np.ceil(np.log2(np.maximum(seconds, 1) + 0.0)), N_GAPS - 1)
     return np.where((place > 0) & (ats > 0), codes, 0).astype(np.int32)
-
-
-def _lists(values: Ints) -> pa.Array:
-    """The rows of a matrix as lists."""
-    offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))
