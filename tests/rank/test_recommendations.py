@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.rank import parts
 from cartograph.rank.evidence import with_evidence
 from cartograph.rank.fusion import fused_lists
 from cartograph.rank.recommendations import recent_products, recommendations
@@ -99,10 +101,11 @@ def test_substitutes_and_variants_have_lists_of_their_own(spark: SparkSession, a
 def test_each_recommendation_tells_the_best_reason_there_is(
     spark: SparkSession, shop: Silver, associations: DataFrame
 ) -> None:
-    candidates = [("als", "ann", "saucer", 1), ("als", "ann", "jug", 2), ("popularity", "ann", "lamp", 3),
+    candidates = [("als", "eve", "cup", 1), ("als", "ann", "saucer", 1), ("als", "ann", "jug", 2),
+                  ("popularity", "ann", "lamp", 3),
                   ("popularity", "bob", "lamp", 1), ("popularity", "new", "cup", 1)]  # fmt: skip
     lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
-    fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5})
+    fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}).withColumn("parts", parts.of_votes())
     past = histories(shop.events, 20)
     rows = recommendations(fused, associations, past, shop, k=5, recent=20, user_models=["als"]).collect()
     assert {(row.user_id, row.product_id): row.why for row in rows} == {
@@ -112,7 +115,15 @@ def test_each_recommendation_tells_the_best_reason_there_is(
         ("ann", "lamp"): "You bought RED CUP on 3 May 2011; bought in separate orders by 1 customer.",
         ("bob", "lamp"): "You bought RED CUP on 1 May 2011; bought in separate orders by 1 customer.",
         ("new", "cup"): "Popular: bought by 3 customers.",
+        ("eve", "cup"): "You bought it on 2 May 2011.",
     }
+    for row in rows:
+        assert sum(json.loads(row.evidence)["parts"].values()) == pytest.approx(row.score)
+    evidence = {(row.user_id, row.product_id): json.loads(row.evidence) for row in rows}
+    assert evidence["ann", "saucer"] == {
+        "parts": {"als": 1 / 61}, "because_of": "cup", "n_baskets": 2, "n_users": 0, "lift": 2.0, "n_buyers": 2,
+    }  # fmt: skip
+    assert evidence["eve", "cup"] == {"parts": {"als": 1 / 61}, "days_bought": 1, "n_buyers": 3}
 
 
 def test_a_product_bought_and_viewed_later_is_told_by_its_purchase(shop: Silver) -> None:

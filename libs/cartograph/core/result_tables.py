@@ -136,12 +136,24 @@ RESULT_TABLES = (
     ),
     _table(
         "gold.recommendations",
-        "The result per customer: ranked products, the models that voted for them, and the evidence.",
-        "as_of date, user_id string, rank int, product_id string, score double, models strings, why string",
+        "The result per customer: ranked products, the models that voted for them, why, and what the score is made of: "
+        "evidence is JSON whose parts (votes of models, or what each feature adds) sum to the score.",
+        "as_of date, user_id string, rank int, product_id string, score double, models strings, why string, "
+        "evidence string",
         key="as_of user_id rank",
         partition="as_of",
-        required="product_id score models why",
+        required="product_id score models why evidence",
         checks=(_RANK,),
+    ),
+    _table(
+        "gold.fusion",
+        "How the lists of as_of were made one: the method in use, what each method's lists were worth to customers "
+        "held back (NDCG by method), the earlier day that this was learned from, and the trees of the ranker as JSON.",
+        "as_of date, method string, learned_from date, ndcg numbers, features strings, trees string",
+        key="as_of",
+        partition="as_of",
+        required="method",
+        checks=(("known_method", "method IN ('rrf', 'calibrated', 'learned')"),),
     ),
     _table(
         "gold.evaluation",

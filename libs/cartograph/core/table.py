@@ -44,6 +44,7 @@ _SIMPLE = {
     "vector": T.ArrayType(T.FloatType(), containsNull=False),
     "doubles": T.ArrayType(T.DoubleType(), containsNull=False),
     "attributes": T.MapType(T.StringType(), T.StringType()),
+    "numbers": T.MapType(T.StringType(), T.DoubleType()),
 }
 
 

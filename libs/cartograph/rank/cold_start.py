@@ -17,7 +17,7 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
     A customer of a region where something was sold gets the products that most customers of that region bought, the
     others those that most customers bought anywhere. Score is the number of buyers.
 
-    Columns: user_id, rank, product_id, score, models (popularity), why.
+    Columns: user_id, rank, product_id, score, models (popularity), why, evidence (JSON).
 
     Args:
         data: silver tables before `as_of`.
@@ -34,6 +34,7 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
     )
     near: Column = F.when(F.col("region") == _ANYWHERE, "popular").otherwise("popular in your region")
     bought = F.concat(near, F.lit(": bought by "), reasons.counted("n_buyers", "customer"))
+    parts = F.create_map(F.lit("popularity"), F.col("n_buyers").cast("double"))
     return homes.join(F.broadcast(lists), "region").select(
         "user_id",
         "rank",
@@ -41,10 +42,13 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
         F.col("n_buyers").cast("double").alias("score"),
         F.array(F.lit("popularity")).alias("models"),
         reasons.sentence(bought).alias("why"),
+        F.to_json(F.struct(parts.alias("parts"), "n_buyers")).alias("evidence"),
     )
 
 
-_COLUMNS = "user_id string, rank int, product_id string, score double, models array<string>, why string"
+_COLUMNS = (
+    "user_id string, rank int, product_id string, score double, models array<string>, why string, evidence string"
+)
 
 
 def _best_sellers(events: DataFrame, users: DataFrame, k: int) -> DataFrame:

@@ -59,6 +59,19 @@ def of_history(title: Column) -> Column:
     return F.concat(F.lit("you "), said, F.lit(" on "), F.date_format("event_at", "d MMMM yyyy"))
 
 
+def of_own_purchases() -> Column:
+    """'you bought it on 3 days, the last time on 3 May 2011': from n_days and last_at."""
+    day = F.date_format("last_at", "d MMMM yyyy")
+    once = F.concat(F.lit("you bought it on "), day)
+    often = F.concat(F.lit("you bought it on "), F.col("n_days").cast("string"), F.lit(" days, the last time on "), day)
+    return F.when(F.col("n_days") > 1, often).otherwise(once)
+
+
+def of_exploration() -> Column:
+    """Why a product is shown that hardly anybody knows yet."""
+    return F.lit("new in the shop, and shown to find out who likes it")
+
+
 def of_voters(user_models: Sequence[str]) -> Column:
     """What remains when no pair explains the product, from models and n_buyers: like-minded customers or popularity."""
     likeness = F.lit("chosen by customers whose purchases resemble yours")

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.rank import reasons
+from cartograph.rank.exploration import EXPLORED
 
 
 def recommendations(
@@ -21,15 +22,17 @@ def recommendations(
     recent: int,
     user_models: Sequence[str],
 ) -> DataFrame:
-    """The `k` best candidates of each customer, with the models that voted and the reason.
+    """The `k` best candidates of each customer, with the models that voted, what the score is made of, and the reason.
 
-    The reason is the strongest association from one of the customer's `recent` last products to the one shown; without
-    any it is likeness of customers when one of `user_models` voted, else popularity.
+    The reason of what was bought before are those purchases; of what is new it is the strongest association from one of
+    the customer's `recent` last products to the one shown; without any it is likeness of customers when one of
+    `user_models` voted, else popularity. The product that a reason leads from, and the counts of the pair, are added to
+    the evidence.
 
-    Columns: user_id, rank, product_id, score, models, why.
+    Columns: user_id, rank, product_id, score, models, why, evidence (JSON).
 
     Args:
-        fused: `fused_lists` of gold.candidates.
+        fused: `fused_lists` of gold.candidates, with parts: a map of numbers that sum to the score.
         associations: `fused_lists` of gold.associations, `with_evidence`.
         histories: what each customer did, of `core.histories`.
         data: silver tables before `as_of`.
@@ -38,15 +41,29 @@ def recommendations(
         user_models: models whose vote means that similar customers chose the product.
     """
     shown = fused.where(F.col("rank") <= k)
+    bought = data.events.where("event_type = 'purchase'")
     reasoned = shown.join(
         _pair_reasons(shown, associations, histories, data.products, recent), ["user_id", "product_id"], "left"
-    )
-    n_buyers = data.events.where("event_type = 'purchase'").groupBy("product_id").agg(
-        F.countDistinct("user_id").alias("n_buyers")
-    )  # fmt: skip
-    why = F.coalesce("pair_reason", reasons.sentence(reasons.of_voters(user_models)))
+    ).join(_own_purchases(shown, bought), ["user_id", "product_id"], "left")
+    n_buyers = bought.groupBy("product_id").agg(F.countDistinct("user_id").alias("n_buyers"))
+    again = F.when(F.col("n_days") > 0, reasons.sentence(reasons.of_own_purchases()))
+    tried = F.when(F.array_contains("models", EXPLORED), reasons.sentence(reasons.of_exploration()))
+    why = F.coalesce(again, tried, "pair_reason", reasons.sentence(reasons.of_voters(user_models)))
+    pair = [F.when(again.isNull(), F.col(name)).alias(name) for name in _PAIR_EVIDENCE]
+    evidence = F.to_json(F.struct("parts", *pair, F.col("n_days").alias("days_bought"), "n_buyers"))
     return reasoned.join(n_buyers, "product_id", "left").select(
-        "user_id", "rank", "product_id", "score", "models", why.alias("why")
+        "user_id", "rank", "product_id", "score", "models", why.alias("why"), evidence.alias("evidence")
+    )
+
+
+_PAIR_EVIDENCE = ("because_of", "n_baskets", "n_users", "lift")
+
+
+def _own_purchases(shown: DataFrame, bought: DataFrame) -> DataFrame:
+    """One row per product shown that the customer bought before: user_id, product_id, n_days, last_at."""
+    own = bought.join(shown.select("user_id", "product_id"), ["user_id", "product_id"], "left_semi")
+    return own.groupBy("user_id", "product_id").agg(
+        F.countDistinct(F.to_date("event_at")).alias("n_days"), F.max("event_at").alias("last_at")
     )
 
 
@@ -71,12 +88,13 @@ def recent_products(histories: DataFrame, recent: int) -> DataFrame:
 def _pair_reasons(
     shown: DataFrame, associations: DataFrame, histories: DataFrame, products: DataFrame, recent: int
 ) -> DataFrame:
-    """One row per shown product that an association leads to: user_id, product_id, pair_reason."""
+    """One row per shown product that an association leads to: user_id, product_id, pair_reason, `_PAIR_EVIDENCE`."""
     past = recent_products(histories, recent).withColumnRenamed("product_id", "past_id")
     leads = associations.withColumn("pair", reasons.of_pair()).where("pair is not null")
     leads = leads.select(
-        F.col("product_id").alias("past_id"), F.col("associated_product_id").alias("product_id"), "score", "pair"
-    )
+        F.col("product_id").alias("past_id"), F.col("associated_product_id").alias("product_id"), "score", "pair",
+        "n_baskets", "n_users", "lift",
+    )  # fmt: skip
     strongest_first = [F.desc("score"), F.desc("event_at"), F.asc("past_id")]
     strongest = Window.partitionBy("user_id", "product_id").orderBy(*strongest_first)
     chosen = (
@@ -89,4 +107,5 @@ def _pair_reasons(
     titles = products.select(F.col("product_id").alias("past_id"), "title")
     seen = reasons.of_history(F.coalesce("title", "past_id"))
     reason = reasons.sentence(seen, F.col("pair")).alias("pair_reason")
-    return chosen.join(titles, "past_id", "left").select("user_id", "product_id", reason)
+    told = chosen.join(titles, "past_id", "left").withColumn("because_of", F.col("past_id"))
+    return told.select("user_id", "product_id", reason, *_PAIR_EVIDENCE)

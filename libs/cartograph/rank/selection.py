@@ -68,7 +68,9 @@ def diverse(
     """
     if diversity.method == "none":
         return lists
-    given = lists.select("user_id", "product_id", "score", "rank")
+    # A ranker's scores may be negative, and relevance may not.
+    least = F.least(F.min("score").over(Window.partitionBy("user_id")), F.lit(0.0))
+    given = lists.select("user_id", "product_id", (F.col("score") - least).alias("score"), "rank")
     if diversity.method == "calibrated":
         categories = data.products.select(
             "product_id", F.get("category", F.lit(diversity.category_level - 1)).alias("category")

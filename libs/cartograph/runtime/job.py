@@ -96,14 +96,16 @@ class Job:
         """Rows of table `name` of every day, also those after `as_of`: for looking back at what happened."""
         return self._read(name, None, equals)
 
-    def last_day(self, name: str, **equals: Any) -> date | None:
-        """The last day before `as_of` that table `name`, which has one, has such rows of; None if there is none."""
+    def earlier_days(self, name: str, **equals: Any) -> list[date]:
+        """The days before `as_of` that table `name`, which has one, has such rows of, in order."""
         if self.as_of is None or not self.tables.exists(name):
-            return None
+            return []
         rows = self.tables.read(name, **equals).where(F.col("as_of") < F.lit(self.as_of))
-        found: Any = rows.agg(F.max("as_of")).head()
-        day: date | None = found[0]
-        return day
+        return sorted(row.as_of for row in rows.select("as_of").distinct().collect())
+
+    def last_day(self, name: str, **equals: Any) -> date | None:
+        """The last of the `earlier_days`; None if there is none."""
+        return max(self.earlier_days(name, **equals), default=None)
 
     def _read(self, name: str, as_of: date | None, equals: dict[str, Any]) -> DataFrame:
         frame = self.tables.read(name, as_of, **equals)
@@ -150,20 +152,21 @@ class Job:
         """Records one plot."""
         self.tracking.log_figure(name, figure)
 
-    def silver(self) -> Silver:
-        """The silver tables before `as_of`, as models take them.
+    def silver(self, as_of: date | None = None) -> Silver:
+        """The silver tables before the job's `as_of` (or the one given), as models take them.
 
         users is None when no source tells about customers, vectors when `embed` made no fused ones for this day.
         """
-        users = self.read("silver.users") if self.tables.exists("silver.users") else None
-        events, baskets, products = (self.read(f"silver.{name}") for name in ("events", "baskets", "products"))
-        return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self._vectors())
+        day = as_of or self.as_of
+        users = self.read("silver.users", day) if self.tables.exists("silver.users") else None
+        events, baskets, products = (self.read(f"silver.{name}", day) for name in ("events", "baskets", "products"))
+        return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self._vectors(day))
 
-    def _vectors(self) -> DataFrame | None:
-        """product_id and vector of the fused model at `as_of`; None when there are none."""
-        if self.as_of is None or not self.tables.exists("silver.product_vectors"):
+    def _vectors(self, day: date | None) -> DataFrame | None:
+        """product_id and vector of the fused model on that day; None when there are none."""
+        if day is None or not self.tables.exists("silver.product_vectors"):
             return None
-        vectors = self.read("silver.product_vectors", model="fused").select("product_id", "vector")
+        vectors = self.read("silver.product_vectors", day, model="fused").select("product_id", "vector")
         return vectors if vectors.head(1) else None
 
 

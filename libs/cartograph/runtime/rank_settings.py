@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cartograph.runtime.section import NotNegative, Positive, Section, Share
 
@@ -33,6 +33,47 @@ class RuleSettings(Section):
     category_level: Positive
 
 
+class TreeSettings(Section):
+    """rank.learned.Trees."""
+
+    n_trees: Positive
+    depth: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    min_weight: NotNegative
+    l2: NotNegative
+    columns: Annotated[float, Field(gt=0, le=1)]
+    rows: Annotated[float, Field(gt=0, le=1)]
+    patience: Positive
+    held_back: Annotated[float, Field(gt=0, lt=1)]
+    max_customers: Positive
+    seed: int
+
+
+class FusionSettings(Section):
+    """How many lists are made one, and the ranker that is learned for it."""
+
+    method: Literal["auto", "learned", "calibrated", "rrf"]
+    label_days: Positive
+    n_parts: Positive
+    trees: TreeSettings
+
+
+class ExplorationSettings(Section):
+    """rank.exploration.Exploration."""
+
+    slots: Annotated[int, Field(ge=0)]
+    new_days: Positive
+    prior_hits: Annotated[float, Field(gt=0)]
+    prior_shown: Annotated[float, Field(gt=0)]
+    seed: int
+
+    @model_validator(mode="after")
+    def _more_shown_than_bought(self) -> Self:
+        if self.prior_shown <= self.prior_hits:
+            raise ValueError(f"prior_shown ({self.prior_shown:g}) must be more than prior_hits ({self.prior_hits:g})")
+        return self
+
+
 class RankSettings(Section):
     """From the models' candidates to the lists shown."""
 
@@ -43,5 +84,7 @@ class RankSettings(Section):
     association_weights: dict[str, NotNegative]
     recent: Positive
     user_models: tuple[str, ...]
+    fusion: FusionSettings
+    exploration: ExplorationSettings
     diversity: DiversitySettings
     rules: RuleSettings

@@ -1,0 +1,202 @@
+"""How much better one list out of all models is than the best model's own, on events of any shop.
+
+    python -m benchmarks.fusion --events events.csv [--dates 3] [--horizon-days 30] [--models popularity,als,…]
+
+Events are a CSV with header user_id, item_id, time (unix seconds), `.gz` too, or Parquet of the same; each is a
+purchase, and what a customer buys within a day is one order. On each of several days every model is fitted to what was
+before it and lists products for the customers known by then who buy within the horizon after it; what they buy, new or
+again, is the right answer. The ranker of a day learns from the days before it alone, one horizon and more ago: one more
+day than is judged is needed, and the first is for learning only.
+
+`fused_ndcg@10` is the mean over customers and days of the method in use (that of rank.fusion.method auto, `methods`),
+`difference_low` and `difference_high` the 95 % interval of its lead over the single model that is best over all days
+(bootstrap over customers, 2,000 draws). `new_…` are the same where what a customer had before is neither listed nor
+asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.topn import MODELS, model_of, warm_up
+from cartograph.core.histories import histories
+from cartograph.core.model import Silver
+from cartograph.rank.fused_candidates import fused_candidates
+from cartograph.rank.learned import Trees
+from cartograph.rank.methods import Votes, best_fusion
+
+DEFAULT = "popularity,item_neighbours,cooccurrence,rp3beta,user_neighbours,als,next_basket,first_order"
+MODELS |= {
+    "next_basket": "cartograph.sequence.next_basket.NextBasket",
+    "first_order": "cartograph.sequence.first_order.FirstOrder",
+}
+SETTINGS = {"als": ["engine=native"]}
+VOTES = Votes(60.0, {"popularity": 0.25})
+FUSED = "fused"
+PAIR = ["user_id", "product_id"]
+K, LONGEST, SECONDS_PER_DAY, N_DRAWS = 10, 500, 86_400, 2_000
+
+
+@dataclass
+class Day:
+    """What is known and asked on one day.
+
+    Attributes:
+        on: the day.
+        data: what was before it.
+        lists: model, user_id, product_id, rank, score, of customers with a right answer.
+        truth: user_id, product_id, is_new (not bought before): what these customers bought within the horizon.
+    """
+
+    on: date
+    data: Silver
+    lists: DataFrame
+    truth: DataFrame
+
+
+def main() -> None:
+    """Fits, fuses, judges."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", required=True)
+    parser.add_argument("--models", default=DEFAULT)
+    parser.add_argument("--dates", type=int, default=3, help="days judged")
+    parser.add_argument("--horizon-days", type=int, help="default: 30, or an eighth of the time if that is less")
+    parser.add_argument("--depth", type=int, default=50, help="products that each model lists")
+    options = parser.parse_args()
+    memory, watch = PeakMemory(), Stopwatch()
+    with watch("setup"):
+        spark = spark_session("fusion", ["spark.driver_memory=4g", "spark.shuffle_partitions=8"])
+        events = events_of(spark, options.events).persist()
+        horizon, dates = dates_of(events, options.dates, options.horizon_days)
+        warm_up(spark)
+    with watch("models"):
+        days = [day_of(events, day, horizon, options.models.split(","), options.depth) for day in dates]
+    scores, methods = [], []
+    with watch("fusion"):
+        for earlier, day in pairwise(days):
+            fused, method = fused_lists_of(earlier, day)
+            scores.append(judged(day, fused))
+            methods.append(method)
+    metrics = compared(pd.concat(scores), "all", "") | compared(pd.concat(scores), "new", "new_")
+    print_result(
+        "fusion", "spark", metrics, watch.seconds["fusion"], watch.seconds["setup"], memory, methods=methods,
+        models_seconds=watch.seconds["models"], days=[str(day.on) for day in days[1:]], horizon_days=horizon,
+        n_events=events.count(),
+    )  # fmt: skip
+    spark.stop()
+
+
+def events_of(spark: SparkSession, path: str) -> DataFrame:
+    """The rows as silver.events: event_id, user_id, product_id, event_type, order_id, event_at, event_on."""
+    is_csv = path.removesuffix(".gz").endswith(".csv")
+    rows = spark.read.csv(path, header=True) if is_csv else spark.read.parquet(path)
+    missing = {"user_id", "item_id", "time"} - set(rows.columns)
+    if missing:
+        raise SystemExit(f"{path} lacks {sorted(missing)}: its columns are {rows.columns}")
+    seconds = F.col("time").cast("double").cast("long")
+    day = F.floor(seconds / SECONDS_PER_DAY)
+    return rows.where("user_id IS NOT NULL AND item_id IS NOT NULL").select(
+        F.concat_ws("-", "user_id", "item_id", "time").alias("event_id"),
+        F.col("user_id").cast("string").alias("user_id"),
+        F.col("item_id").cast("string").alias("product_id"),
+        F.lit("purchase").alias("event_type"),
+        F.concat_ws("-", "user_id", day).alias("order_id"),
+        F.timestamp_seconds(seconds).alias("event_at"),
+        F.to_date(F.timestamp_seconds(seconds)).alias("event_on"),
+    )
+
+
+def dates_of(events: DataFrame, n: int, horizon_days: int | None) -> tuple[int, list[date]]:
+    """The horizon, and `n` + 1 days, each a horizon after the one before, the last a horizon before the last event."""
+    first, last = events.agg(F.min("event_on"), F.max("event_on")).collect()[0]
+    horizon = horizon_days or max(1, min(30, (last - first).days // 8))
+    end = last + timedelta(days=1)
+    return horizon, [end - timedelta(days=horizon * back) for back in range(n + 1, 0, -1)]
+
+
+def day_of(events: DataFrame, day: date, horizon: int, models: list[str], depth: int) -> Day:
+    """The lists of all models on one day, for the customers who buy within the horizon."""
+    start = F.lit(day).cast("timestamp")
+    history = events.where(F.col("event_at") < start).persist()
+    baskets = history.groupBy("order_id", "user_id").agg(
+        F.max("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
+    )
+    data = Silver(history, baskets.persist(), history.select("product_id").distinct())
+    end = F.lit(day + timedelta(days=horizon)).cast("timestamp")
+    bought = events.where((F.col("event_at") >= start) & (F.col("event_at") < end)).select(*PAIR).distinct()
+    users = histories(history, LONGEST).join(bought.select("user_id").distinct(), "user_id", "left_semi").persist()
+    known = history.select(*PAIR).distinct().withColumn("is_known", F.lit(True))
+    truth = bought.join(users.select("user_id"), "user_id", "left_semi").join(known, PAIR, "left")
+    truth = truth.select(*PAIR, F.col("is_known").isNull().alias("is_new")).localCheckpoint()
+    lists = []
+    for name in models:
+        model = model_of(name, SETTINGS.get(name, []))
+        if name == "next_basket":
+            model.as_of = day
+        listed = model.fit(data).recommend(users, depth)
+        lists.append(listed.select(F.lit(name).alias("model"), *PAIR, "rank", "score").localCheckpoint())
+    return Day(day, data, reduce(DataFrame.unionByName, lists), truth)
+
+
+def fused_lists_of(earlier: Day, day: Day) -> tuple[DataFrame, str]:
+    """The fused lists of a day, by what the earlier day teaches, and the method."""
+    fusion = best_fusion(earlier.lists, earlier.data, earlier.truth, earlier.on, votes=VOTES, trees=Trees(), k=K)
+    fused, _ = fused_candidates(day.lists, day.data, day.on, fusion, VOTES, n_parts=8)
+    return fused.select(F.lit(FUSED).alias("model"), *PAIR, "rank", "score"), fusion.method
+
+
+def judged(day: Day, fused: DataFrame) -> pd.DataFrame:
+    """One row per model, task (all, or new products alone) and customer with a right answer: ndcg."""
+    lists = day.lists.unionByName(fused).join(day.data.events.select(*PAIR).distinct().withColumn("seen", F.lit(True)),
+                                              PAIR, "left")  # fmt: skip
+    pairs = lists.select("model", *PAIR, "rank", F.col("seen").isNull().alias("is_new_to_user")).toPandas()
+    truth = day.truth.toPandas()
+    asked = {"all": (pairs, truth), "new": (pairs[pairs.is_new_to_user], truth[truth.is_new])}
+    return pd.concat(_ndcg(listed, right).assign(task=task, day=day.on) for task, (listed, right) in asked.items())
+
+
+def _ndcg(lists: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """model, user_id, ndcg, of all customers with a right answer and every model."""
+    ordered = lists.sort_values("rank")
+    first = ordered.assign(place=ordered.groupby(["model", "user_id"]).cumcount() + 1)
+    hits = first[first.place <= K].merge(truth[PAIR], on=PAIR)
+    gains = (1 / np.log2(hits.place + 1)).groupby([hits.model, hits.user_id]).sum()
+    n_right = truth.groupby("user_id").size()
+    every = pd.MultiIndex.from_product([lists.model.unique(), n_right.index], names=["model", "user_id"])
+    ideal = np.cumsum(1 / np.log2(np.arange(2, K + 2)))
+    best = ideal[np.minimum(n_right.reindex(every.get_level_values("user_id")), K).to_numpy() - 1]
+    return pd.DataFrame({"ndcg": gains.reindex(every, fill_value=0.0).to_numpy() / best}, index=every).reset_index()
+
+
+def compared(scores: pd.DataFrame, task: str, prefix: str) -> dict[str, Any]:
+    """The fused list against the model that is best over all days."""
+    wide = scores[scores.task == task].pivot(index=["day", "user_id"], columns="model", values="ndcg")
+    means = wide.mean().sort_values(ascending=False)
+    best = means.drop(FUSED).index[0]
+    lead = (wide[FUSED] - wide[best]).groupby("user_id").agg(["sum", "size"])
+    drawn = np.random.default_rng(7).poisson(1.0, (N_DRAWS, len(lead)))
+    low, high = np.percentile(drawn @ lead["sum"].to_numpy() / (drawn @ lead["size"].to_numpy()), [2.5, 97.5])
+    return {
+        f"{prefix}fused_ndcg@10": round(float(means[FUSED]), 5),
+        f"{prefix}best_single": best,
+        f"{prefix}best_single_ndcg@10": round(float(means[best]), 5),
+        f"{prefix}difference_low": round(float(low), 5),
+        f"{prefix}difference_high": round(float(high), 5),
+        f"{prefix}n_customers": len(lead),
+        f"{prefix}by_model": {name: round(float(value), 5) for name, value in means.items()},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The customers' lists made one, by the way of fusing that was found best, and what each score is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from cartograph.core.model import Silver
+from cartograph.rank import parts
+from cartograph.rank.calibrated import models_of
+from cartograph.rank.features import features
+from cartograph.rank.fusion import FUSED, in_order
+from cartograph.rank.learned import Ranker, contributions, scored
+from cartograph.rank.methods import Fusion, Votes
+
+Explain = Callable[[DataFrame], DataFrame]
+
+_PAIR = ["user_id", "product_id"]
+
+
+def fused_candidates(
+    lists: DataFrame, data: Silver, as_of: date, fusion: Fusion, votes: Votes, n_parts: int
+) -> tuple[DataFrame, Explain]:
+    """One row per customer and product listed by any model, and a function that explains such rows.
+
+    Columns: user_id, product_id, score, rank, models and votes, as of `fusion.fused_lists`. The function takes some of
+    the rows and adds parts (map from string to double): numbers that sum to the score, the votes of models or, where
+    the ranker made the score, what each feature adds to it. Rows that are not of these lists have votes.
+
+    Args:
+        lists: gold.candidates of `as_of`.
+        data: silver tables before `as_of`.
+        as_of: the day.
+        fusion: the method, and what it learned.
+        votes: how models vote.
+        n_parts: features that are told apart, the others are summed up.
+    """
+    if fusion.method == "learned" and fusion.ranker is not None:
+        return _by_ranker(lists, data, as_of, fusion.ranker, votes, n_parts)
+    worth = fusion.chances if fusion.method == "calibrated" else None
+    return votes.fused(lists, worth), lambda shown: shown.withColumn("parts", parts.of_votes())
+
+
+def _by_ranker(
+    lists: DataFrame, data: Silver, as_of: date, ranker: Ranker, votes: Votes, n_parts: int
+) -> tuple[DataFrame, Explain]:
+    # Checkpoints: the features are asked for again when the lists shown are explained, the order by all that follows.
+    told = features(lists, models_of(lists, [FUSED]), data, as_of).localCheckpoint()
+    unordered = votes.fused(lists).drop("score", "rank").join(scored(told, ranker), _PAIR)
+    ranked = in_order(unordered, *_PAIR).localCheckpoint()
+
+    def explained(shown: DataFrame) -> DataFrame:
+        adds = contributions(told.join(shown.select(*_PAIR), _PAIR, "left_semi"), ranker)
+        largest = parts.largest(F.col("contributions"), n_parts)
+        told_apart = shown.join(adds.select(*_PAIR, largest.alias("parts")), _PAIR, "left")
+        return told_apart.withColumn("parts", F.coalesce("parts", parts.of_votes()))
+
+    return ranked, explained
