@@ -9,6 +9,7 @@ Deliberately not done here: making lists for days that have none, and showing th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -55,7 +56,7 @@ def run(job: Job) -> None:
         "compared": settings.compared,
     }
     of_customers = evaluation(candidates, truth, known, **measured)
-    of_products = evaluation(associations, basket_truth(baskets), known, **measured)
+    of_products = evaluation(associations, basket_truth(baskets), replace(known, tastes=None), **measured)
     job.replace("gold.evaluation", of_customers.values.unionByName(of_products.values), as_of=day)
     values = job.read("gold.evaluation", as_of=day)
     for row in _headline(values, max(settings.k)).collect():

@@ -91,7 +91,8 @@ def resampled_means(sums: Floats, counts: Floats, buckets: NDArray[np.integer[An
         weights: Poisson draws, shape (resamples, all buckets).
     """
     drawn = weights[:, buckets]
-    n_drawn = drawn @ counts
+    kinds, kind_of = np.unique(counts, axis=1, return_inverse=True)  # most metrics are means over the same customers
+    n_drawn = (drawn @ kinds)[:, kind_of.ravel()]
     return np.divide(drawn @ sums, n_drawn, out=np.full(n_drawn.shape, np.nan), where=n_drawn > 0)
 
 

@@ -71,7 +71,7 @@ def with_facts(lists: DataFrame, known: Known, longest: int) -> DataFrame:
 
 def list_values(ks: Sequence[int]) -> dict[str, Column]:
     """Novelty and calibration at every k, from places (rank, self_information, category) and taste."""
-    information = F.transform("places", lambda place: place["self_information"])
+    information = F.col("places.self_information")
     novelty = {f"novelty@{k}": metrics.mean_of_first(information, k) for k in ks}
     return novelty | {f"calibration@{k}": divergence(k) for k in ks}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -79,8 +79,14 @@ def list_scores(
     nothing = F.array().cast("array<struct<rank:int,expected_at:int,paid:double>>")
     n_listed = F.when(F.col("places").isNull(), 0).otherwise(F.size("places"))
     hits = answered.withColumns({"hits": F.coalesce(told, nothing), "n_listed": n_listed})
+    # Columns of their own, so that they are worked out once and not again in each metric.
+    cut = hits.withColumns({f"hits@{k}": F.filter("hits", _within(k)) for k in ks})
     own = [F.col(f"`{metric}@{k}`") for metric in LIST_METRICS for k in ks]
-    return hits.select("model", "slice", "list_id", "cluster_id", *own, *_values(ks))
+    return cut.select("model", "slice", "list_id", "cluster_id", *own, *_values(ks))
+
+
+def _within(k: int) -> Callable[[Column], Column]:
+    return lambda hit: hit["rank"] <= k
 
 
 def metric_names(ks: Sequence[int]) -> list[str]:
@@ -89,18 +95,17 @@ def metric_names(ks: Sequence[int]) -> list[str]:
 
 
 def _values(ks: Sequence[int]) -> list[Column]:
-    hit_ranks, n_relevant = F.col("hits.rank"), F.size("relevant")
-    found = {
-        f"{name}@{k}": value for k in ks for name, value in metrics.ranking_metrics(hit_ranks, n_relevant, k).items()
-    }
+    n_relevant = F.size("relevant")
+    found: dict[str, Column] = {}
     for k in ks:
-        found |= {f"{name}@{k}": value for name, value in _truth_values(k, n_relevant).items()}
+        hits = F.col(f"`hits@{k}`")
+        at_k = metrics.ranking_metrics(hits["rank"], n_relevant, k) | _truth_values(hits, k, n_relevant)
+        found |= {f"{name}@{k}": value for name, value in at_k.items()}
     return [value.alias(name) for name, value in found.items()]
 
 
-def _truth_values(k: int, n_relevant: Column) -> dict[str, Column]:
+def _truth_values(hits: Column, k: int, n_relevant: Column) -> dict[str, Column]:
     """The values of TRUTH_METRICS at `k`."""
-    hits = F.filter("hits", lambda hit: hit["rank"] <= k)
     unexpected = F.filter(hits, lambda hit: F.coalesce(hit["expected_at"] > k, F.lit(True)))
     captured = F.aggregate(hits, F.lit(0.0), lambda total, hit: total + hit["paid"])
     n_listed = F.least("n_listed", F.lit(k))
