@@ -67,10 +67,11 @@ with DAG(
     sequence = step("sequence", AS_OF, "Networks that tell the next product of a history.")
     graph = step("graph", AS_OF, "Product graph, its communities, complements and substitutes.")
     rank = step("rank", AS_OF, "Fuses the models' lists into related products and recommendations.")
+    audit = step("audit", AS_OF, "Fails where a list or a count holds what was not known before the day.")
     evaluate = step("evaluate", AS_OF, "Scores the lists of an earlier day by what was bought since.")
     experiment = step("experiment", AS_OF, "Judges the experiments on customers that are under way.")
     report = step("report", AS_OF, "Draws the day's report, one HTML file.")
     maintain = step("maintain", [], "Compacts the tables and removes files that no version needs.")
 
     ingest >> preprocess >> embed >> [rules, cf, sequence, graph] >> rank
-    rank >> evaluate >> experiment >> report >> maintain
+    rank >> audit >> evaluate >> experiment >> report >> maintain

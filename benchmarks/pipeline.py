@@ -30,7 +30,7 @@ from jobs.pipeline import day_after_last_event
 ONCE, PER_DAY, AT_THE_END = (
     ("shop", "ingest", "preprocess"),
     ("rules", "cf", "sequence", "graph", "rank"),
-    ("evaluate", "report"),
+    ("audit", "evaluate", "report"),
 )
 STEPS = (*ONCE, *PER_DAY, *AT_THE_END)
 

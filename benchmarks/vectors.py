@@ -26,10 +26,10 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from cartograph.core.approximate import approximate_top_k, recall
 from cartograph.core.model import associate_from_vectors, unit_vectors
+from cartograph.core.text import texts, words
 from cartograph.core.topk import top_k
 from cartograph.embed.attribute_vectors import attribute_vectors
 from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
-from cartograph.embed.text import texts, words
 from cartograph.embed.whitening import whitenings, widths_of
 from cartograph.embed.word_vectors import mean_vectors, word_vectors
 from cartograph.runtime.tables import Tables

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from cartograph.core.errors import UserError
 from cartograph.core.model import Silver, associate_from_vectors
 from cartograph.core.product_sets import of_shoppers
+from cartograph.core.text import texts, words
 from cartograph.embed.attribute_vectors import attribute_vectors
 from cartograph.embed.encoder import Encoder
 from cartograph.embed.fused_vectors import fused_vectors
@@ -29,7 +30,6 @@ from cartograph.embed.image_vectors import image_sources, image_vectors
 from cartograph.embed.item_vectors import item_vectors
 from cartograph.embed.language_vectors import language_vectors
 from cartograph.embed.skip_gram import TooFewTokens
-from cartograph.embed.text import texts, words
 from cartograph.embed.unchanged import Changes
 from cartograph.embed.word_vectors import mean_vectors, word_vectors
 from cartograph.runtime.embed_settings import EmbedSettings

@@ -2,7 +2,7 @@
 
 Runs the same functions as the single jobs and adds no logic: shop (when the source is the demo shop), ingest,
 preprocess, then embed, rules, cf, sequence, graph and rank for `as_of` - evaluate.horizon_days and for `as_of`, then
-evaluate and report. The earlier lists are judged by what customers bought since; the later ones are the result.
+audit, evaluate and report. The earlier lists are judged by what customers bought since; the later ones are the result.
 
 Without --as-of the day after the last event is taken, so that everything is used and no clock is read.
 """
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from cartograph.report.summary import best_sellers_related, models_compared
 from cartograph.runtime.job import Suite, main_suite
-from jobs import cf, embed, evaluate, graph, ingest, preprocess, rank, report, rules, sequence, shop
+from jobs import audit, cf, embed, evaluate, graph, ingest, preprocess, rank, report, rules, sequence, shop
 
 MODELS = {
     "embed": embed.run,
@@ -48,6 +48,7 @@ def run(suite: Suite, given: argparse.Namespace) -> None:
     for day in (as_of - timedelta(days=suite.config.evaluate.horizon_days), as_of):
         for step, run_step in MODELS.items():
             suite.run(step, run_step, as_of=day)
+    suite.run("audit", audit.run, as_of=as_of)
     suite.run("evaluate", evaluate.run, as_of=as_of)
     suite.run("report", report.run, as_of=as_of)
     show(suite, as_of)

@@ -55,8 +55,9 @@ def small_shop(spark: SparkSession) -> Suite:
 
 
 def settings(folder: str) -> Config:
-    """The tests' settings with lake and report under `folder`."""
-    return load_config("demo", [*LOCAL, f"lake.root={folder}/lake", f"report.path={folder}/report"])
+    """The tests' settings with lake and report under `folder`; `als` and a model without lists challenge `fused`."""
+    gate = ["evaluate.promotion.challengers=[als, absent]", "evaluate.promotion.min_users=10"]
+    return load_config("demo", [*LOCAL, *gate, f"lake.root={folder}/lake", f"report.path={folder}/report"])
 
 
 def orders() -> list[tuple[str, str | None, datetime, list[str]]]:
@@ -139,16 +140,30 @@ def write_model_outputs(spark: SparkSession, tables: Tables) -> None:
         for rank in range(3)
     ]
     measures = {"support": 0.05, "confidence": 0.5, "lift": 2.0, "leverage": 0.025, "is_redundant": False}
-    rules = [{"antecedent": [one], "consequent": [other], "n_baskets": 12} | measures for one, other in pairs]
-    counts = {"n_orders": 9, "n_sessions": 9, "n_views": 0, "lift": 2.0, "npmi": 0.4, "p_value": 0.001}
+    rules = [
+        {"as_of": day, "antecedent": [one], "consequent": [other], "n_baskets": n_together(one, other, day)} | measures
+        for one, other in pairs
+        for day in (EARLIER, LATER)
+    ]
+    counts = {"n_sessions": 9, "n_views": 0, "lift": 2.0, "npmi": 0.4, "p_value": 0.001}
     unseen = {"view_lift": 0.0, "view_npmi": -1.0, "view_p_value": 1.0, "swing": 0.0, "n_followed": 0, "n_preceded": 0}
-    edges = [{"src": one, "dst": other, "chance": 0.01, "weight": 0.4} | counts | unseen for one, other in pairs]
+    edges = [
+        {"src": one, "dst": other, "n_orders": n_together(one, other, LATER), "chance": 0.01, "weight": 0.4}
+        | counts | unseen
+        for one, other in pairs
+    ]  # fmt: skip
     places = [
         {"product_id": name, "community_id": f"{name[:-1]}0@{LATER}", "pagerank": 0.1 - place / 1000, "core": 2}
         for place, name in enumerate(PRODUCTS)
     ]
-    lists = {"gold.associations": neighbours, "gold.candidates": chart + taste, "gold.rules": rules}
-    graph = {"silver.product_graph": edges, "silver.communities": places}  # of the later day alone
-    for name, content in (lists | graph).items():
-        rows = [row | {"as_of": day} for row in content for day in ((LATER,) if name in graph else (EARLIER, LATER))]
+    lists = {"gold.associations": neighbours, "gold.candidates": chart + taste}
+    graph = {"silver.product_graph": edges, "silver.communities": places}
+    both_days = {name: [row | {"as_of": day} for row in lists[name] for day in (EARLIER, LATER)] for name in lists}
+    later_alone = {name: [row | {"as_of": LATER} for row in graph[name]] for name in graph}
+    for name, rows in (both_days | later_alone | {"gold.rules": rules}).items():
         tables.replace(name, spark.createDataFrame(rows, schema.table(name).columns))
+
+
+def n_together(one: str, other: str, before: date) -> int:
+    """Orders before that day with both products."""
+    return sum({one, other} <= set(products) for _, _, when, products in orders() if when.date() < before)

@@ -13,8 +13,9 @@ LIBS = ROOT / "libs" / "cartograph"
 STEPS = {path.name for path in LIBS.iterdir() if path.is_dir() and path.name not in {"core", "runtime", "__pycache__"}}
 # What runtime may know of core: the shape of tables, of errors, and of what a model is given.
 SHARED = {"cartograph.core.schema", "cartograph.core.errors", "cartograph.core.model"}
-# Jobs that are a second way into a step: `refresh` updates what `cf` has fitted, `experiment` judges what was shown.
-STEP_OF = {"refresh": "cf", "experiment": "evaluate"}
+# Jobs that are a second way into a step: `refresh` updates what `cf` has fitted, `experiment` judges what was shown,
+# `audit` what lists knew.
+STEP_OF = {"refresh": "cf", "experiment": "evaluate", "audit": "evaluate"}
 ONLY_IN = {
     "delta": "libs/cartograph/runtime/",
     "mlflow": "libs/cartograph/runtime/",

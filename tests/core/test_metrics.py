@@ -6,6 +6,13 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from sklearn.metrics import (
+    average_precision_score,
+    label_ranking_average_precision_score,
+    ndcg_score,
+    precision_score,
+    recall_score,
+)
 
 from cartograph.core import metrics
 
@@ -44,6 +51,27 @@ def test_every_metric_agrees_with_the_oracle_to_nine_digits(spark: SparkSession,
         rows.append((hits, len(hits) + int(draw.integers(0, 4)) or 1))
     for got, (hits, n_relevant) in zip(computed(spark, rows, k), rows, strict=True):
         assert got == pytest.approx(oracle(hits, n_relevant, k), abs=1e-9)
+
+
+def test_metrics_agree_with_those_of_a_public_library(spark: SparkSession) -> None:
+    draw, k, n_products = np.random.default_rng(5), 10, 40
+    rows, expected = [], []
+    for _ in range(30):
+        truth = np.zeros(n_products, dtype=int)
+        truth[draw.choice(n_products, size=draw.integers(1, 9), replace=False)] = 1  # products in order of the ranking
+        hits = [int(place) + 1 for place in np.flatnonzero(truth[:k])]
+        scores, listed = -np.arange(n_products), np.arange(n_products) < k
+        precisions = average_precision_score(truth * listed, scores) * len(hits) if hits else 0.0
+        first = np.arange(n_products) == (hits[0] - 1 if hits else -1)
+        expected.append({
+            "precision": precision_score(truth, listed, zero_division=0), "recall": recall_score(truth, listed),
+            "hit_rate": float(bool(hits)), "ndcg": ndcg_score([truth], [scores], k=k),
+            "map": precisions / min(truth.sum(), k),
+            "mrr": label_ranking_average_precision_score([first], [scores]) if hits else 0.0,
+        })  # fmt: skip
+        rows.append((hits, int(truth.sum())))
+    for got, want in zip(computed(spark, rows, k), expected, strict=True):
+        assert got == pytest.approx(want, abs=1e-9)
 
 
 def test_hits_at_second_and_fourth_place_of_three_relevant_products(spark: SparkSession) -> None:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from datetime import date
-from math import log2
+from itertools import combinations
+from math import log, log2
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from sklearn.metrics import roc_auc_score
 
-from cartograph.evaluate.bootstrap import means, resampled_means
-from cartograph.evaluate.evaluation import evaluation
+from cartograph.evaluate.bootstrap import bucket_sums, means, resampled_means
+from cartograph.evaluate.diversity import category_features, diversities, vector_features
+from cartograph.evaluate.evaluation import Evaluation, evaluation
+from cartograph.evaluate.exposure import EXPOSURE_METRICS
+from cartograph.evaluate.list_values import Known, tastes
 from cartograph.evaluate.popularity import product_popularity
+from cartograph.evaluate.slices import largest
 from cartograph.evaluate.truth import basket_truth, user_truth
 from cartograph.runtime.tables import Tables
 from tests.cluster import Cluster
 from tests.core.test_metrics import oracle
 
-EVENT = "user_id string, product_id string, event_type string"
+EVENT = "user_id string, product_id string, event_type string, quantity int, unit_price double"
 KS = (2, 5)
 N_PRODUCTS = 14  # two of them never sold before the horizon, but listed
-MEASURED = {"ks": KS, "n_buckets": 50, "n_resamples": 200, "seed": 1}
+MEASURED = {"ks": KS, "n_buckets": 50, "n_resamples": 200, "seed": 1, "compared": ["ndcg"]}
+REGIONS = {f"u{n}": ("north", "north", "south", None)[n % 4] for n in range(20)}
+PATHS = {f"p{n}": ([f"c{n % 3}", f"c{n % 3}{n % 2}"] if n < 12 else None) for n in range(N_PRODUCTS)}
 
 Pairs = set[tuple[str, str]]
 
@@ -41,8 +50,10 @@ class World:
                 self.lists[model, f"u{user}"] = [f"p{product}" for product in products]
 
     def frames(self, spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame]:
-        events = [(user, product, "purchase") for user, product in sorted(self.before)]
-        later = [(user, product, "purchase") for user, product in sorted(self.after)] * 2 + [(None, "p1", "purchase")]
+        events = [(user, product, "purchase", 1, 1.0) for user, product in sorted(self.before)]
+        later = [(user, product, "purchase", None, paid(product) / 4) for user, product in sorted(self.after)] * 2
+        later += [(user, product, "purchase", 2, paid(product) / 4) for user, product in sorted(self.after)]
+        later += [(None, "p1", "purchase", 1, 1.0)]
         rows = [
             (model, user, rank, product)
             for (model, user), products in self.lists.items()
@@ -61,6 +72,8 @@ class World:
             if (user, product) not in self.before:
                 slices += ["all", "returning_users" if user in known else "new_users"]
                 slices += [f"{bands.get(product, 'tail')}_products"]
+                slices += [f"category={c}" for c in self.categories() if (PATHS[product] or [None])[0] == c]
+                slices += [f"region={REGIONS[user]}"] if REGIONS[user] == "north" else []
             else:
                 slices += ["repeats"]
             for name in slices:
@@ -78,24 +91,104 @@ class World:
             bands[product] = "head" if share < 0.2 else "mid" if share < 0.8 else "tail"
         return bands
 
+    def categories(self) -> list[str]:
+        """The two categories with most (customer, product) purchases."""
+        bought = [PATHS[product][0] for _, product in self.before if PATHS[product]]
+        return sorted(set(bought), key=lambda name: (-bought.count(name), name))[:2]
+
+    def taste(self, user: str) -> dict[str, float]:
+        bought = [PATHS[product][0] for u, product in self.before if u == user and PATHS[product]]
+        return {name: bought.count(name) / len(bought) for name in set(bought)}
+
+    def calibration(self, user: str, listed: list[str]) -> float | None:
+        """KL of the taste from the list, straight from the definition."""
+        shown = [(PATHS[product] or [""])[0] for product in listed]
+        taste = self.taste(user)
+        if not taste or not shown:
+            return None
+        mixed = {name: 0.99 * shown.count(name) / len(shown) + 0.01 * p for name, p in taste.items()}
+        return sum(p * log(p / mixed[name]) for name, p in taste.items())
+
+    def best_sellers(self, k: int) -> set[str]:
+        return set(sorted(self.buyers(), key=lambda product: (-self.buyers()[product], product))[:k])
+
+    def exposures(self, model: str, users: list[str], k: int) -> dict[str, float]:
+        """Coverage, Gini coefficient (the mean difference over twice the mean) and the bands' shares of places."""
+        places = [product for user in users for product in self.lists.get((model, user), [])[:k]]
+        if not places:
+            return {}
+        x = np.array([places.count(f"p{n}") for n in range(N_PRODUCTS)], dtype=float)
+        gini = np.abs(x[:, None] - x[None, :]).mean() / (2 * x.mean())
+        bands = [self.bands().get(product, "tail") for product in places]
+        shares = {f"{band}_exposure": bands.count(band) / len(places) for band in ("head", "mid", "tail")}
+        return {"coverage": len(set(places)) / N_PRODUCTS, "gini": float(gini)} | shares
+
     def expected(self, model: str, name: str, k: int) -> dict[str, float]:
         """Mean of every metric over the users of a slice."""
         n_users = len({user for user, _ in self.before})
-        buyers, rows, novelty, shown = self.buyers(), [], [], set()
+        buyers, rows = self.buyers(), []
         for user, relevant in self.truth()[name].items():
             listed = self.lists.get((model, user), [])
             hits = [rank for rank, product in enumerate(listed, 1) if product in relevant]
-            rows.append(oracle(hits, len(relevant), k) | {"user_coverage": float(bool(listed))})
-            shown |= set(listed[:k])
-            if listed:
-                novelty.append(np.mean([log2((n_users + 1) / (buyers.get(p, 0) + 1)) for p in listed[:k]]))
-        means = {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
-        extra = {"novelty": float(np.mean(novelty))} if novelty else {}
-        return means | extra | ({"coverage": len(shown) / N_PRODUCTS} if shown else {})
+            row: dict[str, float | None] = dict(oracle(hits, len(relevant), k))
+            hit = [product for product in listed[:k] if product in relevant]
+            row["user_coverage"] = float(bool(listed))
+            row["auc"] = area(listed[:k], relevant)
+            row["serendipity"] = len(set(hit) - self.best_sellers(k)) / k
+            row["revenue"] = sum(paid(product) for product in hit)
+            row["calibration"] = self.calibration(user, listed[:k])
+            row["diversity"] = spread(listed[:k], {product: path_vector(product) for product in PATHS})
+            bits = [log2((n_users + 1) / (buyers.get(product, 0) + 1)) for product in listed[:k]]
+            row["novelty"] = float(np.mean(bits)) if bits else None
+            rows.append(row)
+        means = {}
+        for metric in rows[0]:
+            present = [row[metric] for row in rows if row[metric] is not None]
+            if present:
+                means[metric] = float(np.mean(present))
+        return means | self.exposures(model, list(self.truth()[name]), k)
 
 
-def catalogue(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame([(f"p{number}",) for number in range(N_PRODUCTS)], "product_id string")
+def paid(product: str) -> float:
+    """What a customer spends on a product in the horizon."""
+    return 4.0 + int(product[1:])
+
+
+def area(listed: list[str], relevant: set[str]) -> float:
+    """AUC by a public library: listed products by place, all others equally last."""
+    products = [f"p{n}" for n in range(N_PRODUCTS)]
+    scores = [-listed.index(product) if product in listed else -N_PRODUCTS for product in products]
+    return float(roc_auc_score([product in relevant for product in products], scores))
+
+
+def path_vector(product: str) -> np.ndarray | None:
+    """1 for the category and for the one below it."""
+    path = PATHS[product]
+    names = sorted({name for each in PATHS.values() if each for name in each})
+    return None if path is None else np.array([float(name in path) for name in names])
+
+
+def spread(listed: list[str], vectors: dict[str, np.ndarray | None]) -> float | None:
+    """Mean of 1 - cosine over pairs, pair by pair."""
+    pairs = []
+    for one, other in combinations(listed, 2):
+        a, b = vectors.get(one), vectors.get(other)
+        known = a is not None and b is not None and a.any() and b.any()
+        pairs.append(1 - float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) if known else 1.0)
+    return float(np.mean(pairs)) if pairs else None
+
+
+def judged(spark: SparkSession, world: World) -> Evaluation:
+    """What `evaluation` makes of the world."""
+    before, after, lists = world.frames(spark)
+    popularity = product_popularity(before, 0.2, 0.2)
+    products = spark.createDataFrame(list(PATHS.items()), "product_id string, category array<string>")
+    catalogue = products.select("product_id", F.get("category", F.lit(0)).alias("category"))
+    users = spark.createDataFrame(list(REGIONS.items()), "user_id string, region string")
+    sold = catalogue.join(popularity, "product_id")
+    categories, regions = largest(sold, "category", 2, weight="n_users"), largest(users, "region", 1)
+    known = Known(popularity, catalogue, tastes(before, catalogue), category_features(products))
+    return evaluation(lists, user_truth(before, after, popularity, categories, regions), known, **MEASURED)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +198,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def evaluated(spark: SparkSession, world: World) -> dict[tuple[str, str, str, int], dict[str, float]]:
-    before, after, lists = world.frames(spark)
-    popularity = product_popularity(before, 0.2, 0.2)
-    rows = evaluation(lists, user_truth(before, after, popularity), popularity, catalogue(spark), **MEASURED).collect()
+    rows = judged(spark, world).values.collect()
     return {(row.model, row.slice, row.metric, row.k): row.asDict() for row in rows}
 
 
@@ -117,18 +208,25 @@ def test_every_slice_and_metric_agrees_with_the_oracle_to_nine_digits(
     world: World, evaluated: dict[tuple[str, str, str, int], dict[str, float]], model: str, k: int
 ) -> None:
     slices = {name for found, name, _, _ in evaluated if found == model}
-    assert slices == set(world.truth()) == {"all", "with_repeats", "repeats", "returning_users", "new_users",
-                                            "head_products", "mid_products", "tail_products"}  # fmt: skip
+    apart = {f"category={name}" for name in world.categories()} | {"region=north"}
+    assert slices == set(world.truth()) == apart | {
+        "all", "with_repeats", "repeats", "returning_users", "new_users", "head_products", "mid_products",
+        "tail_products",
+    }  # fmt: skip
     for name in slices:
-        got = {metric: row["value"] for (m, s, metric, at), row in evaluated.items() if (m, s, at) == (model, name, k)}
+        got = {
+            metric: row["value"]
+            for (m, s, metric, at), row in evaluated.items()
+            if (m, s, at) == (model, name, k) and "behind" not in metric
+        }
         assert got == pytest.approx(world.expected(model, name, k), abs=1e-9)
 
 
-def test_intervals_surround_the_value_and_coverage_has_none(
+def test_intervals_surround_the_value_and_what_is_no_mean_has_none(
     evaluated: dict[tuple[str, str, str, int], dict[str, float]],
 ) -> None:
     for (_, _, metric, _), row in evaluated.items():
-        if metric == "coverage":
+        if metric in EXPOSURE_METRICS or metric.endswith("_p"):
             assert (row["low"], row["high"]) == (None, None)
         else:
             assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9
@@ -140,12 +238,38 @@ def test_the_number_of_users_counts_those_without_a_list_too(
     assert evaluated["als", "all", "ndcg", 5]["n_users"] == len(world.truth()["all"])
 
 
+def test_the_distance_from_the_best_model_is_that_of_the_means(
+    evaluated: dict[tuple[str, str, str, int], dict[str, float]],
+) -> None:
+    for name in ("all", "region=north"):
+        both = {model: evaluated[model, name, "ndcg", 5]["value"] for model in ("als", "rules")}
+        worse = min(both, key=both.__getitem__)
+        row = evaluated[worse, name, "ndcg_behind_best", 5]
+        assert row["value"] == pytest.approx(both[worse] - max(both.values()), abs=1e-9)
+        assert row["low"] <= row["value"] <= row["high"]
+        assert 0 < evaluated[worse, name, "ndcg_behind_best_p", 5]["value"] <= 1
+        assert (max(both, key=both.__getitem__), name, "ndcg_behind_best", 5) not in evaluated
+
+
+def test_lists_are_as_diverse_as_their_vectors_say_pair_by_pair(spark: SparkSession) -> None:
+    draw = np.random.default_rng(4)
+    vectors = {f"p{n}": draw.normal(size=3).astype(np.float32).astype(float) for n in range(8)} | {"p7": np.zeros(3)}
+    lists = {"a": ["p1", "p2", "p3", "p4", "p5"], "b": ["p1"], "c": ["p7", "p6", "none"], "d": ["none", "other"]}
+    rows = [(product, [float(x) for x in vector]) for product, vector in vectors.items()]
+    features = vector_features(spark.createDataFrame(rows, "product_id string, vector array<float>"))
+    asked = spark.createDataFrame(list(lists.items()), "list_key string, product_ids array<string>")
+    found = {row.list_key: row for row in diversities(asked, features, [2, 4]).collect()}
+    for name, listed in lists.items():
+        for k in (2, 4):
+            assert found[name][f"diversity@{k}"] == pytest.approx(spread(listed[:k], vectors), abs=1e-9)
+
+
 def test_the_interval_is_as_wide_as_theory_says(spark: SparkSession) -> None:
     draw = np.random.default_rng(2)
     values = draw.random(4000)
     rows = [("als", "all", f"u{index}", float(value)) for index, value in enumerate(values)]
     scores = spark.createDataFrame(rows, "model string, slice string, cluster_id string, `ndcg@5` double")
-    [row] = means(scores, ["ndcg@5"], 1000, 1000, 4).collect()
+    [row] = means(bucket_sums(scores, ["ndcg@5"], 1000, 4), ["ndcg@5"], 1000, 1000, 4).collect()
     error = values.std() / np.sqrt(len(values))
     assert row.value == pytest.approx(values.mean(), abs=1e-9)
     assert (row.high - row.low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)
@@ -172,13 +296,10 @@ def test_a_basket_asks_about_one_of_its_products_and_answers_with_the_others(spa
 
 def judge(spark: SparkSession, root: str) -> dict[str, float]:
     """What `test_a_cluster_agrees_with_the_oracle` runs on a cluster: evaluate, write, read back."""
-    before, after, lists = World().frames(spark)
-    popularity = product_popularity(before, 0.2, 0.2)
-    values = evaluation(lists, user_truth(before, after, popularity), popularity, catalogue(spark), **MEASURED)
     tables, day = Tables(spark, root), date(2011, 3, 1)
-    tables.replace("gold.evaluation", values, as_of=day)
+    tables.replace("gold.evaluation", judged(spark, World()).values, as_of=day)
     rows = tables.read("gold.evaluation", day).where("model = 'als' and slice = 'all' and k = 5").collect()
-    return {row.metric: row.value for row in rows}
+    return {row.metric: row.value for row in rows if "behind" not in row.metric}
 
 
 @pytest.mark.cluster

@@ -62,6 +62,44 @@ def ndcg(hits: Column, n_relevant: Column, k: int) -> Column:
     return _total(gains) / F.element_at(ideal, F.least(n_relevant, F.lit(k)).cast("int"))
 
 
+def auc(hits: Column, n_relevant: Column, n_listed: Column, n_products: Column) -> Column:
+    """Chance that a relevant product stands before one that is not, over the whole catalogue.
+
+    Whatever is not listed stands in one place, behind the list, and products in one place count half (the statistic of
+    Mann and Whitney; Hanley and McNeil 1982; per customer as in Rendle et al. 2009, BPR). Null where all products are
+    relevant.
+
+    Args:
+        hits: ascending ranks of the relevant products in the list.
+        n_relevant: relevant products.
+        n_listed: products in the list.
+        n_products: products there are.
+    """
+    n_hits = F.size(hits)
+    n_missed = n_relevant - n_hits
+    n_wrong_behind = n_products - n_listed - n_missed
+    # Behind the j-th hit (from 0) at rank r there are n_listed - r places, n_hits - j - 1 of them hits.
+    beaten = F.transform(hits, lambda rank, j: (n_listed - rank) - (n_hits - j - 1) + n_wrong_behind)
+    pairs = n_relevant * F.nullif(n_products - n_relevant, F.lit(0)).cast("double")
+    return (_total(beaten) + n_missed * n_wrong_behind * 0.5) / pairs
+
+
+def gini(n_products: Column, n_shown: Column, places: Column, weighted_places: Column) -> Column:
+    """How unevenly places in lists are spread over the catalogue: 0, all products alike, to 1, one has them all.
+
+    Gini 1912; of recommendations Fleder and Hosanagar 2009.
+
+    Args:
+        n_products: products there are.
+        n_shown: products with a place.
+        places: sum of the places of each.
+        weighted_places: sum of places times position, products with a place being in ascending order from 1.
+    """
+    # Products never shown come first, and move the positions of the others.
+    moved = weighted_places + places * (n_products - n_shown)
+    return 2.0 * moved / (n_products * places) - (n_products + 1.0) / n_products
+
+
 def mean_of_first(values: Column, k: int) -> Column:
     """Mean of the first `k` entries of an array; null when it is empty."""
     first = F.slice(values, 1, k)

@@ -164,4 +164,24 @@ RESULT_TABLES = (
         partition="as_of",
         required="value n_users",
     ),
+    _table(
+        "gold.audit",
+        "Per table and thing looked at: how many rows of as_of were checked, how many hold what was not known before "
+        "that day, and one of these in words.",
+        "as_of date, table string, check string, n_checked long, n_leaked long, example string",
+        key="as_of table check",
+        partition="as_of",
+        required="n_checked n_leaked",
+    ),
+    _table(
+        "gold.promotions",
+        "Per challenger: how its lists of as_of did against the champion's, and whether it should take its place.",
+        "as_of date, champion string, challenger string, metric string, k int, slice string, n_users long, "
+        "champion_value double, value double, difference double, low double, high double, p_value double, "
+        "decision string, reasons strings",
+        key="as_of challenger",
+        partition="as_of",
+        required="champion metric k slice n_users decision reasons",
+        checks=(("known_decision", "decision IN ('promote', 'keep', 'not_enough')"),),
+    ),
 )

@@ -3,54 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.evaluate.bootstrap import means
-from cartograph.evaluate.scores import catalogue_coverage, list_scores, metric_names
+from cartograph.evaluate.bootstrap import bucket_sums, means
+from cartograph.evaluate.exposure import exposure
+from cartograph.evaluate.list_values import Known
+from cartograph.evaluate.scores import list_scores, metric_names, whole_lists
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`values`: model, slice, metric, k, value, low, high, n_users; `sums`: the bucket sums that they are made of."""
+
+    values: DataFrame
+    sums: DataFrame
 
 
 def evaluation(
     lists: DataFrame,
     truth: DataFrame,
-    popularity: DataFrame,
-    catalogue: DataFrame,
+    known: Known,
     *,
     ks: Sequence[int],
     n_buckets: int,
     n_resamples: int,
     seed: int,
-) -> DataFrame:
+    compared: Sequence[str] = (),
+) -> Evaluation:
     """One row per model, slice, metric and k: the value, its 95 % interval and how many lists it is the mean of.
 
-    The interval of coverage is null: it is not a mean over customers.
-
-    Columns: model, slice, metric, k, value, low, high, n_users.
+    The intervals of coverage, Gini coefficient and exposures are null: they are not means over customers.
 
     Args:
         lists: model, list_id, rank, product_id.
         truth: of `user_truth` or `basket_truth`.
-        popularity: of `product_popularity`, taken before the horizon.
-        catalogue: one row per product known before the horizon, sold or not: what coverage is a share of.
+        known: of products and customers, before the horizon; coverage is a share of its catalogue.
         ks: list lengths the metrics are computed at.
         n_buckets: see `bootstrap.means`.
         n_resamples: see `bootstrap.means`.
         seed: of the bootstrap.
+        compared: metrics whose differences between models are told.
     """
-    informed = with_self_information(lists, popularity)
-    scores = list_scores(informed, truth, ks)
-    averages = means(scores, metric_names(ks), n_buckets, n_resamples, seed)
-    n_products = catalogue.agg(F.count(F.lit(1)).alias("n_products"))
-    coverage = catalogue_coverage(lists, truth, n_products, ks)
-    return averages.unionByName(coverage, allowMissingColumns=True)
+    truth = truth.localCheckpoint()  # read by all that follows
+    names = metric_names(ks)
+    whole, models = whole_lists(lists, truth, known, ks), lists.select("model").distinct()
+    scores = list_scores(whole, models, truth, universe(known.catalogue, truth), ks)
+    sums = bucket_sums(scores, names, n_buckets, seed).localCheckpoint()
+    averages = means(sums, names, n_buckets, n_resamples, seed, compared)
+    n_products = known.catalogue.agg(F.count(F.lit(1)).alias("n_products"))
+    shown = exposure(lists, truth, known.popularity, n_products, ks)
+    return Evaluation(averages.unionByName(shown, allowMissingColumns=True), sums)
 
 
-def with_self_information(lists: DataFrame, popularity: DataFrame) -> DataFrame:
-    """`lists` with the self-information of each product; one that nobody had bought surprises most."""
-    # log2(n_all_users + 1), read off any product.
-    highest = F.max(F.col("self_information") + F.log2(F.col("n_users") + 1.0))
-    never_bought = popularity.agg(highest.alias("never_bought"))
-    known = lists.join(popularity.select("product_id", "self_information"), "product_id", "left")
-    information = F.coalesce("self_information", "never_bought")
-    return known.join(F.broadcast(never_bought)).withColumn("self_information", information).drop("never_bought")
+def universe(catalogue: DataFrame, truth: DataFrame) -> DataFrame:
+    """One row, n_universe: products known before the horizon or right answers in it."""
+    bought = truth.select(F.explode("relevant").alias("product_id"))
+    return catalogue.select("product_id").union(bought).agg(F.count_distinct("product_id").alias("n_universe"))

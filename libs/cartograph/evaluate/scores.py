@@ -2,77 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core import metrics
+from cartograph.evaluate.diversity import diversities
+from cartograph.evaluate.list_values import LIST_METRICS, Known, list_values, with_facts
 
-LIST_METRICS = ("novelty", "user_coverage")
+TRUTH_METRICS = ("auc", "serendipity", "revenue", "user_coverage")
 
 
-def list_scores(lists: DataFrame, truth: DataFrame, ks: Sequence[int]) -> DataFrame:
+def whole_lists(lists: DataFrame, truth: DataFrame, known: Known, ks: Sequence[int]) -> DataFrame:
+    """One row per list that is asked for: places in order, and the metrics that are the list's own.
+
+    Columns: model, list_id, places (array of rank, product_id, expected_at) and a `metric@k` for each of LIST_METRICS;
+    those that there is nothing to tell of are null.
+
+    Args:
+        lists: model, list_id, rank, product_id.
+        truth: rows with the list_id of every list asked for.
+        known: see `Known`.
+        ks: list lengths.
+    """
+    asked = lists.where(F.col("rank") <= max(ks)).join(truth.select("list_id").distinct(), "list_id", "left_semi")
+    place = F.struct("rank", "product_id", "expected_at", "self_information", "category").alias("place")
+    rows = with_facts(asked, known, max(ks)).select("model", "list_id", place)
+    grouped = rows.groupBy("model", "list_id").agg(F.sort_array(F.collect_list("place")).alias("places"))
+    tasted = grouped.withColumn("categories", F.col("places.category"))
+    if known.tastes is None:
+        tasted = tasted.withColumn("taste", F.lit(None).cast("map<string,double>"))
+    else:
+        tasted = tasted.join(known.tastes, "list_id", "left")
+    values = [value.alias(name) for name, value in list_values(ks).items()]
+    places = F.transform("places", lambda each: F.struct(each["rank"], each["product_id"], each["expected_at"]))
+    key = F.concat_ws("\n", "model", "list_id").alias("list_key")
+    found = tasted.select("model", "list_id", key, places.alias("places"), *values).localCheckpoint()
+    if known.features is None:
+        nulls = {f"diversity@{k}": F.lit(None).cast("double") for k in ks}
+        return found.drop("list_key").withColumns(nulls)
+    listed = found.select("list_key", F.col("places.product_id").alias("product_ids"))
+    return found.join(diversities(listed, known.features, ks), "list_key", "left").drop("list_key")
+
+
+def list_scores(
+    whole: DataFrame, models: DataFrame, truth: DataFrame, n_universe: DataFrame, ks: Sequence[int]
+) -> DataFrame:
     """One row per model and row of `truth`: the value of every metric at every k.
 
-    A customer with truth but without a list scores zero, except in novelty, which is null without a list. The full
-    ranking counts: nothing is sampled.
+    A customer with truth but without a list scores zero, except in what is a list's own, which is null. The full
+    ranking counts: nothing is sampled. serendipity is the share of the first k places that were hit by products which
+    are not among the k best sellers (Ge, Delgado-Battenfeld and Jannach 2010: useful, and not what a primitive list
+    holds); revenue what was spent on the products that the first k places held.
 
     Columns: model, slice, list_id, cluster_id and one `metric@k` each.
 
     Args:
-        lists: model, list_id, rank, product_id, self_information.
-        truth: slice, list_id, cluster_id, relevant.
+        whole: of `whole_lists`.
+        models: one row per model.
+        truth: slice, list_id, cluster_id, relevant, paid.
+        n_universe: one row, n_universe: products that could have been listed or bought.
         ks: list lengths.
     """
-    longest = max(ks)
-    ranked = lists.where(F.col("rank") <= longest).select(
-        "model", "list_id", F.struct("rank", "product_id", "self_information").alias("place")
+    asked = truth.crossJoin(F.broadcast(models))
+    answered = asked.join(whole, ["model", "list_id"], "left").join(F.broadcast(n_universe))
+    hit = F.filter("places", lambda place: F.array_contains("relevant", place["product_id"]))
+    told = F.transform(
+        hit,
+        lambda place: F.struct(
+            place["rank"].alias("rank"),
+            place["expected_at"].alias("expected_at"),
+            F.element_at("paid", place["product_id"]).alias("paid"),
+        ),
     )
-    grouped = ranked.groupBy("model", "list_id").agg(F.sort_array(F.collect_list("place")).alias("places"))
-    asked = truth.crossJoin(F.broadcast(lists.select("model").distinct()))
-    places = F.coalesce("places", F.array().cast(grouped.schema["places"].dataType))
-    answered = asked.join(grouped, ["model", "list_id"], "left").withColumn("places", places)
-    hit_places = F.filter("places", lambda place: F.array_contains("relevant", place["product_id"]))
-    return answered.withColumn("hit_ranks", F.transform(hit_places, lambda place: place["rank"])).select(
-        "model", "slice", "list_id", "cluster_id", *_values(ks)
-    )
+    nothing = F.array().cast("array<struct<rank:int,expected_at:int,paid:double>>")
+    n_listed = F.when(F.col("places").isNull(), 0).otherwise(F.size("places"))
+    hits = answered.withColumns({"hits": F.coalesce(told, nothing), "n_listed": n_listed})
+    # Columns of their own, so that they are worked out once and not again in each metric.
+    cut = hits.withColumns({f"hits@{k}": F.filter("hits", _within(k)) for k in ks})
+    own = [F.col(f"`{metric}@{k}`") for metric in LIST_METRICS for k in ks]
+    return cut.select("model", "slice", "list_id", "cluster_id", *own, *_values(ks))
+
+
+def _within(k: int) -> Callable[[Column], Column]:
+    return lambda hit: hit["rank"] <= k
 
 
 def metric_names(ks: Sequence[int]) -> list[str]:
     """Names of the metric columns of `list_scores`: `ndcg@10` and so on."""
-    return [f"{metric}@{k}" for metric in (*metrics.RANKING_METRICS, *LIST_METRICS) for k in ks]
-
-
-def catalogue_coverage(lists: DataFrame, truth: DataFrame, n_products: DataFrame, ks: Sequence[int]) -> DataFrame:
-    """One row per model, slice and k: the share of the catalogue that the lists of the slice's customers show.
-
-    Columns: model, slice, metric ('coverage'), k, value, n_users.
-    """
-    shown = lists.join(truth.select("slice", "list_id"), "list_id")
-    products = shown.groupBy("model", "slice", "product_id").agg(F.min("rank").alias("best_rank"))
-    counts = products.groupBy("model", "slice").agg(*[_count_within(k) for k in ks])
-    askers = truth.groupBy("slice").agg(F.count(F.lit(1)).alias("n_users"))
-    columns = ", ".join(f"{k}, `{k}`" for k in ks)
-    return (
-        counts.join(F.broadcast(askers), "slice")
-        .join(F.broadcast(n_products))
-        .select("model", "slice", "n_users", "n_products", F.expr(f"stack({len(ks)}, {columns}) as (k, n_shown)"))
-        .select("model", "slice", F.lit("coverage").alias("metric"), "k",
-                (F.col("n_shown") / F.col("n_products")).alias("value"), "n_users")
-    )  # fmt: skip
-
-
-def _count_within(k: int) -> Column:
-    return F.count(F.when(F.col("best_rank") <= k, 1)).alias(str(k))
+    return [f"{metric}@{k}" for metric in (*metrics.RANKING_METRICS, *LIST_METRICS, *TRUTH_METRICS) for k in ks]
 
 
 def _values(ks: Sequence[int]) -> list[Column]:
-    hit_ranks, n_relevant = F.col("hit_ranks"), F.size("relevant")
-    information = F.transform("places", lambda place: place["self_information"])
-    ranking = {
-        f"{name}@{k}": value for k in ks for name, value in metrics.ranking_metrics(hit_ranks, n_relevant, k).items()
+    n_relevant = F.size("relevant")
+    found: dict[str, Column] = {}
+    for k in ks:
+        hits = F.col(f"`hits@{k}`")
+        at_k = metrics.ranking_metrics(hits["rank"], n_relevant, k) | _truth_values(hits, k, n_relevant)
+        found |= {f"{name}@{k}": value for name, value in at_k.items()}
+    return [value.alias(name) for name, value in found.items()]
+
+
+def _truth_values(hits: Column, k: int, n_relevant: Column) -> dict[str, Column]:
+    """The values of TRUTH_METRICS at `k`."""
+    unexpected = F.filter(hits, lambda hit: F.coalesce(hit["expected_at"] > k, F.lit(True)))
+    captured = F.aggregate(hits, F.lit(0.0), lambda total, hit: total + hit["paid"])
+    n_listed = F.least("n_listed", F.lit(k))
+    return {
+        "auc": metrics.auc(hits["rank"], n_relevant, n_listed, F.col("n_universe")),
+        "serendipity": F.size(unexpected) / F.lit(float(k)),
+        "revenue": F.when(F.col("paid").isNotNull(), captured),
+        "user_coverage": F.when(F.col("n_listed") > 0, 1.0).otherwise(0.0),
     }
-    novelty = {f"novelty@{k}": metrics.mean_of_first(information, k) for k in ks}
-    served = {f"user_coverage@{k}": F.when(F.size("places") > 0, 1.0).otherwise(0.0) for k in ks}
-    return [value.alias(name) for name, value in {**ranking, **novelty, **served}.items()]

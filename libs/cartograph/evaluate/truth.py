@@ -9,32 +9,48 @@ EVERYONE = "all"
 BASKETS = "baskets"
 
 
-def user_truth(history: DataFrame, horizon: DataFrame, popularity: DataFrame) -> DataFrame:
+def user_truth(
+    history: DataFrame,
+    horizon: DataFrame,
+    popularity: DataFrame,
+    categories: DataFrame | None = None,
+    segments: DataFrame | None = None,
+) -> DataFrame:
     """One row per slice and customer with a purchase in the horizon: the products a good list would have held.
 
     Slices: `all` (every customer, products they had not bought before), `with_repeats` (every customer, products bought
     before included), `repeats` (products bought before alone), `returning_users` and `new_users` (with and without a
-    purchase in the history), and `head_products`, `mid_products`, `tail_products` (only that part of the truth counts;
-    a product without sales before is tail).
+    purchase in the history), `head_products`, `mid_products`, `tail_products` (only that part of the truth counts;
+    a product without sales before is tail), `category=…` (of `categories`, likewise) and `region=…` and the like (of
+    `segments`: the customers in it). In all but two of them, products bought before do not count.
 
-    Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>.
+    Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>, paid map<string,double>
+    (per product of `relevant` what was spent on it).
 
     Args:
         history: events before `as_of`.
         horizon: events from `as_of` on.
         popularity: `product_popularity` of the history.
+        categories: product_id, slice, of `slices.largest`.
+        segments: user_id, slice, of `slices.largest`.
     """
-    bought = _purchases(horizon)
-    before = _purchases(history)
+    spent = F.sum(F.coalesce("quantity", F.lit(1)) * F.coalesce("unit_price", F.lit(0.0))).alias("spent")
+    bought = _purchases(horizon).groupBy("user_id", "product_id").agg(spent)
+    before = _purchases(history).select("user_id", "product_id").distinct()
     known = before.select("user_id").distinct().withColumn("is_returning", F.lit(True))
-    truth = (
+    placed = (
         bought.join(before.withColumn("is_repeat", F.lit(True)), ["user_id", "product_id"], "left")
         .join(known, "user_id", "left")
         .join(popularity.select("product_id", "popularity"), "product_id", "left")
-        .withColumn("slice", F.explode(_slices()))
     )
-    return truth.groupBy("slice", F.col("user_id").alias("list_id"), F.col("user_id").alias("cluster_id")).agg(
-        F.collect_set("product_id").alias("relevant")
+    truth = _sliced(_sliced(placed, categories, "product_id", "category"), segments, "user_id", "segment")
+    answers = truth.withColumn("slice", F.explode(_slices())).groupBy("slice", "user_id")
+    return answers.agg(F.collect_list(F.struct("product_id", "spent")).alias("bought")).select(
+        "slice",
+        F.col("user_id").alias("list_id"),
+        F.col("user_id").alias("cluster_id"),
+        F.col("bought.product_id").alias("relevant"),
+        F.map_from_entries("bought").alias("paid"),
     )
 
 
@@ -43,7 +59,8 @@ def basket_truth(baskets: DataFrame) -> DataFrame:
 
     The question is drawn by a hash of the order, so the same basket always asks about the same product.
 
-    Columns: slice ('baskets'), list_id (the product asked about), cluster_id (the order), relevant array<string>.
+    Columns: slice ('baskets'), list_id (the product asked about), cluster_id (the order), relevant array<string>, paid
+    (null: what single lines cost is of no interest here).
     """
     asked = F.element_at("product_ids", (F.pmod(F.xxhash64("order_id"), F.size("product_ids")) + 1).cast("int"))
     return baskets.where(F.size("product_ids") > 1).select(
@@ -51,12 +68,19 @@ def basket_truth(baskets: DataFrame) -> DataFrame:
         asked.alias("list_id"),
         F.col("order_id").alias("cluster_id"),
         F.array_except("product_ids", F.array(asked)).alias("relevant"),
+        F.lit(None).cast("map<string,double>").alias("paid"),
     )
 
 
 def _purchases(events: DataFrame) -> DataFrame:
-    bought = events.where("event_type = 'purchase' and user_id is not null")
-    return bought.select("user_id", "product_id").distinct()
+    return events.where("event_type = 'purchase' and user_id is not null")
+
+
+def _sliced(rows: DataFrame, named: DataFrame | None, by: str, column: str) -> DataFrame:
+    """The rows with the slice that `named` gives for `by` as `column`; null for none."""
+    if named is None:
+        return rows.withColumn(column, F.lit(None).cast("string"))
+    return rows.join(named.select(by, F.col("slice").alias(column)), by, "left")
 
 
 def _slices() -> Column:
@@ -65,6 +89,9 @@ def _slices() -> Column:
         F.lit(EVERYONE),
         F.when(F.col("is_returning"), "returning_users").otherwise("new_users"),
         F.concat(F.coalesce("popularity", F.lit("tail")), F.lit("_products")),
+        F.lit("with_repeats"),
+        F.col("category"),
+        F.col("segment"),
     )
     repeats = F.array(F.lit("with_repeats"), F.lit("repeats"))
-    return F.when(F.col("is_repeat"), repeats).otherwise(F.array_append(first_time, F.lit("with_repeats")))
+    return F.when(F.col("is_repeat"), repeats).otherwise(F.array_compact(first_time))

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.embed_settings import EmbedSettings
+from cartograph.runtime.evaluate_settings import AuditSettings, EvaluateSettings
 from cartograph.runtime.experiment_settings import ExperimentSettings
 from cartograph.runtime.graph_settings import GraphSettings
 from cartograph.runtime.rank_settings import RankSettings
@@ -169,18 +170,6 @@ class RulesSettings(Section):
     model: RulesModelSettings
 
 
-class EvaluateSettings(Section):
-    """Scoring earlier lists against what happened after them."""
-
-    k: tuple[Positive, ...]
-    horizon_days: Positive
-    head_share: Share
-    tail_share: Share
-    n_buckets: Positive
-    n_resamples: Positive
-    seed: int
-
-
 class ReportSettings(Section):
     """The HTML report."""
 
@@ -230,6 +219,7 @@ class Config(Section):
     sequence: SequenceSettings
     graph: GraphSettings
     rank: RankSettings
+    audit: AuditSettings
     evaluate: EvaluateSettings
     experiment: ExperimentSettings
     report: ReportSettings

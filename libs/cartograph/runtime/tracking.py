@@ -15,10 +15,10 @@ import subprocess
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cartograph.runtime import places
 from cartograph.runtime.settings import Config
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 Record = dict[str, Any]
+Answer = TypeVar("Answer")
 _BATCH = 100  # MLflow takes so many parameters in one call
 _TEXT = 6000  # and so many characters in one parameter
 
@@ -113,6 +114,21 @@ class Tracking:
         """Records a copy of a file."""
         self._record({"kind": "file", "path": str(path), "folder": folder, "ours": False})
 
+    @property
+    def run_id(self) -> str | None:
+        """The store's name of the run that is open; None where it has not taken it."""
+        return self._open[-1].run_id if self._open else None
+
+    def ask(self, question: Callable[[MlflowClient], Answer]) -> Answer | None:
+        """The store's answer; None, and a warning if this is the first failure, where it cannot be reached."""
+        if self.down or not self.settings.enabled:
+            return None
+        try:
+            return question(self._connected())
+        except Exception as error:
+            self._give_up(error)
+            return None
+
     def _dataset(self, name: str, path: str, version: int, context: str) -> None:
         seen = self._open[-1].datasets if self._open else set()
         if (name, version, context) not in seen:
@@ -131,9 +147,12 @@ class Tracking:
         try:
             self._deliver(run)
         except Exception as error:
-            self.down = True
-            text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-            warnings.warn(f"MLflow at {self.uri} cannot be reached, the job goes on without it ({text})", stacklevel=2)
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.down = True
+        text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        warnings.warn(f"MLflow at {self.uri} cannot be reached, the job goes on without it ({text})", stacklevel=3)
 
     def _deliver(self, run: Run) -> None:
         if run.parent is not None and run.parent.run_id is None:

@@ -1,0 +1,117 @@
+"""Who is promoted, who is not, and why: simulated customers, and the job's own table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from cartograph.core.errors import UserError
+from cartograph.evaluate.promotion import Decision, Gate, Resampling, decisions
+from tests.small_lake import EARLIER, judged_shop
+
+RESAMPLING = Resampling(n_buckets=100, n_resamples=300, seed=3)
+GATE = Gate("fused", ["als"], guardrails={"coverage": 0.1, "novelty": 0.05}, min_users=500)
+SHOWN = {("fused", "coverage"): 0.5, ("als", "coverage"): 0.48, ("bpr", "coverage"): 0.5}
+
+
+def bucket_sums(
+    gains: dict[str, float], novelty: dict[str, float] | None = None, n: int = 1000, seed: int = 1
+) -> pd.DataFrame:
+    """Bucket sums of `n` customers: ndcg of the champion plus each model's gain and noise; novelty about 5 bits."""
+    draw = np.random.default_rng(seed)
+    taste, bucket = draw.beta(1, 4, n), np.arange(n) % RESAMPLING.n_buckets
+    parts = []
+    for model, gain in ({"fused": 0.0} | gains).items():
+        noise = 0.0 if model == "fused" else draw.normal(0, 0.05, n)
+        bits = draw.normal((novelty or {}).get(model, 5.0), 0.3, n)
+        rows = pd.DataFrame({"bucket": bucket, "sum ndcg@10": taste + gain + noise, "sum novelty@10": bits})
+        parts.append(rows.groupby("bucket", as_index=False).sum().assign(model=model))
+    found = pd.concat(parts, ignore_index=True)
+    return found.assign(**{"n ndcg@10": n / RESAMPLING.n_buckets, "n novelty@10": n / RESAMPLING.n_buckets})
+
+
+def decided(gate: Gate = GATE, shown: dict[tuple[str, str], float] = SHOWN, **simulated: object) -> dict[str, Decision]:
+    made = decisions(bucket_sums(**simulated), shown, gate, RESAMPLING)  # type: ignore[arg-type]
+    return {each.challenger: each for each in made}
+
+
+def test_a_challenger_that_is_clearly_better_is_promoted() -> None:
+    found = decided(gains={"als": 0.02})["als"]
+    assert found.decision == "promote"
+    assert found.low is not None
+    assert 0 < found.low < 0.02 < found.high  # type: ignore[operator]
+    assert found.difference == pytest.approx(0.02, abs=0.006)
+    assert found.difference == pytest.approx(found.value - found.champion_value)  # type: ignore[operator]
+
+
+def test_one_that_is_as_good_is_kept_out() -> None:
+    found = decided(gains={"als": 0.0})["als"]
+    assert found.decision == "keep"
+    assert found.reasons[0].endswith("not shown to be above 0")
+
+
+def test_a_gain_below_the_least_one_is_not_enough_to_be_promoted() -> None:
+    assert decided(replace(GATE, min_gain=0.02), gains={"als": 0.02})["als"].decision == "keep"
+
+
+def test_one_that_is_better_but_shows_fewer_products_is_kept_out_with_the_reason() -> None:
+    found = decided(shown=SHOWN | {("als", "coverage"): 0.3}, gains={"als": 0.02})["als"]
+    assert found.decision == "keep"
+    assert found.reasons[1:] == ["coverage@10 is harmed: 0.3000 instead of 0.5000, where a loss of 10.0% is tolerated"]
+
+
+def test_a_guardrail_that_is_a_mean_needs_losses_ruled_out() -> None:
+    [reason] = decided(gains={"als": 0.02}, novelty={"als": 4.6})["als"].reasons[1:]
+    assert reason.startswith("novelty@10 is harmed: 4.6")
+    [reason] = decided(gains={"als": 0.02}, novelty={"als": 4.76})["als"].reasons[1:]
+    assert "harmed" in reason
+
+
+def test_too_few_customers_decide_nothing() -> None:
+    found = decided(gains={"als": 0.1}, n=400)["als"]
+    assert (found.decision, found.reasons) == ("not_enough", ["400 customers are fewer than 500"])
+
+
+def test_of_two_that_are_better_one_is_promoted() -> None:
+    found = decided(replace(GATE, challengers=["als", "bpr"]), gains={"als": 0.02, "bpr": 0.04})
+    assert (found["bpr"].decision, found["als"].decision) == ("promote", "keep")
+    assert found["als"].reasons[-1] == "bpr gains more"
+
+
+def test_more_challengers_are_judged_more_strictly() -> None:
+    alone = decided(gains={"als": 0.02, "bpr": 0.001})["als"]
+    beside = decided(replace(GATE, challengers=["als", "bpr"]), gains={"als": 0.02, "bpr": 0.001})["als"]
+    assert beside.low < alone.low  # type: ignore[operator]
+
+
+def test_five_challengers_that_are_as_good_are_hardly_ever_promoted() -> None:
+    names = [f"m{n}" for n in range(5)]
+    gate = replace(GATE, challengers=names, guardrails={})
+    promoted = 0
+    for seed in range(60):
+        sums = bucket_sums(dict.fromkeys(names, 0.0), seed=seed)
+        promoted += any(each.decision == "promote" for each in decisions(sums, {}, gate, RESAMPLING))
+    assert promoted <= 6
+
+
+def test_a_model_without_lists_is_told_and_a_metric_that_is_not_measured_refused() -> None:
+    found = decided(replace(GATE, challengers=["als", "gru"]), gains={"als": 0.02})["gru"]
+    assert (found.decision, found.reasons) == ("not_enough", ["gru and fused do not both have lists of that day"])
+    with pytest.raises(UserError, match="no mrr at 10 is measured; metrics are ndcg, novelty, at 10"):
+        decided(replace(GATE, metric="mrr"), gains={"als": 0.02})
+    with pytest.raises(UserError, match="guardrails: beauty is not measured"):
+        decided(replace(GATE, guardrails={"beauty": 0.1}), gains={"als": 0.02})
+
+
+def test_the_job_writes_what_it_decided(spark: SparkSession) -> None:
+    tables = judged_shop(spark).tables
+    rows = {row.challenger: row for row in tables.read("gold.promotions", EARLIER).collect()}
+    values = tables.read("gold.evaluation", EARLIER).where("slice = 'all' and metric = 'ndcg' and k = 10").collect()
+    ndcg = {row.model: row.value for row in values}
+    assert rows["als"].difference == pytest.approx(ndcg["als"] - ndcg["fused"], abs=1e-9)
+    assert rows["als"].decision in {"promote", "keep"}
+    assert rows["absent"].decision == "not_enough"
