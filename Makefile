@@ -33,8 +33,8 @@ doctor: $(READY)  ## table of versions: which pair clashes, and what to install 
 demo: setup  ## generate a shop and take it from raw orders to related products
 	$(BIN)/python jobs/pipeline.py --env demo $(ARGS)
 
-test: setup airflow-setup  ## the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+test: setup airflow-setup  ## the whole suite, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-fast: setup  ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow and not cluster" $(ARGS)

@@ -27,6 +27,7 @@ from cartograph.rank.exploration import EXPLORED, Exploration, explored
 from cartograph.rank.fused_candidates import fused_candidates
 from cartograph.rank.fusion import FUSED, fused_lists
 from cartograph.rank.learned import Trees
+from cartograph.rank.links import Graph
 from cartograph.rank.methods import Fusion, Votes, best_fusion
 from cartograph.rank.plot import trade_off_figure
 from cartograph.rank.recommendations import recommendations
@@ -39,11 +40,14 @@ _SPARE = 3  # popular products taken for each place, as some may be hidden
 
 def run(job: Job) -> None:
     """Writes the final lists of `job.as_of`."""
+    assert job.as_of is not None
     rank, data = job.settings, job.silver()
     lists, pairs = job.read("gold.candidates"), job.read("gold.associations")
     past = histories(data.events, rank.recent)
     votes = Votes(rank.constant, rank.weights)
-    fused, explained = fused_candidates(lists, data, job.as_of, learned_fusion(job, votes), votes, rank.fusion.n_parts)
+    fused, explained = fused_candidates(
+        lists, data, job.as_of, learned_fusion(job, votes), votes, rank.fusion.n_parts, graph(job, job.as_of)
+    )
     candidates = chosen(job, fused, data, past).persist()
     fused_pairs = fused_lists(pairs, "product_id", "associated_product_id", rank.constant, rank.association_weights)
     # A checkpoint, because persisted pairs were counted again for each list made of them.
@@ -84,7 +88,7 @@ def learned_fusion(job: Job, votes: Votes) -> Fusion:
         bought = since.where("event_type = 'purchase' AND user_id IS NOT NULL").where(F.col("event_at") < until)
         trees = Trees(**settings.trees.model_dump())
         lists, data = job.read("gold.candidates", as_of=day), job.silver(day)
-        found = best_fusion(lists, data, bought, day, votes=votes, trees=trees, k=job.settings.k)
+        found = best_fusion(lists, data, bought, day, votes=votes, trees=trees, k=job.settings.k, graph=graph(job, day))
     if found.ndcg and settings.method != "auto":
         found = replace(found, method=settings.method)
     job.progress.say(_told(found, day, job.settings.k))
@@ -92,6 +96,15 @@ def learned_fusion(job: Job, votes: Votes) -> Fusion:
         job.metric(f"held_back_ndcg_{name}", value)
     job.replace("gold.fusion", fusion_row(job, found, day))
     return found
+
+
+def graph(job: Job, day: date) -> Graph:
+    """What the graph step made of that day."""
+    made = {}
+    for part, name in (("relations", "gold.relations"), ("places", "silver.communities")):
+        rows = job.read(name, day) if job.tables.exists(name) else None
+        made[part] = None if rows is None or rows.isEmpty() else rows
+    return Graph(**made)
 
 
 def earlier_day(job: Job) -> date | None:

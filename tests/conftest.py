@@ -16,14 +16,26 @@ from cartograph.runtime.tables import Tables
 from tests.cluster import Cluster
 
 ROOT = Path(__file__).parents[1]
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # the suite runs in two processes, each with a session of its own
 LOCAL = [
     "spark.master=local[2]",
     "spark.driver_memory=2g",
     "spark.shuffle_partitions=2",
-    "spark.temp_dir=build/tests/spark",
-    "lake.root=build/tests/lake",
+    f"spark.temp_dir=build/tests/spark{WORKER}",
+    f"lake.root=build/tests/lake{WORKER}",
     "tracking.enabled=false",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deals tests to processes: those of a file together, all that need the cluster, and all that need the small lake.
+
+    Both are made once per process, and one of each is enough.
+    """
+    for item in items:
+        needs_lake = hasattr(getattr(item, "module", None), "judged_shop")
+        group = "cluster" if item.get_closest_marker("cluster") else "small lake" if needs_lake else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

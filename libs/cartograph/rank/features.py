@@ -10,23 +10,28 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.rank.facts import customer_facts, pair_facts, product_facts
+from cartograph.rank.links import Graph, linked
 
 _PAIR = ["user_id", "product_id"]
 _CONSTANT = 60.0  # of the reciprocal ranks
 
 
-def features(lists: DataFrame, models: Sequence[str], data: Silver, as_of: date) -> DataFrame:
+def features(
+    lists: DataFrame, models: Sequence[str], data: Silver, as_of: date, graph: Graph | None = None
+) -> DataFrame:
     """One row per customer and product that one of `models` lists: user_id, product_id, and numbers, null if unknown.
 
-    Columns beyond the two: those of `votes`, and those of `facts`, product_price less customer_price as pair_price.
+    Columns beyond the two: those of `votes`, of `facts` and of `links`, and product_price less customer_price as
+    pair_price.
 
     Args:
         lists: model, user_id, product_id, rank, score.
         models: whose lists count.
         data: silver tables before `as_of`.
         as_of: the day that ages are counted from.
+        graph: what the graph step made of that day.
     """
-    asked = votes(lists, models)
+    asked = linked(votes(lists, models), data, graph or Graph())
     joined = (
         asked.join(product_facts(data.events, as_of), "product_id", "left")
         .join(customer_facts(data.events, as_of), "user_id", "left")

@@ -14,6 +14,7 @@ from cartograph.rank.calibrated import models_of
 from cartograph.rank.features import features
 from cartograph.rank.fusion import FUSED, in_order
 from cartograph.rank.learned import Ranker, contributions, scored
+from cartograph.rank.links import Graph
 from cartograph.rank.methods import Fusion, Votes
 
 Explain = Callable[[DataFrame], DataFrame]
@@ -22,7 +23,13 @@ _PAIR = ["user_id", "product_id"]
 
 
 def fused_candidates(
-    lists: DataFrame, data: Silver, as_of: date, fusion: Fusion, votes: Votes, n_parts: int
+    lists: DataFrame,
+    data: Silver,
+    as_of: date,
+    fusion: Fusion,
+    votes: Votes,
+    n_parts: int,
+    graph: Graph | None = None,
 ) -> tuple[DataFrame, Explain]:
     """One row per customer and product listed by any model, and a function that explains such rows.
 
@@ -37,18 +44,19 @@ def fused_candidates(
         fusion: the method, and what it learned.
         votes: how models vote.
         n_parts: features that are told apart, the others are summed up.
+        graph: what the graph step made of that day.
     """
     if fusion.method == "learned" and fusion.ranker is not None:
-        return _by_ranker(lists, data, as_of, fusion.ranker, votes, n_parts)
+        # Features are asked for again when the lists shown are explained.
+        told = features(lists, models_of(lists, [FUSED]), data, as_of, graph).localCheckpoint()
+        return _by_ranker(lists, told, fusion.ranker, votes, n_parts)
     worth = fusion.chances if fusion.method == "calibrated" else None
     return votes.fused(lists, worth), lambda shown: shown.withColumn("parts", parts.of_votes())
 
 
 def _by_ranker(
-    lists: DataFrame, data: Silver, as_of: date, ranker: Ranker, votes: Votes, n_parts: int
+    lists: DataFrame, told: DataFrame, ranker: Ranker, votes: Votes, n_parts: int
 ) -> tuple[DataFrame, Explain]:
-    # Checkpoints: the features are asked for again when the lists shown are explained, the order by all that follows.
-    told = features(lists, models_of(lists, [FUSED]), data, as_of).localCheckpoint()
     unordered = votes.fused(lists).drop("score", "rank").join(scored(told, ranker), _PAIR)
     ranked = in_order(unordered, *_PAIR).localCheckpoint()
 

@@ -16,6 +16,7 @@ from cartograph.rank.calibrated import chances, models_of
 from cartograph.rank.features import features
 from cartograph.rank.fusion import FUSED, fused_lists, in_order
 from cartograph.rank.learned import Ranker, Trees, labelled, scored, trained
+from cartograph.rank.links import Graph
 
 Method = Literal["rrf", "calibrated", "learned"]
 _PAIR = ["user_id", "product_id"]
@@ -51,7 +52,15 @@ class Fusion:
 
 
 def best_fusion(
-    lists: DataFrame, data: Silver, bought: DataFrame, as_of: date, *, votes: Votes, trees: Trees, k: int
+    lists: DataFrame,
+    data: Silver,
+    bought: DataFrame,
+    as_of: date,
+    *,
+    votes: Votes,
+    trees: Trees,
+    k: int,
+    graph: Graph | None = None,
 ) -> Fusion:
     """The method of the highest NDCG@k for customers held back; reciprocal ranks where too few bought what was listed.
 
@@ -63,9 +72,10 @@ def best_fusion(
         votes: how models vote.
         trees: how the ranker is trained, and who is held back.
         k: length of the lists shown.
+        graph: what the graph step made of that day.
     """
     models = models_of(lists, without=[FUSED])
-    rows = labelled(features(lists, models, data, as_of), bought, trees).persist()
+    rows = labelled(features(lists, models, data, as_of, graph), bought, trees).persist()
     ranker = trained(rows, trees, k)
     if ranker is None:
         rows.unpersist()
