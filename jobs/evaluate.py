@@ -59,8 +59,8 @@ def run(job: Job) -> None:
     of_products = evaluation(associations, basket_truth(baskets), replace(known, tastes=None), **measured)
     job.replace("gold.evaluation", of_customers.values.unionByName(of_products.values), as_of=day)
     values = job.read("gold.evaluation", as_of=day)
-    for row in _headline(values, max(settings.k)).collect():
-        job.metric(f"{row.model}.{row.metric}_{row.k}", row.value)
+    told = _headline(values, max(settings.k)).collect()
+    job.tracking.log_metrics({f"{row.model}.{row.metric}_{row.k}": row.value for row in told})  # in one call
     if settings.promotion.challengers:
         promote(job, day, of_customers)
     popularity.unpersist()
