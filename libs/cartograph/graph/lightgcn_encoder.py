@@ -12,6 +12,7 @@ from torch import nn
 
 from cartograph.core.feed import Feed, shard_of
 from cartograph.graph.sparse import Csr
+from cartograph.graph.start import first_vectors
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class LightGcnEncoding:
         hops: of two layers each.
         degrees: customers of each product.
         customers: rows with items, of which a worker reads its own shard.
+        start: rows of `start.spectral_start`; None: E starts at random.
     """
 
     n_items: int
@@ -34,6 +36,7 @@ class LightGcnEncoding:
     hops: int
     degrees: tuple[int, ...] = field(repr=False)
     customers: Feed = field(repr=False)
+    start: Feed | None = field(default=None, repr=False)
 
     def module(self) -> LightGcnEncoder:
         """The encoder with its first weights, on a worker of the group."""
@@ -49,8 +52,7 @@ class LightGcnEncoder(nn.Module):
     def __init__(self, encoding: LightGcnEncoding, items: torch.Tensor) -> None:
         super().__init__()
         self.hops = encoding.hops
-        self.products = nn.Parameter(torch.empty(encoding.n_items, encoding.width))
-        nn.init.normal_(self.products, std=0.1)
+        self.products = first_vectors(encoding.n_items, encoding.width, encoding.start)
         self.filter = CustomerFilter(items, torch.tensor(encoding.degrees))
 
     def forward(self, nodes: torch.Tensor | None = None) -> torch.Tensor:
