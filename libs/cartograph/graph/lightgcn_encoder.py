@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import scipy.sparse as sp
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -83,9 +82,7 @@ class CustomerFilter:
         columns = items[inside].long()
         values = (inside.sum(1)[users] * degrees[columns]).double() ** -0.5
         self.rows = Csr.of(users, columns, values, len(items))
-        by_product = Csr.of(columns, users, values, len(degrees))
-        self.products = by_product
-        self._on_cpu = self.rows.scipy(len(degrees)), by_product.scipy(len(items))
+        self.products = Csr.of(columns, users, values, len(degrees))
 
     def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
         made: torch.Tensor = _Filtered.apply(vectors, self)  # type: ignore[no-untyped-call]
@@ -93,14 +90,9 @@ class CustomerFilter:
 
     def own(self, vectors: torch.Tensor) -> torch.Tensor:
         """What this worker's customers make of the vectors."""
-        if vectors.device.type == "cpu":
-            return torch.from_numpy(_twice(*self._on_cpu, vectors.detach().numpy()))
         self.rows, self.products = self.rows.to(vectors.device), self.products.to(vectors.device)
-        return self.products.times(self.rows.times(vectors))
-
-
-def _twice(rows: sp.csr_matrix, products: sp.csr_matrix, vectors: Any) -> Any:
-    return products @ (rows @ vectors)
+        with torch.no_grad():
+            return self.products.times(self.rows.times(vectors))
 
 
 class _Filtered(torch.autograd.Function):
