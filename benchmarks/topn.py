@@ -120,7 +120,7 @@ def model_of(name: str, settings: list[str]) -> Any:
 
 
 def silver_of(spark: SparkSession, path: str) -> Silver:
-    """Silver frames of a split: one purchase per interaction, a second apart, one basket per user."""
+    """Silver frames of a split: one purchase per interaction, a second apart; one basket per user; bare products."""
     lines = spark.read.text(path).select(F.split(F.trim("value"), " +").alias("ids"))
     rows = lines.select(
         F.element_at("ids", 1).alias("user_id"), F.posexplode(F.slice("ids", 2, LONGEST)).alias("place", "product_id")
@@ -138,7 +138,9 @@ def silver_of(spark: SparkSession, path: str) -> Silver:
     baskets = events.groupBy("order_id", "user_id").agg(
         F.max("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
     )
-    products = events.select("product_id").distinct()
+    unknown = {"title": "string", "brand": "string", "category": "array<string>"}
+    facts = [F.lit(None).cast(kind).alias(name) for name, kind in unknown.items()]
+    products = events.select("product_id").distinct().select("product_id", *facts)
     events.count()
     return Silver(events, baskets.persist(), products)
 
