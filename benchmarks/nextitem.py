@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import sys
 from typing import Any
 
 import yaml
@@ -24,10 +23,9 @@ from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from benchmarks.next_items import LENGTHS, hit_rate_and_ndcg
-from benchmarks.topn import warm_up
+from benchmarks.topn import show, warm_up
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
-from cartograph.core.trainer import Epoch
 
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",
@@ -83,11 +81,6 @@ def main() -> None:
         fit_seconds=seconds["fit"], score_seconds=seconds["score"],
         seconds_per_epoch=getattr(model, "seconds_per_epoch_", None), part=options.part, settings=options.set,
     )  # fmt: skip
-
-
-def show(epoch: Epoch) -> None:
-    """A line per epoch of a network, on standard error."""
-    print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
 
 
 def peers_of(options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:

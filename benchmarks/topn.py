@@ -5,13 +5,16 @@
 `seconds` is fit and scoring together. Of als, `objective` is the value reached, and with engine=native
 `startup_seconds` is the part of fit that more iterations would not lengthen (from a second fit with one iteration).
 Peers of als are `mllib` (Spark's, fit and recommendForAllUsers, which cannot mask: its metrics are those of its
-factors scored with the mask) and `implicit`.
+factors scored with the mask) and `implicit`. That of lightgcn is `torch_geometric`, for `--peer-epochs`, with as many
+steps per epoch, layers and numbers per vector as the model has.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from benchmarks.objective import implicit_objective
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
 from cartograph.core.topk import top_k
+from cartograph.core.trainer import Epoch
 
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",
@@ -56,9 +60,12 @@ def main() -> None:
     parser.add_argument("--model", required=True, choices=sorted(MODELS))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the model")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--peer-epochs", type=int, default=3, help="of the peer of lightgcn")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     model = model_of(options.model, options.set)
+    if hasattr(model, "record"):
+        model.record = show
     with watch("setup"):
         spark = spark_session("topn", ["spark.driver_memory=4g"])
         data = silver_of(spark, options.train)
@@ -81,6 +88,11 @@ def main() -> None:
         seconds_per_epoch=getattr(model, "seconds_per_epoch_", None), **more,
     )  # fmt: skip
     spark.stop()
+
+
+def show(epoch: Epoch) -> None:
+    """A line per epoch of a network, on standard error."""
+    print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
 
 
 def of_als(model: Any, data: Silver, options: argparse.Namespace, fit_seconds: float) -> dict[str, Any]:
@@ -108,7 +120,7 @@ def model_of(name: str, settings: list[str]) -> Any:
 
 
 def silver_of(spark: SparkSession, path: str) -> Silver:
-    """Silver frames of a split: one purchase per interaction, a second apart, one basket per user."""
+    """Silver frames of a split: one purchase per interaction, a second apart; one basket per user; bare products."""
     lines = spark.read.text(path).select(F.split(F.trim("value"), " +").alias("ids"))
     rows = lines.select(
         F.element_at("ids", 1).alias("user_id"), F.posexplode(F.slice("ids", 2, LONGEST)).alias("place", "product_id")
@@ -126,7 +138,9 @@ def silver_of(spark: SparkSession, path: str) -> Silver:
     baskets = events.groupBy("order_id", "user_id").agg(
         F.max("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
     )
-    products = events.select("product_id").distinct()
+    unknown = {"title": "string", "brand": "string", "category": "array<string>"}
+    facts = [F.lit(None).cast(kind).alias(name) for name, kind in unknown.items()]
+    products = events.select("product_id").distinct().select("product_id", *facts)
     events.count()
     return Silver(events, baskets.persist(), products)
 
@@ -155,11 +169,16 @@ def peers_of(
     model: Any, data: Silver, users: DataFrame, test: tuple[Ints, Ints], options: argparse.Namespace
 ) -> dict[str, dict[str, Any] | None]:
     """What the public peers of the model make of the same data."""
+    files = ["--train", options.train, "--test", options.test]
+    if options.model == "lightgcn":
+        shape = {"epochs": options.peer_epochs, "width": model.width, "layers": 2 * model.hops, "k": K}
+        shape |= {"steps": -(-len(np.unique(read_interactions(options.train)[0])) // model.batch_size)}
+        sizes = [f"--{key}={value}" for key, value in {**shape, "threads": len(os.sched_getaffinity(0))}.items()]
+        return {"torch_geometric": run_peer("benchmarks.peers.torch_geometric_lightgcn", [*files, *sizes])}
     if options.model != "als":
         return {}
     settings = {"rank": model.rank, "iterations": model.iterations, "regularisation": model.regularisation}
     arguments = [f"--{key}={value}" for key, value in {**settings, "alpha": model.alpha, "k": K}.items()]
-    files = ["--train", options.train, "--test", options.test]
     return {
         "mllib": mllib(model, data, users, test, read_interactions(options.train)),
         "implicit": run_peer("benchmarks.peers.implicit_als", [*files, *arguments]),

@@ -39,14 +39,8 @@ def learner(loss: Literal["softmax", "bpr"]) -> Recommending:
     return Recommending(TableEncoding(), DEGREES, loss, temperature=0.5, n_negatives=4, k=2)
 
 
-def asked(vectors: torch.Tensor) -> list[tuple[torch.Tensor, int]]:
-    """Each product of the first two customers, and the sum of the others by which it is asked for."""
-    found = []
-    for row in ([0, 1, 2], [3, 0]):
-        for target in row:
-            others = [vectors[one] / math.sqrt(DEGREES[one]) for one in row if one != target]
-            found.append((torch.stack(others).sum(0), target))
-    return found
+def sum_of(vectors: torch.Tensor, products: list[int]) -> torch.Tensor:
+    return torch.stack([vectors[one] / math.sqrt(DEGREES[one]) for one in products]).sum(0)
 
 
 @pytest.mark.parametrize("loss", ["softmax", "bpr"])
@@ -59,12 +53,14 @@ def test_each_product_is_told_from_drawn_ones_by_the_others_of_its_customer(loss
     drawn = torch.randint(len(DEGREES), (4 if loss == "softmax" else 5,)).tolist()
     vectors = network.all_vectors()
     expected = 0.0
-    for place, (asking, target) in enumerate(asked(vectors)):
+    for place, (row, target) in enumerate((had, one) for had in ([0, 1, 2], [3, 0]) for one in had):
+        asking = sum_of(vectors, [one for one in row if one != target])
         if loss == "bpr":
             expected -= float(N.logsigmoid(asking @ (vectors[target] - vectors[drawn[place]])).detach())
         else:
-            chances = [target, *(one for one in drawn if one != target)]
-            scores = torch.stack([torch.cosine_similarity(asking, vectors[one], dim=0) for one in chances]) / 0.5
+            wrong = [one for one in sorted(set(drawn)) if one not in row]
+            chances = [(asking, target), *((sum_of(vectors, row), one) for one in wrong)]
+            scores = torch.stack([torch.cosine_similarity(x, vectors[one], dim=0) for x, one in chances]) / 0.5
             expected -= float(torch.log_softmax(scores, dim=0)[0].detach())
     assert n == 5
     assert float(found.detach()) == pytest.approx(expected, rel=1e-5)

@@ -73,7 +73,7 @@ class Convolutional(ProductModel):
             self.convolution, len(known.degrees), self.width, self.depth, self.heads, self.dropout, self.cold_share,
             self.fanout, widths.get("vector") or 0,
             tuple(code for code, degree in enumerate(known.degrees) if degree),
-            f"{graph and graph.digest} {told.digest}", graph, told,
+            f"{graph and graph.digest} {told.digest}", graph, told, given.start,
         )  # fmt: skip
 
     def _fed(self, rows: DataFrame, given: Given) -> Feed:

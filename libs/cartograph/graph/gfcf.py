@@ -56,7 +56,7 @@ class GfCf(Model):
         *,
         n_vectors: int = 256,
         alpha: float = 0.3,
-        n_neighbours: int = 200,
+        n_neighbours: int = 500,
         max_products: int = 500_000,
         sweeps: int = 8,
         newest: int = 500,

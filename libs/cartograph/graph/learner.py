@@ -12,6 +12,8 @@ from torch.nn import functional as N
 from cartograph.core.feed import Batch
 from cartograph.graph.sparse import Csr
 
+_NEVER = -1e4  # a score that adds nothing; minus infinity has no gradient where a customer has all products drawn
+
 
 class Encoding(Protocol):
     """What makes an encoder: a module that gives vectors of the products with some codes, or of all."""
@@ -57,8 +59,10 @@ class Recommending:
     customers, as in FISM (Kabbur, Ning and Karypis 2013): a product never recommends itself, and new customers are
     known by what they have. Rows have items (codes, -1 after the last). Losses:
 
-    - softmax: -ln of the share of exp(cos(x_i, z_i) / temperature) in the sum with `n_negatives` products drawn for the
-      batch (sampled softmax: Wu et al. 2022).
+    - softmax: -ln of the share of exp(cos(x_i, z_i) / temperature) in the sum with up to `n_negatives` products k drawn
+      for the batch (sampled softmax: Wu et al. 2022), which count exp(cos(x, z_k) / temperature) each, x the sum of all
+      that the customer has: one row of scores per customer instead of one per product, which is what a step costs.
+      What the customer has is not wrong, and left out of the sum.
     - bpr: -ln σ(x_i · z_i - x_i · z_k) with one product k drawn per row (Rendle et al. 2009).
 
     Args:
@@ -91,7 +95,8 @@ class Recommending:
         rows, targets = had(items)
         n_drawn = self.n_negatives if self.loss_name == "softmax" else len(targets)
         # Who has no customers is never right: drawn as wrong, new products would learn to be far from everybody.
-        drawn = network.touched[torch.randint(len(network.touched), (n_drawn,), device=items.device)]
+        chosen = torch.randint(len(network.touched), (n_drawn,), device=items.device)
+        drawn = network.touched[chosen.unique() if self.loss_name == "softmax" else chosen]
         nodes, places = torch.unique(torch.cat([targets, drawn]), return_inverse=True)
         vectors = network.encoder(nodes)
         wanted, others = places[: len(targets)], places[len(targets) :]
@@ -102,11 +107,11 @@ class Recommending:
             margins = (asking * (vectors[wanted] - vectors[others])).sum(1)
             return -N.logsigmoid(margins.float()).sum(), len(targets)
         units = N.normalize(vectors.float(), dim=1, eps=1e-6)
-        asking = N.normalize(asking.float(), dim=1, eps=1e-6) / self.temperature
-        right = (asking * units[wanted]).sum(1, keepdim=True)
-        wrong = (asking @ units[others].T).masked_fill(wanted[:, None] == others, -torch.inf)
-        scores = torch.cat([right, wrong.to(right.dtype)], dim=1)
-        return N.cross_entropy(scores, torch.zeros_like(targets), reduction="sum"), len(targets)
+        right = (N.normalize(asking.float(), dim=1, eps=1e-6) * units[wanted]).sum(1) / self.temperature
+        whole = N.normalize(sums.float(), dim=1, eps=1e-6) / self.temperature
+        held = _held(rows, wanted, others, (len(items), len(vectors)))
+        wrong = (whole @ units[others].T).float().masked_fill(held, _NEVER)
+        return N.softplus(wrong.logsumexp(1)[rows] - right).sum(), len(targets)
 
     def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
         """The sum of NDCG@k of what customers wanted later, among all that they do not have, and how many customers."""
@@ -124,6 +129,16 @@ class Recommending:
         gains = 1 / torch.log2(torch.arange(2, best.shape[1] + 2, device=best.device))
         n_ideal = (later >= 0).sum(1).clamp(max=best.shape[1])
         return float(((hits * gains).sum(1) / gains.cumsum(0)[n_ideal - 1]).sum()), len(items)
+
+
+def _held(rows: torch.Tensor, places: torch.Tensor, others: torch.Tensor, sizes: tuple[int, int]) -> torch.Tensor:
+    """Whether a row has one of the `others`, each named once: (rows, others); `sizes` counts rows and places."""
+    column = torch.full((sizes[1],), -1, device=places.device)
+    column[others] = torch.arange(len(others), device=places.device)
+    found = column[places]
+    held = torch.zeros((sizes[0], len(others)), dtype=torch.bool, device=places.device)
+    held[rows[found >= 0], found[found >= 0]] = True
+    return held
 
 
 def had(items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

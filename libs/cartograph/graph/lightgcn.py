@@ -28,4 +28,4 @@ class LightGcn(ProductModel):
 
     def _encoding(self, given: Given) -> Encoding:
         degrees = given.known.degrees
-        return LightGcnEncoding(len(degrees), self.width, self.hops, degrees, given.rows)
+        return LightGcnEncoding(len(degrees), self.width, self.hops, degrees, given.rows, given.start)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import scipy.sparse as sp
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from cartograph.core.feed import Feed, shard_of
 from cartograph.graph.sparse import Csr
+from cartograph.graph.start import first_vectors
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class LightGcnEncoding:
         hops: of two layers each.
         degrees: customers of each product.
         customers: rows with items, of which a worker reads its own shard.
+        start: rows of `start.spectral_start`; None: E starts at random.
     """
 
     n_items: int
@@ -34,6 +35,7 @@ class LightGcnEncoding:
     hops: int
     degrees: tuple[int, ...] = field(repr=False)
     customers: Feed = field(repr=False)
+    start: Feed | None = field(default=None, repr=False)
 
     def module(self) -> LightGcnEncoder:
         """The encoder with its first weights, on a worker of the group."""
@@ -49,8 +51,7 @@ class LightGcnEncoder(nn.Module):
     def __init__(self, encoding: LightGcnEncoding, items: torch.Tensor) -> None:
         super().__init__()
         self.hops = encoding.hops
-        self.products = nn.Parameter(torch.empty(encoding.n_items, encoding.width))
-        nn.init.normal_(self.products, std=0.1)
+        self.products = first_vectors(encoding.n_items, encoding.width, encoding.start)
         self.filter = CustomerFilter(items, torch.tensor(encoding.degrees))
 
     def forward(self, nodes: torch.Tensor | None = None) -> torch.Tensor:
@@ -81,9 +82,7 @@ class CustomerFilter:
         columns = items[inside].long()
         values = (inside.sum(1)[users] * degrees[columns]).double() ** -0.5
         self.rows = Csr.of(users, columns, values, len(items))
-        by_product = Csr.of(columns, users, values, len(degrees))
-        self.products = by_product
-        self._on_cpu = self.rows.scipy(len(degrees)), by_product.scipy(len(items))
+        self.products = Csr.of(columns, users, values, len(degrees))
 
     def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
         made: torch.Tensor = _Filtered.apply(vectors, self)  # type: ignore[no-untyped-call]
@@ -91,14 +90,9 @@ class CustomerFilter:
 
     def own(self, vectors: torch.Tensor) -> torch.Tensor:
         """What this worker's customers make of the vectors."""
-        if vectors.device.type == "cpu":
-            return torch.from_numpy(_twice(*self._on_cpu, vectors.detach().numpy()))
         self.rows, self.products = self.rows.to(vectors.device), self.products.to(vectors.device)
-        return self.products.times(self.rows.times(vectors))
-
-
-def _twice(rows: sp.csr_matrix, products: sp.csr_matrix, vectors: Any) -> Any:
-    return products @ (rows @ vectors)
+        with torch.no_grad():
+            return self.products.times(self.rows.times(vectors))
 
 
 class _Filtered(torch.autograd.Function):

@@ -14,6 +14,7 @@ from cartograph.core.feed import Feed, everything
 from cartograph.graph.gat_layer import GatLayer
 from cartograph.graph.gcn_layer import GcnLayer
 from cartograph.graph.sparse import Csr, normalised
+from cartograph.graph.start import first_vectors
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class ProductEncoding:
         digest: tells the graph and the features apart from others.
         edges: rows src, dst, weight, each edge both ways.
         features: rows code, words (hashed, -1 after the last) and, where there are some, vector.
+        start: rows of `start.spectral_start`; None: own vectors start at random.
     """
 
     convolution: Literal["gcn", "gat"]
@@ -50,6 +52,7 @@ class ProductEncoding:
     digest: str
     edges: Feed | None = field(repr=False)
     features: Feed = field(repr=False)
+    start: Feed | None = field(default=None, repr=False)
 
     def module(self) -> ProductEncoder:
         """The encoder with its first weights; it reads the whole graph."""
@@ -84,9 +87,7 @@ class ProductEncoder(nn.Module):
         super().__init__()
         self.made = made
         self.graph = graph
-        self.own = nn.Parameter(torch.empty(made.n_items, made.width)) if made.own else None
-        if self.own is not None:
-            nn.init.normal_(self.own, std=0.1)
+        self.own = first_vectors(made.n_items, made.width, made.start) if made.own else None
         has_own = torch.zeros(made.n_items, dtype=torch.bool)
         has_own[list(made.own)] = True
         self.register_buffer("has_own", has_own, persistent=False)

@@ -27,6 +27,7 @@ from cartograph.core.weights import Weights
 from cartograph.core.workers import Group, group_size, run_group
 from cartograph.graph.customers import Customers, customers
 from cartograph.graph.learner import Encoding, Recommending
+from cartograph.graph.start import spectral_start
 
 _LEAST_ROWS = 32  # of a worker's part of a step: with fewer it waits for the others more than it works
 VECTORS = "code int, vector array<float>"
@@ -34,12 +35,13 @@ VECTORS = "code int, vector array<float>"
 
 @dataclass(frozen=True)
 class Given:
-    """What an encoder can be made from: silver tables, customers, their rows as they are fed, edges if any."""
+    """What an encoder can be made from: silver tables, customers, their rows as fed, edges and first vectors."""
 
     data: Silver
     known: Customers
     rows: Feed
     edges: DataFrame | None
+    start: Feed | None
     feeds: ExitStack
 
 
@@ -48,6 +50,8 @@ class ProductModel(Model):
 
     Args:
         width: length of the vectors.
+        initial: what products' vectors start from: spectral (the strongest singular vectors of who has what, as in
+            `graph.spectrum`), or random.
         max_length: products of a customer that count, those touched last.
         loss: softmax, or bpr.
         temperature: of softmax.
@@ -66,6 +70,7 @@ class ProductModel(Model):
         self,
         *,
         width: int = 64,
+        initial: Literal["spectral", "random"] = "spectral",
         max_length: int = 200,
         loss: Literal["softmax", "bpr"] = "softmax",
         temperature: float = 0.1,
@@ -88,6 +93,7 @@ class ProductModel(Model):
         mask_seen: bool = True,
     ) -> None:
         self.width = width
+        self.initial = initial
         self.max_length = max_length
         self.loss = loss
         self.temperature = temperature
@@ -132,7 +138,8 @@ class ProductModel(Model):
             raise ValueError(f"{self.name} learns from products of the same customer, and no customer has two of them")
         with ExitStack() as feeds:
             feed = feeds.enter_context(materialised(known.training, self._n_workers(), self.backend, self.seed))
-            encoding = self._encoding(Given(data, known, feed, edges, feeds))
+            start = self._start(known, feeds)
+            encoding = self._encoding(Given(data, known, feed, edges, start, feeds))
             learner = Recommending(encoding, known.degrees, self.loss, self.temperature, self.n_negatives)
             self._train(data.events.sparkSession, learner, feed, known)
             vectors = computed_vectors(data.events.sparkSession, learner, self.weights_, len(feed.files), self.device)
@@ -143,6 +150,13 @@ class ProductModel(Model):
     def _more_products(self, data: Silver) -> DataFrame:
         """product_id of products that get a vector though nobody touched them."""
         return data.products.select("product_id").where("false")
+
+    def _start(self, known: Customers, feeds: ExitStack) -> Feed | None:
+        """What products' vectors start from, in one file, which every worker reads; None: at random."""
+        if self.initial == "random":
+            return None
+        rows = spectral_start(known, self.width, self.seed, self._n_workers())
+        return feeds.enter_context(materialised(rows, 1, self.backend, self.seed))
 
     def _encoding(self, given: Given) -> Encoding:
         """The encoder that this model learns; further feeds that it reads are entered into `given.feeds`."""

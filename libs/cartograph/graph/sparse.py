@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch.nn import functional as N
 
@@ -88,12 +87,6 @@ class Csr:
         values = torch.where(is_own & hidden[rows], 1.0, self.values)
         counts = torch.bincount(rows[kept], minlength=len(self.starts) - 1)
         return Csr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), self.columns[kept], values[kept])
-
-    def scipy(self, n_columns: int) -> sp.csr_matrix:
-        """The same for SciPy, whose products are faster on a processor where no gradient of values is wanted."""
-        values, columns, starts = (part.numpy() for part in (self.values, self.columns, self.starts))
-        index = np.int32 if max(len(columns), n_columns) < 2**31 else np.int64
-        return sp.csr_matrix((values, columns.astype(index), starts.astype(index)), (len(starts) - 1, n_columns))
 
 
 def normalised(rows: torch.Tensor, columns: torch.Tensor, weights: torch.Tensor, n: int) -> Csr:

@@ -62,6 +62,7 @@ class GfCfSettings(Section):
 class GraphTrainingSettings(TrainingSettings):
     """graph.product_model.ProductModel: what the networks share."""
 
+    initial: Literal["spectral", "random"]
     max_length: Annotated[int, Field(ge=2)]
     loss: Literal["softmax", "bpr"]
     n_negatives: Positive
