@@ -96,7 +96,7 @@ class Recommending:
         n_drawn = self.n_negatives if self.loss_name == "softmax" else len(targets)
         # Who has no customers is never right: drawn as wrong, new products would learn to be far from everybody.
         chosen = torch.randint(len(network.touched), (n_drawn,), device=items.device)
-        drawn = network.touched[chosen.unique() if self.loss_name == "softmax" else chosen]
+        drawn = network.touched[torch.unique(chosen) if self.loss_name == "softmax" else chosen]
         nodes, places = torch.unique(torch.cat([targets, drawn]), return_inverse=True)
         vectors = network.encoder(nodes)
         wanted, others = places[: len(targets)], places[len(targets) :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -93,7 +93,7 @@ def _drawn(known: DataFrame, as_of: date, settings: Exploration) -> DataFrame:
     ).drop("place")  # fmt: skip
 
 
-def _quantiles(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def _quantiles(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """The chance drawn of each row."""
     for rows in batches:
         yield rows[["group", "product_id"]].assign(score=beta.ppf(rows["chance"], rows["hits"], rows["misses"]))

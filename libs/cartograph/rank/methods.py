@@ -46,7 +46,7 @@ class Fusion:
     """
 
     method: Method = "rrf"
-    ndcg: Mapping[str, float] | None = None
+    ndcg: Mapping[Method, float] | None = None
     chances: DataFrame | None = None
     ranker: Ranker | None = None
 
@@ -84,14 +84,14 @@ def best_fusion(
     hits = teachers.select(*_PAIR, F.col("is_bought").cast("double").alias("hit"))
     worth = chances(lists.where(F.col("model").isin(models)), hits, "user_id", "product_id").localCheckpoint()
     asked = lists.join(judges.select("user_id").distinct(), "user_id", "left_semi")
-    scores = {
+    scores: dict[Method, DataFrame] = {
         "rrf": votes.fused(asked),
         "calibrated": votes.fused(asked, worth),
         "learned": scored(judges, ranker),
     }
     ndcg = {name: ndcg_of(judges, found, k) for name, found in scores.items()}
     rows.unpersist()
-    best: Method = max(ndcg, key=lambda name: ndcg[name])  # type: ignore[assignment]
+    best = max(ndcg, key=lambda name: ndcg[name])
     return Fusion(best, ndcg, worth, ranker)
 
 
