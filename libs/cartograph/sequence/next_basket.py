@@ -159,10 +159,19 @@ def last_basket(users: DataFrame) -> Column:
     if not {"event_types", "event_ats"} <= set(users.columns):
         return F.slice("product_ids", F.greatest(F.size("product_ids"), F.lit(1)), F.lit(1))
     steps = F.arrays_zip("product_ids", "event_types", "event_ats")
-    bought = F.filter(steps, lambda step: step["event_types"] == "purchase")
-    day = F.to_date(F.array_max(F.transform(bought, lambda step: step["event_ats"])))
-    of_day = F.filter(bought, lambda step: F.to_date(step["event_ats"]) == day)
-    return F.array_distinct(F.transform(of_day, lambda step: step["product_ids"]))
+    newest_first = F.reverse(F.filter(steps, lambda step: step["event_types"] == "purchase"))
+    nothing = F.struct(F.lit(None).cast("date").alias("day"), F.array().cast("array<string>").alias("product_ids"))
+
+    # One pass: the last day looked up from within a filter would be found anew for each event.
+    def gather(basket: Column, step: Column) -> Column:
+        day = F.to_date(step["event_ats"])
+        more = F.struct(
+            day.alias("day"), F.array_append(basket["product_ids"], step["product_ids"]).alias("product_ids")
+        )
+        return F.when(basket["day"].isNull() | (basket["day"] == day), more).otherwise(basket)
+
+    basket = F.aggregate(newest_first, nothing, gather, lambda basket: basket["product_ids"])
+    return F.array_distinct(F.reverse(basket))
 
 
 def _cut(drawn: str, newest: int) -> Column:
