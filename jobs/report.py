@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from cartograph.core import schema
-from cartograph.report import content, graph
+from cartograph.report import content, decisions, graph
 from cartograph.report.render import report_html
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.places import resolve
@@ -52,6 +52,9 @@ def collected(job: Job) -> dict[str, Any]:
             _of(job.read, job, "gold.recommendations"), events, settings.n_customers, settings.n_related
         ),
         "evaluation": content.evaluations(_of(job.read_all, job, "gold.evaluation"), job.as_of),
+        "fusion": decisions.fusion(_of(job.read, job, "gold.fusion")),
+        "promotions": decisions.promotions(_of(job.read_all, job, "gold.promotions"), job.as_of),
+        "audit": decisions.audit(_of(job.read, job, "gold.audit")),
         "ledger": content.ledger_totals(_of(job.read_all, job, "silver.ledger")),
         "reasons": content.quarantine_reasons(_of(job.read_all, job, "silver.quarantine")),
     }

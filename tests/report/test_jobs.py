@@ -114,6 +114,12 @@ def test_the_ledger_adds_up_on_the_page(page: str) -> None:
     assert "7 quarantined, 2 duplicates. Nothing is lost." in text
 
 
+def test_the_page_tells_how_the_one_list_was_made_and_what_the_audit_found(page: str) -> None:
+    text = " ".join(Elements(page).text.split())
+    assert "By reciprocal ranks: there is no earlier day yet that could teach more." in text
+    assert "Not audited at this date" in text
+
+
 def test_rows_set_aside_are_counted_per_rule_with_an_example(page: str) -> None:
     text = " ".join(Elements(page).text.split())
     assert "price missing such as: price_missing" in text

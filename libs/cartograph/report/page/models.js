@@ -8,6 +8,17 @@ const METRICS = {
   coverage: ["Coverage", "Share of the catalogue that the lists show to anybody."],
   novelty: ["Novelty", "Surprise of the products shown, in bits: higher means less popular products."],
   user_coverage: ["User coverage", "Share of the customers judged who got a list at all."],
+  auc: ["AUC", "Chance that a bought product stands above one that was not bought; what is not listed stands last."],
+  revenue: ["Revenue", "Money spent in the days after on products that the list held, per customer."],
+  serendipity: ["Serendipity", "Share of the list that was bought and that popularity alone would not have shown."],
+  diversity: ["Diversity", "How unlike each other the products of a list are: 0 all alike, 1 nothing in common."],
+  calibration: ["Calibration", "How far the categories of the list are from the customer's own (divergence): lower is nearer."],
+  gini: ["Gini", "How unevenly lists show the catalogue: 0 everything alike, 1 one product to all."],
+  head_exposure: ["Best sellers' share", "Share of all places that best sellers fill."],
+  mid_exposure: ["Middle's share", "Share of all places that the middle of the range fills."],
+  tail_exposure: ["Slow sellers' share", "Share of all places that slow sellers fill."],
+  ndcg_behind_best: ["NDCG behind the best", "Paired difference from the best model of the slice; its interval is narrower than those of the two."],
+  ndcg_behind_best_p: ["NDCG behind the best, p", "Chance of such a difference if there were none, corrected for the number of models (Holm)."],
 };
 const SLICES = {
   all: "all customers, first purchases", with_repeats: "all customers, repeat purchases too",
@@ -23,9 +34,10 @@ function drawModels() {
   const distinct = (name) => [...new Set(rows.map((row) => row[name]))];
   const models = distinct("model").sort((a, b) => (b === "fused") - (a === "fused") || (a < b ? -1 : 1));
   const colour = (model) => `var(--c${models.indexOf(model) % 8})`;
-  const ordered = (names, known) => names.sort((a, b) => Object.keys(known).indexOf(a) - Object.keys(known).indexOf(b));
+  const place = (known, name) => (name in known ? Object.keys(known).indexOf(name) : 1000);
+  const ordered = (names, known) => names.sort((a, b) => place(known, a) - place(known, b) || (a < b ? -1 : 1));
   metric.append(...ordered(distinct("metric"), METRICS).map((name) => html("option", { value: name }, METRICS[name]?.[0] ?? name)));
-  slice.append(...ordered(distinct("slice"), SLICES).map((name) => html("option", { value: name }, SLICES[name] ?? name)));
+  slice.append(...ordered(distinct("slice"), SLICES).map((name) => html("option", { value: name }, SLICES[name] ?? name.replace("=", ": "))));
   const chosen = () => rows.filter((row) => row.metric === metric.value && row.slice === slice.value);
   const redraw = responsive(byId("models-plot"), (width) => modelPlot(chosen(), models, colour, width));
   const update = () => {
