@@ -28,7 +28,7 @@ def promotions(rows: DataFrame, as_of: date) -> list[Values]:
 
 
 def audit(rows: DataFrame) -> Values | None:
-    """What the audit looked at: n_checks, n_checked, leaks (table, check, n_leaked, example); None if it did not run."""
+    """What the audit looked at: n_checks, n_checked, leaks (table, check, n_leaked, example); None if it ran not."""
     total = rows_of(rows.agg(F.count(F.lit(1)).alias("n_checks"), F.sum("n_checked").alias("n_checked")))[0]
     if not total["n_checks"]:
         return None
