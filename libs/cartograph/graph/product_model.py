@@ -74,7 +74,7 @@ class ProductModel(Model):
         max_length: int = 200,
         loss: Literal["softmax", "bpr"] = "softmax",
         temperature: float = 0.1,
-        n_negatives: int = 1024,
+        n_negatives: int = 4096,
         validation_days: int | None = None,
         epochs: int = 20,
         batch_size: int = 256,
