@@ -28,14 +28,9 @@ LOCAL = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deals tests to processes: those of a file together, all that need the cluster, and all that need the small lake.
-
-    Both are made once per process, and one of each is enough.
-    """
+    """Tests of one folder run in one process: they share what took long to make."""
     for item in items:
-        needs_lake = hasattr(getattr(item, "module", None), "judged_shop")
-        group = "cluster" if item.get_closest_marker("cluster") else "small lake" if needs_lake else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
 
 @pytest.fixture(scope="session")
