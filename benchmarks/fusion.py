@@ -25,11 +25,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
-from benchmarks.topn import MODELS, model_of, warm_up
+from benchmarks.interactions import baskets_of, events_of
+from benchmarks.topn import model_of, warm_up
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
 from cartograph.rank.fused_candidates import fused_candidates
@@ -37,15 +38,11 @@ from cartograph.rank.learned import Trees
 from cartograph.rank.methods import Votes, best_fusion
 
 DEFAULT = "popularity,item_neighbours,cooccurrence,rp3beta,user_neighbours,als,next_basket,first_order"
-MODELS |= {
-    "next_basket": "cartograph.sequence.next_basket.NextBasket",
-    "first_order": "cartograph.sequence.first_order.FirstOrder",
-}
 SETTINGS = {"als": ["engine=native"]}
 VOTES = Votes(60.0, {"popularity": 0.25})
 FUSED = "fused"
 PAIR = ["user_id", "product_id"]
-K, LONGEST, SECONDS_PER_DAY, N_DRAWS = 10, 500, 86_400, 2_000
+K, LONGEST, N_DRAWS = 10, 500, 2_000
 
 
 @dataclass
@@ -77,7 +74,7 @@ def main() -> None:
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
         spark = spark_session("fusion", ["spark.driver_memory=4g", "spark.shuffle_partitions=8"])
-        events = events_of(spark, options.events).persist()
+        events = events_of(spark, options.events).where("user_id IS NOT NULL AND product_id IS NOT NULL").persist()
         horizon, dates = dates_of(events, options.dates, options.horizon_days)
         warm_up(spark)
     with watch("models"):
@@ -97,26 +94,6 @@ def main() -> None:
     spark.stop()
 
 
-def events_of(spark: SparkSession, path: str) -> DataFrame:
-    """The rows as silver.events: event_id, user_id, product_id, event_type, order_id, event_at, event_on."""
-    is_csv = path.removesuffix(".gz").endswith(".csv")
-    rows = spark.read.csv(path, header=True) if is_csv else spark.read.parquet(path)
-    missing = {"user_id", "item_id", "time"} - set(rows.columns)
-    if missing:
-        raise SystemExit(f"{path} lacks {sorted(missing)}: its columns are {rows.columns}")
-    seconds = F.col("time").cast("double").cast("long")
-    day = F.floor(seconds / SECONDS_PER_DAY)
-    return rows.where("user_id IS NOT NULL AND item_id IS NOT NULL").select(
-        F.concat_ws("-", "user_id", "item_id", "time").alias("event_id"),
-        F.col("user_id").cast("string").alias("user_id"),
-        F.col("item_id").cast("string").alias("product_id"),
-        F.lit("purchase").alias("event_type"),
-        F.concat_ws("-", "user_id", day).alias("order_id"),
-        F.timestamp_seconds(seconds).alias("event_at"),
-        F.to_date(F.timestamp_seconds(seconds)).alias("event_on"),
-    )
-
-
 def dates_of(events: DataFrame, n: int, horizon_days: int | None) -> tuple[int, list[date]]:
     """The horizon, and `n` + 1 days, each a horizon after the one before, the last a horizon before the last event."""
     first, last = events.agg(F.min("event_on"), F.max("event_on")).collect()[0]
@@ -129,12 +106,10 @@ def day_of(events: DataFrame, day: date, horizon: int, models: list[str], depth:
     """The lists of all models on one day, for the customers who buy within the horizon."""
     start = F.lit(day).cast("timestamp")
     history = events.where(F.col("event_at") < start).persist()
-    baskets = history.groupBy("order_id", "user_id").agg(
-        F.max("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
-    )
-    data = Silver(history, baskets.persist(), history.select("product_id").distinct())
+    data = Silver(history, baskets_of(history).persist(), history.select("product_id").distinct())
     end = F.lit(day + timedelta(days=horizon)).cast("timestamp")
-    bought = events.where((F.col("event_at") >= start) & (F.col("event_at") < end)).select(*PAIR).distinct()
+    later = events.where((F.col("event_at") >= start) & (F.col("event_at") < end))
+    bought = later.where("event_type = 'purchase'").select(*PAIR).distinct()
     users = histories(history, LONGEST).join(bought.select("user_id").distinct(), "user_id", "left_semi").persist()
     known = history.select(*PAIR).distinct().withColumn("is_known", F.lit(True))
     truth = bought.join(users.select("user_id"), "user_id", "left_semi").join(known, PAIR, "left")

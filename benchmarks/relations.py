@@ -25,6 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.interactions import baskets_of, events_of
 from benchmarks.topn import warm_up
 from cartograph.core.model import Silver
 from cartograph.graph.building import product_graph
@@ -33,7 +34,6 @@ from cartograph.graph.relations import RelationRules, relations, scored_pairs
 from cartograph.graph.variants import families
 
 RELATIONS = {"complement": "complements", "substitute": "substitutes"}
-SECONDS_PER_DAY = 86_400
 
 
 def main() -> None:
@@ -83,26 +83,10 @@ def main() -> None:
 
 def silver_of(spark: SparkSession, interactions: str, products: str | None) -> Silver:
     """Silver frames of the interactions."""
-    rows = spark.read.csv(interactions, header=True)
-    kind = F.col("event_type") if "event_type" in rows.columns else F.lit("purchase")
-    seconds = F.col("time").cast("double").cast("long")
-    day = F.concat_ws("-", "user_id", F.floor(seconds / SECONDS_PER_DAY))
-    events = rows.select(
-        F.concat_ws("-", "user_id", "item_id", "time", kind).alias("event_id"),
-        "user_id",
-        F.col("item_id").alias("product_id"),
-        kind.alias("event_type"),
-        F.when(kind == "purchase", day).alias("order_id"),
-        day.alias("session_id"),
-        F.timestamp_seconds(seconds).alias("event_at"),
-    ).withColumn("event_on", F.to_date("event_at"))
+    events = events_of(spark, interactions)
     events = events.repartition(spark.sparkContext.defaultParallelism, "user_id").persist()
     events.count()
-    bought = events.where("event_type = 'purchase'").groupBy("order_id", "user_id")
-    baskets = bought.agg(
-        F.min("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
-    )
-    return Silver(events, baskets.persist(), _products(spark, events, products).persist())
+    return Silver(events, baskets_of(events).persist(), _products(spark, events, products).persist())
 
 
 def _products(spark: SparkSession, events: DataFrame, path: str | None) -> DataFrame:

@@ -43,6 +43,8 @@ MODELS = {
     "bpr": "cartograph.cf.bpr.Bpr",
     "als": "cartograph.cf.als.Als",
     "rules": "cartograph.rules.model.Rules",
+    "next_basket": "cartograph.sequence.next_basket.NextBasket",
+    "first_order": "cartograph.sequence.first_order.FirstOrder",
     "gfcf": "cartograph.graph.gfcf.GfCf",
     "lightgcn": "cartograph.graph.lightgcn.LightGcn",
     "gat": "cartograph.graph.gat.Gat",

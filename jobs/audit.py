@@ -65,10 +65,9 @@ def sources(job: Job) -> Sources:
 
 def write(job: Job, findings: Iterable[Finding]) -> None:
     """Writes gold.audit, and records how much leaks."""
-    columns = [column for column in table("gold.audit").columns if column.name != "as_of"]
-    rows = [tuple(getattr(each, column.name) for column in columns) for each in findings]
-    schema = ", ".join(f"`{column.name}` {column.dataType.simpleString()}" for column in columns)
-    job.metric("n_checks", job.replace("gold.audit", job.spark.createDataFrame(rows, schema)).rows)
+    rows = [{"as_of": job.as_of} | vars(each) for each in findings]
+    written = job.replace("gold.audit", job.spark.createDataFrame(rows, table("gold.audit").columns))
+    job.metric("n_checks", written.rows)
     job.metric("n_leaked", sum(each.n_leaked for each in findings))
 
 

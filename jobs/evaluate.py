@@ -72,19 +72,12 @@ def what_was_known(job: Job, day: date, history: DataFrame, popularity: DataFram
     level = F.get("category", F.lit(job.settings.slices.category_level - 1))
     catalogue = products.select("product_id", level.alias("category"))
     purchases = history.where("event_type = 'purchase' and user_id is not null")
-    features = fused_features(job, day)
+    vectors = job.vectors(day)
+    features = None if vectors is None else vector_features(vectors)
     if catalogue.where("category is not null").isEmpty():
         return Known(popularity, catalogue, features=features)
     features = category_features(products) if features is None else features
     return Known(popularity, catalogue, tastes(purchases, catalogue), features)
-
-
-def fused_features(job: Job, day: date) -> DataFrame | None:
-    """The fused vectors of that day; None where embed has made none."""
-    if not job.tables.exists("silver.product_vectors"):
-        return None
-    vectors = job.read("silver.product_vectors", as_of=day, model="fused")
-    return None if vectors.isEmpty() else vector_features(vectors)
 
 
 def categories(known: Known, settings: EvaluateSettings) -> DataFrame | None:

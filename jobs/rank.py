@@ -45,15 +45,16 @@ def run(job: Job) -> None:
     lists, pairs = job.read("gold.candidates"), job.read("gold.associations")
     past = histories(data.events, rank.recent)
     votes = Votes(rank.constant, rank.weights)
+    today = graph(job, job.as_of)
     fused, explained = fused_candidates(
-        lists, data, job.as_of, learned_fusion(job, votes), votes, rank.fusion.n_parts, graph(job, job.as_of)
+        lists, data, job.as_of, learned_fusion(job, votes), votes, rank.fusion.n_parts, today
     )
-    candidates = chosen(job, fused, data, past).persist()
+    known = chosen(job, fused, data, past).persist()
     fused_pairs = fused_lists(pairs, "product_id", "associated_product_id", rank.constant, rank.association_weights)
     # A checkpoint, because persisted pairs were counted again for each list made of them.
     associations = with_evidence(fused_pairs, data.baskets).localCheckpoint()
-    newcomers = popular(job, data, candidates)
-    candidates = with_new_products(job, candidates, data)
+    newcomers = popular(job, data, known)
+    candidates = with_new_products(job, known, data)
 
     columns = ["user_id", "rank", "product_id", "score"]
     shown = candidates.select(*columns).unionByName(newcomers.select(*columns)).where(F.col("rank") <= rank.k)
@@ -62,8 +63,7 @@ def run(job: Job) -> None:
     columns = ["product_id", "rank", "associated_product_id", "score"]
     job.replace("gold.associations", beside.select(*columns), model=FUSED)
 
-    typed = job.read("gold.relations") if job.tables.exists("gold.relations") else None
-    related = related_products(associations, rank.k_related, typed)
+    related = related_products(associations, rank.k_related, today.relations)
     job.metric("n_related_products", job.replace("gold.related_products", related).rows)
     recommended = recommendations(
         explained(candidates.where(F.col("rank") <= rank.k)),
@@ -75,7 +75,7 @@ def run(job: Job) -> None:
         user_models=rank.user_models,
     )
     job.metric("n_recommendations", job.replace("gold.recommendations", recommended.unionByName(newcomers)).rows)
-    candidates.unpersist()
+    known.unpersist()
 
 
 def learned_fusion(job: Job, votes: Votes) -> Fusion:
@@ -100,11 +100,7 @@ def learned_fusion(job: Job, votes: Votes) -> Fusion:
 
 def graph(job: Job, day: date) -> Graph:
     """What the graph step made of that day."""
-    made = {}
-    for part, name in (("relations", "gold.relations"), ("places", "silver.communities")):
-        rows = job.read(name, day) if job.tables.exists(name) else None
-        made[part] = None if rows is None or rows.isEmpty() else rows
-    return Graph(**made)
+    return Graph(relations=job.read_any("gold.relations", day), places=job.read_any("silver.communities", day))
 
 
 def earlier_day(job: Job) -> date | None:
@@ -173,7 +169,7 @@ def with_new_products(job: Job, candidates: DataFrame, data: Silver) -> DataFram
     if not exploration.slots:
         return candidates
     assert job.as_of is not None
-    tried = explored(candidates, data.products, data.events, job.as_of, rank.k, exploration).persist()
+    tried = explored(candidates, data.products, data.events, job.as_of, rank.k, exploration).localCheckpoint()
     job.metric("n_explored", tried.count())
     kept = candidates.join(tried.select("user_id", "rank"), ["user_id", "rank"], "left_anti")
     one = {"models": F.array(F.lit(EXPLORED)), "votes": F.array("score")}

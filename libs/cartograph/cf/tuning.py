@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.histories import histories
-from cartograph.core.metrics import ndcg
+from cartograph.core.metrics import mean_ndcg
 from cartograph.core.model import Model, Silver
 
 Space = Mapping[str, Sequence[float]]
@@ -52,15 +52,7 @@ class Period:
 
     def ndcg(self, model: Model, k: int) -> float:
         """Mean NDCG@k of the model's lists over the customers who bought something new; it must be fitted already."""
-        lists = model.recommend(self.users, k)
-        marked = lists.join(self.wanted.withColumnRenamed("product_ids", "wanted"), "user_id").where(
-            F.array_contains("wanted", F.col("product_id"))
-        )
-        hits = marked.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("hits"))
-        found = F.coalesce("hits", F.array().cast("array<int>"))
-        scored = self.wanted.join(hits, "user_id", "left").select(ndcg(found, F.size("product_ids"), k).alias("ndcg"))
-        row = scored.agg(F.avg("ndcg").alias("mean")).head()
-        return float(row.mean) if row is not None and row.mean is not None else 0.0
+        return mean_ndcg(model.recommend(self.users, k), self.wanted, k)
 
 
 def search(

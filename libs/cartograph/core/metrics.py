@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import accumulate
 from math import log2
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 RANKING_METRICS = ("precision", "recall", "hit_rate", "mrr", "map", "ndcg")
@@ -98,6 +98,24 @@ def gini(n_products: Column, n_shown: Column, places: Column, weighted_places: C
     # Products never shown come first, and move the positions of the others.
     moved = weighted_places + places * (n_products - n_shown)
     return 2.0 * moved / (n_products * places) - (n_products + 1.0) / n_products
+
+
+def mean_ndcg(lists: DataFrame, wanted: DataFrame, k: int) -> float:
+    """Mean NDCG@k over the customers of `wanted`; one without a list has none. 0 where there are no customers.
+
+    Args:
+        lists: user_id, product_id, rank.
+        wanted: user_id, product_ids: the right answers.
+        k: length of list.
+    """
+    answers = wanted.withColumnRenamed("product_ids", "wanted")
+    first = lists.where(F.col("rank") <= k).join(answers, "user_id")
+    marked = first.where(F.array_contains("wanted", F.col("product_id")))
+    hits = marked.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("hits"))
+    found = F.coalesce("hits", F.array().cast("array<int>"))
+    scored = wanted.join(hits, "user_id", "left").select(ndcg(found, F.size("product_ids"), k).alias("ndcg"))
+    row = scored.agg(F.avg("ndcg").alias("mean")).head()
+    return float(row.mean) if row is not None and row.mean is not None else 0.0
 
 
 def mean_of_first(values: Column, k: int) -> Column:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -65,9 +64,5 @@ def summary(rows: DataFrame, name: str, check: str, is_leak: Column, told: Colum
 
 def key_text(name: str) -> Column:
     """The key of a row of table `name` as `model=als, user_id=u1, rank=3`."""
-    return labelled([column for column in table(name).key if column != "as_of"])
-
-
-def labelled(columns: Sequence[str]) -> Column:
-    """The values of a row with the names of their columns."""
+    columns = [column for column in table(name).key if column != "as_of"]
     return F.concat_ws(", ", *[F.concat(F.lit(f"{column}="), F.col(column).cast("string")) for column in columns])

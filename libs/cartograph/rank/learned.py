@@ -90,9 +90,9 @@ def trained(rows: DataFrame, settings: Trees, k: int) -> Ranker | None:
         settings: see there.
         k: the length of list at which NDCG is to be best.
     """
-    n_groups = rows.groupBy("is_held_back").agg(F.countDistinct("user_id").alias("n"))
-    least = min((row.n for row in n_groups.collect()), default=0)
-    if n_groups.count() < 2 or least < _LEAST_GROUPS:
+    counts = rows.groupBy("is_held_back").agg(F.countDistinct("user_id").alias("n")).collect()
+    least = min((row.n for row in counts), default=0)
+    if len(counts) < 2 or least < _LEAST_GROUPS:
         return None
     n_workers = max(1, min(slots(rows.sparkSession), least // _LEAST_GROUPS))
     names = tuple(name for name in rows.columns if name not in {*_PAIR, "is_bought", "is_held_back"})

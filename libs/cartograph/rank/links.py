@@ -43,6 +43,8 @@ def linked(asked: DataFrame, data: Silver, graph: Graph) -> DataFrame:
         graph: of the day.
     """
     past = _past(data.events, asked)
+    if any(told is not None for told in (graph.relations, graph.places, data.vectors)):
+        past = past.localCheckpoint()  # each of them reads it
     if graph.relations is not None:
         asked = asked.join(_by_relation(past, graph.relations), _PAIR, "left")
     if graph.places is not None:

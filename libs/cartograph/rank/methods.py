@@ -10,7 +10,7 @@ from typing import Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core import metrics
+from cartograph.core.metrics import mean_ndcg
 from cartograph.core.model import Silver
 from cartograph.rank.calibrated import chances, models_of
 from cartograph.rank.features import features
@@ -84,31 +84,13 @@ def best_fusion(
     hits = teachers.select(*_PAIR, F.col("is_bought").cast("double").alias("hit"))
     worth = chances(lists.where(F.col("model").isin(models)), hits, "user_id", "product_id").localCheckpoint()
     asked = lists.join(judges.select("user_id").distinct(), "user_id", "left_semi")
-    scores: dict[Method, DataFrame] = {
+    lists_by_method: dict[Method, DataFrame] = {
         "rrf": votes.fused(asked),
         "calibrated": votes.fused(asked, worth),
-        "learned": scored(judges, ranker),
+        "learned": in_order(scored(judges, ranker), *_PAIR),
     }
-    ndcg = {name: ndcg_of(judges, found, k) for name, found in scores.items()}
+    right = judges.where("is_bought = 1").groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids"))
+    ndcg = {name: mean_ndcg(found, right, k) for name, found in lists_by_method.items()}
     rows.unpersist()
     best = max(ndcg, key=lambda name: ndcg[name])
     return Fusion(best, ndcg, worth, ranker)
-
-
-def ndcg_of(judges: DataFrame, scores: DataFrame, k: int) -> float:
-    """Mean NDCG@k over the customers of `judges`, of their candidates in order of `scores`.
-
-    Args:
-        judges: user_id, product_id, is_bought.
-        scores: user_id, product_id, score.
-        k: length of list.
-    """
-    told = scores.select(*_PAIR, "score").join(judges.select(*_PAIR, "is_bought"), _PAIR)
-    ranked = in_order(told, "user_id", "product_id")
-    is_hit = F.col("is_bought") == 1
-    hits = ranked.groupBy("user_id").agg(F.sort_array(F.collect_list(F.when(is_hit, F.col("rank")))).alias("hits"))
-    asked = judges.groupBy("user_id").agg(F.sum("is_bought").cast("int").alias("n_bought"))
-    within = F.filter(F.coalesce("hits", F.array().cast("array<int>")), lambda rank: rank <= k)
-    judged = asked.join(hits, "user_id", "left").select(metrics.ndcg(within, F.col("n_bought"), k).alias("ndcg"))
-    mean: float | None = judged.agg(F.avg("ndcg")).collect()[0][0]
-    return mean or 0.0

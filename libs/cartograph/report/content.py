@@ -90,9 +90,13 @@ def neighbourhoods(related: DataFrame, baskets: DataFrame, n_products: int, n_re
 
 def evaluations(evaluation: DataFrame, as_of: date) -> list[Values]:
     """Every value of the newest evaluation before `as_of`, in the columns of gold.evaluation."""
-    earlier = evaluation.where(F.col("as_of") < F.lit(as_of))
-    newest = earlier.agg(F.max("as_of").alias("as_of"))
-    return rows_of(earlier.join(F.broadcast(newest), "as_of").orderBy("model", "slice", "metric", "k"))
+    return rows_of(newest_before(evaluation, as_of).orderBy("model", "slice", "metric", "k"))
+
+
+def newest_before(rows: DataFrame, as_of: date) -> DataFrame:
+    """The rows of the newest day before `as_of`."""
+    earlier = rows.where(F.col("as_of") < F.lit(as_of))
+    return earlier.join(F.broadcast(earlier.agg(F.max("as_of").alias("as_of"))), "as_of")
 
 
 def example_customers(recommendations: DataFrame, events: DataFrame, n_customers: int, n_rows: int) -> list[Values]:

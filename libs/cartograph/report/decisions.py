@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.content import Values, rows_of
+from cartograph.report.content import Values, newest_before, rows_of
 
 
 def fusion(rows: DataFrame) -> Values | None:
@@ -21,10 +21,8 @@ def fusion(rows: DataFrame) -> Values | None:
 
 def promotions(rows: DataFrame, as_of: date) -> list[Values]:
     """The newest decisions before `as_of`, with champion, challenger, metric, k, difference, low, high and reasons."""
-    earlier = rows.where(F.col("as_of") < F.lit(as_of))
-    newest = earlier.agg(F.max("as_of").alias("as_of"))
     columns = ["as_of", "champion", "challenger", "metric", "k", "difference", "low", "high", "decision", "reasons"]
-    return rows_of(earlier.join(F.broadcast(newest), "as_of").select(*columns).orderBy("challenger"))
+    return rows_of(newest_before(rows, as_of).select(*columns).orderBy("challenger"))
 
 
 def audit(rows: DataFrame) -> Values | None:

@@ -92,6 +92,13 @@ class Job:
         """Rows of table `name` before the job's `as_of` (or the one given); for a table with as_of, that partition."""
         return self._read(name, as_of or self.as_of, equals)
 
+    def read_any(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame | None:
+        """As `read`; None where no step has written such rows."""
+        if not self.tables.exists(name):
+            return None
+        rows = self.read(name, as_of, **equals)
+        return None if rows.isEmpty() else rows
+
     def read_all(self, name: str, **equals: Any) -> DataFrame:
         """Rows of table `name` of every day, also those after `as_of`: for looking back at what happened."""
         return self._read(name, None, equals)
@@ -160,14 +167,12 @@ class Job:
         day = as_of or self.as_of
         users = self.read("silver.users", day) if self.tables.exists("silver.users") else None
         events, baskets, products = (self.read(f"silver.{name}", day) for name in ("events", "baskets", "products"))
-        return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self._vectors(day))
+        return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self.vectors(day))
 
-    def _vectors(self, day: date | None) -> DataFrame | None:
+    def vectors(self, day: date | None) -> DataFrame | None:
         """product_id and vector of the fused model on that day; None when there are none."""
-        if day is None or not self.tables.exists("silver.product_vectors"):
-            return None
-        vectors = self.read("silver.product_vectors", day, model="fused").select("product_id", "vector")
-        return vectors if vectors.head(1) else None
+        found = None if day is None else self.read_any("silver.product_vectors", day, model="fused")
+        return None if found is None else found.select("product_id", "vector")
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cartograph.runtime.section import NotNegative, Positive, Section, Share
+from cartograph.runtime.section import AboveZero, NotNegative, Positive, Section, Share
 
 
 class DiversitySettings(Section):
@@ -63,8 +63,8 @@ class ExplorationSettings(Section):
 
     slots: Annotated[int, Field(ge=0)]
     new_days: Positive
-    prior_hits: Annotated[float, Field(gt=0)]
-    prior_shown: Annotated[float, Field(gt=0)]
+    prior_hits: AboveZero
+    prior_shown: AboveZero
     seed: int
 
     @model_validator(mode="after")
