@@ -36,8 +36,8 @@ demo: setup  ## generate a shop and take it from raw orders to related products
 test: setup airflow-setup  ## the whole suite, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-test-fast: setup  ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not cluster" $(ARGS)
+test-fast: setup  ## the tests that need no Spark
+	$(BIN)/python -m pytest -m "not slow and not cluster and not spark" $(ARGS)
 
 lint: $(READY)  ## style
 	$(BIN)/ruff check .

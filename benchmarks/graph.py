@@ -208,7 +208,7 @@ def link_vectors(
     with ExitStack() as stack:
         encoding = encoding_of(spark, both, features, options, stack, dropout=0.0)
         feed = stack.enter_context(materialised(known.training, 1, BACKEND))
-        learner = Recommending(encoding, degrees, temperature=0.2, n_negatives=1024)
+        learner = Recommending(encoding, degrees, temperature=0.2, n_negatives=1024, biased=False)
         trained = train(spark, learner, feed, schedule)
         rows = computed_vectors(spark, learner, trained.weights, 1, "cpu").orderBy("code").toArrow()
     return np.array(rows["vector"].combine_chunks().flatten(), dtype=np.float64).reshape(n_items, -1)

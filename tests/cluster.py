@@ -41,6 +41,9 @@ SETTINGS = [
     "lake.root=build/tests/lake-cluster",
     "tracking.enabled=false",
 ]
+# Three Java machines that live for minutes: optimising their code takes longer than it saves. Without it, frames are
+# larger, and what MLlib reads back is nested deeply.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -Xss8m"
 
 
 class ClusterError(AssertionError):
@@ -79,7 +82,7 @@ class Cluster:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             # The suite's own Java machine must not be found by the child.
             environment = {key: value for key, value in os.environ.items() if not key.startswith("PYSPARK_GATEWAY")}
-            environment |= {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
+            environment |= {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "JDK_JAVA_OPTIONS": SHORT_LIVED}
             with self._log.open("w") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.cluster"],

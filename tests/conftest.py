@@ -27,10 +27,17 @@ LOCAL = [
 ]
 
 
+JUDGED = {"rank", "evaluate", "report", "notebooks"}  # folders whose tests share a lake that all steps have run in
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one folder run in one process: they share what took long to make."""
+    """Tests that share what takes long to make run in one process; those that need Spark are marked."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+        folder = item.path.parent.name
+        shared = "cluster" if item.get_closest_marker("cluster") else "judged" if folder in JUDGED else folder
+        item.add_marker(pytest.mark.xdist_group(shared))
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.spark)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A lake of a very small shop: silver tables, what three models and the rules said on two days, and a product graph.
 
 Twelve products in four groups of three (`lamp0`, `lamp1`, `lamp2`, `cup0` …); each of 24 customers orders once a week
-from one group, guests order lamps. Made once per session: writing Delta tables is what takes the time.
+from one group, guests order lamps. Written once per process and copied: writing Delta tables is what takes the time.
 """
 
 from __future__ import annotations
@@ -43,15 +43,29 @@ def judged_shop(spark: SparkSession) -> Suite:
     return shop
 
 
-def small_shop(spark: SparkSession) -> Suite:
-    """The shop with its silver tables and what the models said, as a suite to run jobs in."""
-    folder = tempfile.mkdtemp(prefix="small-lake-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def small_shop(spark: SparkSession, original: str | None = None) -> Suite:
+    """The shop with its silver tables and what the models said, as a suite to run jobs in: a lake of the caller's."""
+    folder = new_folder()
+    shutil.copytree(original or written(spark), folder, dirs_exist_ok=True)
     config = settings(folder)
-    tables = Tables.of(spark, config)
+    return Suite("tests", config, spark, Tables.of(spark, config), Tracking(config), Progress())
+
+
+@cache
+def written(spark: SparkSession) -> str:
+    """The folder of a lake that nobody changes."""
+    folder = new_folder()
+    tables = Tables.of(spark, settings(folder))
     write_silver(spark, tables)
     write_model_outputs(spark, tables)
-    return Suite("tests", config, spark, tables, Tracking(config), Progress())
+    return folder
+
+
+def new_folder() -> str:
+    """An empty folder, gone when the process ends."""
+    folder = tempfile.mkdtemp(prefix="small-lake-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def settings(folder: str) -> Config:

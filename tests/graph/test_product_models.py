@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -111,7 +111,7 @@ def test_lightgcn_on_two_workers_is_the_closed_formula(spark: SparkSession, shop
     products = torch.randn(len(known.degrees), 5, generator=torch.Generator().manual_seed(1))
     with materialised(known.training, 2, "arrow") as feed:
         encoding = LightGcnEncoding(len(known.degrees), 5, 2, known.degrees, feed)
-        weights = Weights.of({"encoder.products": products}, {})
+        weights = Weights.of({"encoder.products": products, "biases": torch.zeros(len(products))}, {})
         learner = Recommending(encoding, known.degrees)
         found = computed_vectors(spark, learner, weights, 2, "cpu").orderBy("code").collect()
     expected = closed_form(known.training, products.numpy().astype(np.float64), 2)
@@ -124,6 +124,21 @@ def test_lightgcn_learns_on_two_workers_of_whom_one_has_no_rows_left(shop: Silve
     settings: dict[str, Any] = {**SMALL, "workers": 2, "batch_size": 16, "epochs": 30, "hops": 2, "initial": "spectral"}
     model = LightGcn(**settings).fit(Silver(few, shop.baskets, shop.products))
     assert all(kinds == {name[:2]} for name, kinds in nearest(model, 3).items())
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bpr"])
+def test_scores_are_those_the_network_learned(loss: Literal["softmax", "bpr"], spark: SparkSession) -> None:
+    model = LightGcn(loss=loss, temperature=0.2)
+    rows = [("a", [1.0, 0.0], 0.5, 1.0), ("b", [3.0, 4.0], -0.5, 0.5), ("c", [0.0, 2.0], 1.0, 1.0)]
+    model.item_vectors_ = spark.createDataFrame(
+        rows, "product_id string, vector array<float>, bias float, weight double"
+    )
+    users = spark.createDataFrame([("ann", ["a", "b"]), ("eve", ["gone"])], "user_id string, product_ids array<string>")
+    (row,) = model.recommend(users, 2).collect()
+    sums = np.array([1 + 1.5, 2.0])
+    expected = sums @ [0.0, 2.0] + 1.0 if loss == "bpr" else sums @ [0.0, 1.0] / np.linalg.norm(sums) + 0.2
+    assert (row.user_id, row.product_id, row.rank) == ("ann", "c", 1)
+    assert row.score == pytest.approx(expected, rel=1e-5)
 
 
 def test_settings_that_do_not_go_together_are_refused(shop: Silver) -> None:

@@ -25,18 +25,24 @@ class Encoding(Protocol):
 class ProductNetwork(nn.Module):
     """An encoder, whose vectors of all products are computed once where it is only used.
 
-    `shares` are 1 / √d of the products, what each counts in a customer; `touched` the codes of those with customers.
+    `shares` are 1 / √d of the products, what each counts in a customer; `touched` the codes of those with customers;
+    `biases` what is added to the products' scores whoever asks: the network learns them, or they are 0.
     """
 
     shares: torch.Tensor
     touched: torch.Tensor
+    biases: torch.Tensor
 
-    def __init__(self, encoder: nn.Module, degrees: tuple[int, ...] = ()) -> None:
+    def __init__(self, encoder: nn.Module, degrees: tuple[int, ...] = (), biased: bool = False) -> None:
         super().__init__()
         self.encoder = encoder
         counts = torch.tensor(degrees)
         self.register_buffer("shares", counts.clamp(min=1) ** -0.5, persistent=False)
         self.register_buffer("touched", torch.nonzero(counts)[:, 0], persistent=False)
+        if biased:
+            self.biases = nn.Parameter(torch.zeros(len(degrees)))
+        else:
+            self.register_buffer("biases", torch.zeros(len(degrees)), persistent=False)
         self._kept: torch.Tensor | None = None
 
     def train(self, mode: bool = True) -> Self:
@@ -59,11 +65,13 @@ class Recommending:
     customers, as in FISM (Kabbur, Ning and Karypis 2013): a product never recommends itself, and new customers are
     known by what they have. Rows have items (codes, -1 after the last). Losses:
 
-    - softmax: -ln of the share of exp(cos(x_i, z_i) / temperature) in the sum with up to `n_negatives` products k drawn
-      for the batch (sampled softmax: Wu et al. 2022), which count exp(cos(x, z_k) / temperature) each, x the sum of all
-      that the customer has: one row of scores per customer instead of one per product, which is what a step costs.
-      What the customer has is not wrong, and left out of the sum.
-    - bpr: -ln σ(x_i · z_i - x_i · z_k) with one product k drawn per row (Rendle et al. 2009).
+    - softmax: -ln of the share of exp(cos(x_i, z_i) / temperature + b_i) in the sum with up to `n_negatives` products k
+      drawn for the batch (sampled softmax: Wu et al. 2022), which count exp(cos(x, z_k) / temperature + b_k) each, x
+      the sum of all that the customer has: one row of scores per customer instead of one per product, which is what a
+      step costs. What the customer has is not wrong, and left out of the sum.
+    - bpr: -ln σ(x_i · z_i + b_i - x_i · z_k - b_k) with one product k drawn per row (Rendle et al. 2009).
+
+    Where `biased`, products have a bias b each, for what many customers like: directions alone cannot tell.
 
     Args:
         encoding: of the products.
@@ -72,6 +80,7 @@ class Recommending:
         temperature: of softmax.
         n_negatives: products drawn per batch for softmax.
         k: the validation metric is NDCG@k.
+        biased: whether products have biases.
     """
 
     is_joint: ClassVar[bool] = True
@@ -82,10 +91,11 @@ class Recommending:
     temperature: float = 0.1
     n_negatives: int = 1024
     k: int = 10
+    biased: bool = True
 
     def network(self) -> ProductNetwork:
         """The network with its first weights."""
-        return ProductNetwork(self.encoding.module(), self.degrees)
+        return ProductNetwork(self.encoding.module(), self.degrees, self.biased)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
         """The sum of the losses of all products of customers with two or more, and how many there are."""
@@ -98,19 +108,21 @@ class Recommending:
         chosen = torch.randint(len(network.touched), (n_drawn,), device=items.device)
         drawn = network.touched[torch.unique(chosen) if self.loss_name == "softmax" else chosen]
         nodes, places = torch.unique(torch.cat([targets, drawn]), return_inverse=True)
-        vectors = network.encoder(nodes)
+        vectors, biases = network.encoder(nodes), network.biases[nodes].float()
         wanted, others = places[: len(targets)], places[len(targets) :]
         weights = network.shares[targets]
         sums = sums_of(rows, wanted, weights, vectors, len(items))
         asking = sums[rows] - vectors[wanted] * weights[:, None]
         if self.loss_name == "bpr":
             margins = (asking * (vectors[wanted] - vectors[others])).sum(1)
-            return -N.logsigmoid(margins.float()).sum(), len(targets)
+            return -N.logsigmoid(margins.float() + biases[wanted] - biases[others]).sum(), len(targets)
         units = N.normalize(vectors.float(), dim=1, eps=1e-6)
-        right = (N.normalize(asking.float(), dim=1, eps=1e-6) * units[wanted]).sum(1) / self.temperature
+        right = (N.normalize(asking.float(), dim=1, eps=1e-6) * units[wanted]).sum(1) / self.temperature + biases[
+            wanted
+        ]
         whole = N.normalize(sums.float(), dim=1, eps=1e-6) / self.temperature
         held = _held(rows, wanted, others, (len(items), len(vectors)))
-        wrong = (whole @ units[others].T).float().masked_fill(held, _NEVER)
+        wrong = ((whole @ units[others].T).float() + biases[others]).masked_fill(held, _NEVER)
         return N.softplus(wrong.logsumexp(1)[rows] - right).sum(), len(targets)
 
     def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
@@ -122,7 +134,12 @@ class Recommending:
             return 0.0, 0
         rows, known = had(items)
         asking = sums_of(rows, known, network.shares[known], vectors, len(items))
-        scores = asking @ (N.normalize(vectors, dim=1, eps=1e-6) if self.loss_name == "softmax" else vectors).T
+        if self.loss_name == "softmax":
+            asking, vectors = (
+                N.normalize(asking, dim=1, eps=1e-6) / self.temperature,
+                N.normalize(vectors, dim=1, eps=1e-6),
+            )
+        scores = asking @ vectors.T + network.biases
         scores[rows, known] = -torch.inf
         best = scores.topk(min(self.k, scores.shape[1])).indices
         hits = (best[:, :, None] == later[:, None, :]).any(-1)

@@ -30,7 +30,7 @@ from cartograph.graph.learner import Encoding, Recommending
 from cartograph.graph.start import spectral_start
 
 _LEAST_ROWS = 32  # of a worker's part of a step: with fewer it waits for the others more than it works
-VECTORS = "code int, vector array<float>"
+VECTORS = "code int, vector array<float>, bias float"
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class ProductModel(Model):
         max_length: products of a customer that count, those touched last.
         loss: softmax, or bpr.
         temperature: of softmax.
+        biased: products have biases, which are added to their scores: see `graph.learner`.
         n_negatives: products drawn per step for softmax.
         validation_days: what customers touched first in so many last days is held back to tell when to stop; None:
             nothing is.
@@ -74,6 +75,7 @@ class ProductModel(Model):
         max_length: int = 200,
         loss: Literal["softmax", "bpr"] = "softmax",
         temperature: float = 0.1,
+        biased: bool = True,
         n_negatives: int = 4096,
         validation_days: int | None = None,
         epochs: int = 20,
@@ -97,6 +99,7 @@ class ProductModel(Model):
         self.max_length = max_length
         self.loss = loss
         self.temperature = temperature
+        self.biased = biased
         self.n_negatives = n_negatives
         self.validation_days = validation_days
         self.epochs = epochs
@@ -120,7 +123,9 @@ class ProductModel(Model):
         self.epochs_: list[Epoch] = []
 
     def fit(self, data: Silver, edges: DataFrame | None = None) -> Self:
-        """Learns `weights_` and `item_vectors_` (product_id, vector, weight: what it counts in a customer).
+        """Learns `weights_` and `item_vectors_`.
+
+        These are product_id, vector, bias, weight: what it counts in a customer.
 
         Args:
             data: silver tables before `as_of`.
@@ -140,7 +145,9 @@ class ProductModel(Model):
             feed = feeds.enter_context(materialised(known.training, self._n_workers(), self.backend, self.seed))
             start = self._start(known, feeds)
             encoding = self._encoding(Given(data, known, feed, edges, start, feeds))
-            learner = Recommending(encoding, known.degrees, self.loss, self.temperature, self.n_negatives)
+            learner = Recommending(
+                encoding, known.degrees, self.loss, self.temperature, self.n_negatives, biased=self.biased
+            )
             self._train(data.events.sparkSession, learner, feed, known)
             vectors = computed_vectors(data.events.sparkSession, learner, self.weights_, len(feed.files), self.device)
         self.item_vectors_ = self._named(vectors, known)
@@ -182,12 +189,12 @@ class ProductModel(Model):
         self.weights_, self.epochs_ = trained.weights, trained.epochs
 
     def _named(self, vectors: DataFrame, known: Customers) -> DataFrame:
-        """product_id, vector, weight, kept by the executors."""
+        """product_id, vector, bias, weight, kept by the executors."""
         codes = pa.array(np.arange(len(known.degrees)), pa.int32())
         counts = pa.array(np.maximum(np.array(known.degrees, np.float64), 1) ** -0.5)
         weights = vectors.sparkSession.createDataFrame(pa.table({"code": codes, "weight": counts}))
         named = vectors.join(known.products, "code").join(weights, "code")
-        return named.select("product_id", "vector", "weight").localCheckpoint()
+        return named.select("product_id", "vector", "bias", "weight").localCheckpoint()
 
     @property
     def seconds_per_epoch_(self) -> float | None:
@@ -201,24 +208,33 @@ class ProductModel(Model):
         return associate_from_vectors(self.item_vectors_.select("product_id", "vector"), k)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:
-        """The `k` products nearest to what the customer has: user_id, product_id, score, rank."""
+        """The `k` products nearest to what the customer has: user_id, product_id, score, rank.
+
+        Scores are cos(x, z) + temperature b of softmax, x · z + b of bpr.
+        """
         if self.item_vectors_ is None:
             raise NotFitted(self)
-        plain = self.item_vectors_.select("product_id", "vector")
-        items = unit_vectors(plain) if self.loss == "softmax" else plain
-        queries = customer_vectors(users, self.item_vectors_).withColumnsRenamed(
+        is_cosine = self.loss == "softmax"
+        items = self.item_vectors_.select("product_id", "vector")
+        items = (unit_vectors(items) if is_cosine else items).join(self.item_vectors_.drop("vector"), "product_id")
+        bias = (F.col("bias") * (self.temperature if is_cosine else 1.0)).cast("float")
+        items = items.select("product_id", F.concat("vector", F.array(bias)).alias("vector"))
+        queries = customer_vectors(users, self.item_vectors_, is_cosine).withColumnsRenamed(
             {"user_id": "id", "product_ids": "mask"}
         )
         ranked = top_k(queries if self.mask_seen else queries.drop("mask"), items, k)
         return ranked.withColumnRenamed("id", "user_id")
 
 
-def customer_vectors(users: DataFrame, items: DataFrame) -> DataFrame:
+def customer_vectors(users: DataFrame, items: DataFrame, unit: bool) -> DataFrame:
     """One row per customer with a known product: user_id, product_ids, vector: the weighted sum of the products'.
+
+    A 1 follows, which takes the bias.
 
     Args:
         users: user_id, product_ids.
         items: product_id, vector, weight. Held whole by each task.
+        unit: the sum is brought to length one.
     """
     table = items.toArrow().sort_by("product_id").combine_chunks()
     weights = table["weight"].to_numpy().astype(np.float32)[:, None]
@@ -228,10 +244,10 @@ def customer_vectors(users: DataFrame, items: DataFrame) -> DataFrame:
     )
     asked = users.select("user_id", "product_ids", F.array_distinct("product_ids").alias("had"))
     schema = "user_id string, product_ids array<string>, vector array<float>"
-    return asked.mapInArrow(partial(_added_up, shipped=shipped), schema)
+    return asked.mapInArrow(partial(_added_up, shipped=shipped, unit=unit), schema)
 
 
-def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any) -> Iterator[pa.RecordBatch]:
+def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any, unit: bool) -> Iterator[pa.RecordBatch]:
     """Vectors of the customers of each batch."""
     product_ids, vectors = shipped.value
     for batch in batches:
@@ -239,7 +255,11 @@ def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any) -> Iterator[pa.Re
         inside = known >= 0
         ends = np.concatenate(([0], np.cumsum(inside)))[starts]
         rows = sp.csr_matrix((np.ones(ends[-1], np.float32), known[inside], ends), (batch.num_rows, len(vectors)))
-        columns = [batch.column("user_id"), batch.column("product_ids"), vectors_of(rows @ vectors)]
+        sums = rows @ vectors
+        if unit:
+            sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
+        biased = np.column_stack([sums, np.ones(len(sums), np.float32)])
+        columns = [batch.column("user_id"), batch.column("product_ids"), vectors_of(biased)]
         made = pa.RecordBatch.from_arrays(columns, names=["user_id", "product_ids", "vector"])
         yield made.filter(pa.array(np.diff(ends) > 0))
 
@@ -247,7 +267,7 @@ def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any) -> Iterator[pa.Re
 def computed_vectors(
     spark: SparkSession, learner: Recommending, weights: Weights | None, n_workers: int, device: str
 ) -> DataFrame:
-    """One row per product: code, vector, computed by a group of as many workers as were trained with."""
+    """One row per product: code, vector, bias, computed by a group of as many workers as were trained with."""
     shipped = spark.sparkContext.broadcast(weights)
     work = partial(_vectors, learner=learner, weights=shipped, device=device)
     return run_group(spark.range(n_workers).repartition(n_workers), work, VECTORS)
@@ -262,6 +282,7 @@ def _vectors(
         network.load_state_dict(weights.value.tensors())
         network.to(together.device).eval()
         with torch.inference_mode():
-            vectors = network.all_vectors().float().cpu().numpy()
+            vectors, biases = network.all_vectors().float().cpu().numpy(), network.biases.cpu().numpy()
     share = np.array_split(np.arange(len(vectors), dtype=np.int32), group.size)[group.rank]
-    yield pa.record_batch([pa.array(share), vectors_of(vectors[share])], ["code", "vector"])
+    columns = [pa.array(share), vectors_of(vectors[share]), pa.array(biases[share])]
+    yield pa.record_batch(columns, ["code", "vector", "bias"])

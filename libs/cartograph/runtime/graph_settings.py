@@ -65,6 +65,7 @@ class GraphTrainingSettings(TrainingSettings):
     initial: Literal["spectral", "random"]
     max_length: Annotated[int, Field(ge=2)]
     loss: Literal["softmax", "bpr"]
+    biased: bool
     n_negatives: Positive
     validation_days: Positive | None
     weight_decay: NotNegative

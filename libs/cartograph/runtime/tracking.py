@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import time
 import uuid
@@ -178,7 +179,7 @@ class Tracking:
             from mlflow.tracking import MlflowClient
 
             if self.uri.startswith("sqlite:///"):  # MLflow itself would retry an impossible file for minutes
-                Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+                _opened(Path(self.uri.removeprefix("sqlite:///")))
             client = MlflowClient(self.uri)
             found = client.get_experiment_by_name(self.settings.experiment)
             self._experiment = found.experiment_id if found else self._new_experiment(client)
@@ -230,6 +231,13 @@ def tracking_uri(config: Config) -> str:
     if not uri.startswith("sqlite:///") or uri.startswith("sqlite:////"):
         return uri
     return "sqlite:///" + places.resolve(uri.removeprefix("sqlite:///"))
+
+
+def _opened(database: Path) -> None:
+    """Fails at once where no SQLite database can be opened."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 def git_revision() -> str:
