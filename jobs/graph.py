@@ -1,9 +1,10 @@
 """The product graph of the purchases and views before a date, what products are in it, and networks on it.
 
-Reads the silver tables; if `graph.enabled`, writes silver.product_graph, gold.relations and, if `graph.analytics.run`
-names any, silver.communities of this `as_of`. Communities take over the names of the last earlier day that has some.
-Writes the partition of each model of `graph.models` in gold.candidates and gold.associations, and a network's weights
-beside the tables. Deliberately not done here: mixing relations and lists with other models (`rank`).
+Reads the silver tables; if `graph.enabled`, writes silver.product_graph, gold.relations, gold.bundles and, if
+`graph.analytics.run` names any, silver.communities of this `as_of`. Communities take over the names of the last earlier
+day that has some. Writes the partition of each model of `graph.models` in gold.candidates and gold.associations, and a
+network's weights beside the tables.
+Deliberately not done here: mixing relations and lists with other models (`rank`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.histories import active, histories
-from cartograph.core.model import Model
+from cartograph.core.model import Model, Silver
 from cartograph.core.product_sets import of_shoppers
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
+from cartograph.graph.bundles import bundles
 from cartograph.graph.communities import places
 from cartograph.graph.gat import Gat
 from cartograph.graph.gcn import Gcn
@@ -54,8 +56,8 @@ def write_graph(job: Job) -> DataFrame:
     job.metric("n_edges", job.replace("silver.product_graph", edges).rows)
     found = relations(edges, data, RelationRules(**settings.relations.model_dump()))
     job.metric("n_relations", job.replace("gold.relations", found).rows)
-    if settings.analytics.run:
-        write_communities(job, edges)
+    if settings.analytics.run or settings.bundles.enabled:
+        write_places(job, edges, data)
     return edges
 
 
@@ -86,16 +88,20 @@ def configured(name: str, settings: GraphSettings) -> Model:
     return model
 
 
-def write_communities(job: Job, edges: DataFrame) -> None:
-    """Writes the place of each product in the graph of the significant edges."""
-    settings = job.settings.analytics
+def write_places(job: Job, edges: DataFrame, data: Silver) -> None:
+    """Writes the bundles of the graph of the significant edges, and the place of each product in it."""
+    settings, bundling = job.settings.analytics, job.settings.bundles
     assert job.as_of is not None
     graph = graph_of(edges, settings.max_chance)
-    found = places(
-        graph, settings.run, earlier_communities(job), job.as_of,
-        iterations=settings.iterations, rounds=settings.rounds, n_hubs=settings.n_hubs,
-    )  # fmt: skip
-    job.metric("n_products_in_graph", job.replace("silver.communities", found).rows)
+    if bundling.enabled:
+        made = bundles(graph, data.baskets, bundling.n_strongest, bundling.min_orders)
+        job.metric("n_bundles", job.replace("gold.bundles", made).rows)
+    if settings.run:
+        found = places(
+            graph, settings.run, earlier_communities(job), job.as_of,
+            iterations=settings.iterations, rounds=settings.rounds, n_hubs=settings.n_hubs,
+        )  # fmt: skip
+        job.metric("n_products_in_graph", job.replace("silver.communities", found).rows)
 
 
 def earlier_communities(job: Job) -> DataFrame | None:

@@ -48,6 +48,7 @@ def collected(job: Job) -> dict[str, Any]:
         "community_map": graph.community_map(
             places, _of(job.read, job, "silver.product_graph"), communities, settings.n_nodes
         ),
+        "bundles": graph.bundles(_of(job.read, job, "gold.bundles"), settings.n_rules),
         "customers": content.example_customers(
             _of(job.read, job, "gold.recommendations"), events, settings.n_customers, settings.n_related
         ),

@@ -170,8 +170,12 @@ def write_model_outputs(spark: SparkSession, tables: Tables) -> None:
         {"product_id": name, "community_id": f"{name[:-1]}0@{LATER}", "pagerank": 0.1 - place / 1000, "core": 2}
         for place, name in enumerate(PRODUCTS)
     ]
+    sets = [
+        {"product_ids": [f"{group}{n}" for n in range(3)], "n_products": 3, "n_orders": 4, "n_outside": 12, "lift": 2.5}
+        for group in GROUPS
+    ]
     lists = {"gold.associations": neighbours, "gold.candidates": chart + taste}
-    graph = {"silver.product_graph": edges, "silver.communities": places}
+    graph = {"silver.product_graph": edges, "silver.communities": places, "gold.bundles": sets}
     both_days = {name: [row | {"as_of": day} for row in lists[name] for day in (EARLIER, LATER)] for name in lists}
     later_alone = {name: [row | {"as_of": LATER} for row in graph[name]] for name in graph}
     for name, rows in (both_days | later_alone | {"gold.rules": rules}).items():

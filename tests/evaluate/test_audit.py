@@ -105,6 +105,11 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str, str]]]] =
         [({"inferred_from": ["late"]}, "products",
           "product_id=shown, associated_product_id=jar: product late is first seen on 2011-03-03")],
     ),
+    "gold.bundles": (
+        {"product_ids": ["cup", "jar"]},
+        [({"product_ids": ["cup", "late"]}, "products",
+          "product_ids=[cup, late]: product late is first seen on 2011-03-03")],
+    ),
     "gold.itemsets": (
         {"itemset": ["cup", "jar"], "n_baskets": 1},
         [

@@ -88,12 +88,6 @@ def test_personalised_pagerank_is_that_of_networkx(graph: GraphFrame, oracle: nx
         assert scores == pytest.approx({name: score for name, score in expected.items() if score > 1e-6}, abs=1e-3)
 
 
-def test_bridged_products_share_neighbours_but_no_edge(edges: DataFrame) -> None:
-    without = edges.where("NOT (src = 'a' AND dst = 'b')")
-    rows = analytics.bridged(without).collect()
-    assert {(row.src, row.dst): row.shared_ids for row in rows} == {("a", "b"): ["c", "d", "e"]}
-
-
 def test_communities_keep_their_names_from_day_to_day(spark: SparkSession) -> None:
     labels = spark.createDataFrame(
         [(name, "b") for name in "abc"] + [(name, "q") for name in "pq"] + [("n", "n"), ("d", "d")],

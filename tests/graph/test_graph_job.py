@@ -55,6 +55,11 @@ def test_relations_keep_their_evidence(shop: Suite) -> None:
     assert all(json.loads(row.evidence)["n_orders"] > 0 for row in complements)
 
 
+def test_products_bought_two_at_a_time_make_no_bundle(shop: Suite) -> None:
+    assert shop.tables.exists("gold.bundles")
+    assert shop.tables.read("gold.bundles", DAY).count() == 0
+
+
 def test_communities_hold_the_products_of_the_graph(shop: Suite) -> None:
     rows = shop.tables.read("silver.communities", DAY).collect()
     found = {row.product_id: row.component_id for row in rows}

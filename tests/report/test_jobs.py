@@ -94,6 +94,11 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)", page)
 
 
+def test_bundles_are_told_with_how_often_they_are_completed(page: str) -> None:
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index("<h3>Bundles</h3>") :])
+    assert cells[:4] == ["BOWL NO 0 + BOWL NO 1 + BOWL NO 2", "4", "25.0%", "2.5"]
+
+
 def test_the_data_of_the_page_is_json_and_complete(page: str) -> None:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found

@@ -29,6 +29,15 @@ RESULT_TABLES = (
         checks=(("known_relation", "relation IN ('complement', 'substitute', 'variant', 'repeat')"),),
     ),
     _table(
+        "gold.bundles",
+        "Three or four products of which each is bought with each other one: n_orders with all of them, n_outside with "
+        "all but one, lift against each being bought on its own.",
+        "as_of date, product_ids strings, n_products int, n_orders long, n_outside long, lift double",
+        key="as_of product_ids",
+        partition="as_of",
+        required="n_products n_orders lift",
+    ),
+    _table(
         "gold.itemsets",
         "Frequent itemsets of the baskets before as_of.",
         "as_of date, itemset strings, n_items int, n_baskets long, support double",

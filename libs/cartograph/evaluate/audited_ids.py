@@ -15,6 +15,7 @@ PRODUCTS: dict[str, tuple[str, ...]] = {
     "silver.product_vectors": ("product_id",),
     "silver.product_graph": ("src", "dst"),
     "silver.communities": ("product_id",),
+    "gold.bundles": ("product_ids",),
     "gold.itemsets": ("itemset",),
     "gold.rules": ("antecedent", "consequent"),
     "gold.inferred_rules": ("product_id", "associated_product_id", "inferred_from"),
@@ -38,8 +39,8 @@ USERS: dict[str, tuple[str, ...]] = {
 }
 # Counted from events, so that to stand in a catalogue or among the customers is not enough to be in them.
 COUNTED = frozenset({
-    "silver.product_graph", "gold.itemsets", "gold.rules", "gold.high_utility_itemsets", "gold.repurchases",
-    "gold.user_vectors",
+    "silver.product_graph", "gold.bundles", "gold.itemsets", "gold.rules", "gold.high_utility_itemsets",
+    "gold.repurchases", "gold.user_vectors",
 })  # fmt: skip
 _SIDED = "gold.factors"  # products and customers in one column
 

@@ -139,22 +139,7 @@ def nearest_hubs(graph: GraphFrame, hubs: Sequence[str]) -> DataFrame:
     )  # fmt: skip
 
 
-def bridged(edges: DataFrame, max_chance: float = 0.05, strongest: int = 10, min_shared: int = 2) -> DataFrame:
-    """Pairs of products without an edge that are both bought with the same others: src, dst, n_shared, shared_ids.
-
-    The motif (a)-[]->(c); (b)-[]->(c) over the `strongest` edges of each product, so that its size is bounded; a pair
-    counts with at least `min_shared` different c. Each pair comes once, src before dst.
-    """
-    graph = graph_of(edges, max_chance)
-    top = _strongest(_strongest(graph.edges, "src", "dst", strongest), "dst", "src", strongest)
-    found: DataFrame = GraphFrame(graph.vertices, top.select("src", "dst")).find("(a)-[]->(c); (b)-[]->(c)")
-    pairs = found.where("a.id < b.id").groupBy(F.col("a.id").alias("src"), F.col("b.id").alias("dst"))
-    shared = pairs.agg(F.sort_array(F.collect_set("c.id")).alias("shared_ids"))
-    shared = shared.withColumn("n_shared", F.size("shared_ids")).where(F.col("n_shared") >= min_shared)
-    return shared.join(graph.edges, ["src", "dst"], "left_anti").select("src", "dst", "n_shared", "shared_ids")
-
-
-def _strongest(edges: DataFrame, end: str, other: str, n: int) -> DataFrame:
+def strongest(edges: DataFrame, end: str, other: str, n: int) -> DataFrame:
     """The `n` heaviest edges at each `end`."""
     heaviest_first = Window.partitionBy(end).orderBy(F.desc("weight"), other)
     return edges.withColumn("place", F.row_number().over(heaviest_first)).where(F.col("place") <= n).drop("place")

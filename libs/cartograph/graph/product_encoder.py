@@ -100,9 +100,11 @@ class ProductEncoder(nn.Module):
 
     def _layer(self) -> nn.Module:
         made = self.made
-        if made.convolution == "gcn":
-            return GcnLayer(made.width, made.width)
-        return GatLayer(made.width, made.width, made.heads, made.dropout)
+        gat = made.convolution == "gat"
+        layer = GatLayer(made.width, made.width, made.heads, made.dropout) if gat else GcnLayer(made.width, made.width)
+        if made.start is not None:  # a mean of neighbours' vectors points somewhere as long as nothing turns it
+            nn.init.eye_(layer.linear.weight)
+        return layer
 
     def forward(self, nodes: torch.Tensor | None = None) -> torch.Tensor:
         """Vectors of the products with codes `nodes`, each once; None: of all products."""

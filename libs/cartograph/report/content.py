@@ -129,7 +129,8 @@ def product_ids(shown: Values) -> set[str]:
     customers = {item["product_id"] for one in shown["customers"] for item in (*one["past"], *one["shown"])}
     leaders = {name for one in shown["communities"] for name in one["leaders"]}
     mapped = {node["product_id"] for node in shown["community_map"]["nodes"]}
-    return rules | centres | related | customers | leaders | mapped
+    bundled = {name for one in shown["bundles"] for name in one["product_ids"]}
+    return rules | centres | related | customers | leaders | mapped | bundled
 
 
 def titles(products: DataFrame, product_ids: set[str]) -> dict[str, str]:

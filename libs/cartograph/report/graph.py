@@ -1,4 +1,4 @@
-"""What the report shows of the product graph: its communities, and the most central products with their ties."""
+"""What the report shows of the product graph: bundles, communities, and the most central products with their ties."""
 
 from __future__ import annotations
 
@@ -50,3 +50,14 @@ def community_map(places: DataFrame, edges: DataFrame, shown: list[Values], limi
     drawn = {"nodes": rows_of(nodes.orderBy("product_id")), "ties": rows_of(ties)}
     nodes.unpersist()
     return drawn
+
+
+def bundles(found: DataFrame, limit: int) -> list[Values]:
+    """The bundles that most orders hold: product_ids, n_orders, n_outside, lift.
+
+    Args:
+        found: rows of gold.bundles.
+        limit: bundles at most.
+    """
+    first = found.orderBy(F.desc("n_orders"), F.desc("lift"), "product_ids").limit(limit)
+    return rows_of(first.select("product_ids", "n_orders", "n_outside", "lift"))

@@ -34,6 +34,14 @@ class AnalyticsSettings(Section):
     n_hubs: Positive
 
 
+class BundleSettings(Section):
+    """graph.bundles.bundles."""
+
+    enabled: bool
+    n_strongest: Positive
+    min_orders: Positive
+
+
 class RelationSettings(Section):
     """graph.relations.RelationRules."""
 
@@ -113,6 +121,7 @@ class GraphSettings(Section):
     event_weights: dict[str, float]
     building: BuildingSettings
     analytics: AnalyticsSettings
+    bundles: BundleSettings
     relations: RelationSettings
     gfcf: GfCfSettings
     training: GraphTrainingSettings
