@@ -1,6 +1,7 @@
 """The final lists of one day: what to recommend to each customer, what belongs with each product, and why.
 
-Reads gold.candidates and gold.associations of all models, and gold.relations if there are any, at `as_of`; writes
+Reads gold.candidates and gold.associations of all models, gold.relations and the factors of ALS if there are any, at
+`as_of`; writes
 gold.recommendations and gold.related_products, what rules of the shop hid to gold.hidden, and the lists shown as one
 more model, `fused`, so that `evaluate` compares it with the others. How many lists are made one is learned from an
 earlier day's candidates and from what customers bought since; gold.fusion says what was learned.
@@ -18,6 +19,7 @@ from pyspark.sql import functions as F
 from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
+from cartograph.core.interactions import interactions
 from cartograph.core.model import Silver
 from cartograph.rank.business_rules import BusinessRules
 from cartograph.rank.cold_start import cold_start_lists
@@ -33,6 +35,7 @@ from cartograph.rank.plot import trade_off_figure
 from cartograph.rank.recommendations import recommendations
 from cartograph.rank.related_products import related_products
 from cartograph.rank.selection import Diversity, allowed, diverse, rules_of
+from cartograph.rank.taste import LeastSquares, tastes
 from cartograph.runtime.job import Job, main
 
 _SPARE = 3  # popular products taken for each place, as some may be hidden
@@ -65,14 +68,16 @@ def run(job: Job) -> None:
 
     related = related_products(associations, rank.k_related, today.relations)
     job.metric("n_related_products", job.replace("gold.related_products", related).rows)
+    listed = candidates.where(F.col("rank") <= rank.k)
     recommended = recommendations(
-        explained(candidates.where(F.col("rank") <= rank.k)),
+        explained(listed),
         associations,
         past,
         data,
         k=rank.k,
         recent=rank.recent,
         user_models=rank.user_models,
+        tastes=liked(job, listed, data),
     )
     job.metric("n_recommendations", job.replace("gold.recommendations", recommended.unionByName(newcomers)).rows)
     known.unpersist()
@@ -152,6 +157,17 @@ def chosen(job: Job, fused: DataFrame, data: Silver, past: DataFrame) -> DataFra
         points = [(row.diversity, row.relevance, row.spread) for row in measured.collect()]  # one per weight
         job.figure("diversity", trade_off_figure(points, diversity.method))
     return diverse(fused, data, past, vectors, rank.k, diversity)
+
+
+def liked(job: Job, listed: DataFrame, data: Silver) -> DataFrame | None:
+    """What customers' own products add to scores of ALS; None where its factors are not kept, or not so simple."""
+    als, factors = job.config.cf.als, job.read_any("gold.factors", model="als", side="product")
+    if factors is None or not als.implicit or als.debias:
+        return None
+    items = factors.where("fitted_as_of = as_of").select(F.col("id").alias("product_id"), "vector")
+    asked = listed.where(F.array_contains("models", "als")).select("user_id", "product_id")
+    weights = interactions(data.events, job.config.cf.event_weights, half_life_days=als.half_life_days)
+    return tastes(asked, weights, items, LeastSquares(als.alpha, als.regularisation, als.frequency_power))
 
 
 def factors(job: Job) -> DataFrame:

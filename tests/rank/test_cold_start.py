@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from pyspark.sql import Row, SparkSession
 
@@ -19,7 +21,7 @@ def lists(spark: SparkSession) -> dict[str, list[Row]]:
     data = Silver(
         events=spark.createDataFrame(events, "user_id string, product_id string, event_type string"),
         baskets=spark.createDataFrame([], "order_id string"),
-        products=spark.createDataFrame([], "product_id string"),
+        products=spark.createDataFrame([], "product_id string, first_seen_at timestamp"),
         users=spark.createDataFrame(USERS, "user_id string, region string"),
     )
     served = spark.createDataFrame([(name,) for name in ("ann", "bob", "eve", "joe", "max")], "user_id string")
@@ -42,3 +44,21 @@ def test_a_region_without_sales_gets_the_best_sellers_of_all(lists: dict[str, li
     for name in ("new_west", "new_anywhere"):
         assert [(row["rank"], row.product_id) for row in lists[name]] == [(1, "cup"), (2, "kilt")]
         assert lists[name][0].why == "Popular: bought by 3 customers."
+
+
+def test_a_shop_that_opens_shows_what_is_newest(spark: SparkSession) -> None:
+    seen = [("cup", datetime(2011, 5, 1)), ("pot", datetime(2011, 5, 3)), ("jug", None), ("lamp", datetime(2011, 5, 2))]
+    data = Silver(
+        events=spark.createDataFrame(
+            [("ann", "cup", "purchase")], "user_id string, product_id string, event_type string"
+        ),
+        baskets=spark.createDataFrame([], "order_id string"),
+        products=spark.createDataFrame(seen, "product_id string, first_seen_at timestamp"),
+        users=spark.createDataFrame([("ann", None), ("eve", "north")], "user_id string, region string"),
+    )
+    served = spark.createDataFrame([("ann",)], "user_id string")
+    rows = cold_start_lists(data, served, 4).orderBy("rank").collect()
+    assert [(row.user_id, row.product_id, row.score) for row in rows] == [
+        ("eve", "cup", 1.0), ("eve", "pot", 0.0), ("eve", "lamp", 0.0), ("eve", "jug", 0.0),
+    ]  # fmt: skip
+    assert {row.why for row in rows[1:]} == {"New in the shop."}

@@ -58,18 +58,20 @@ def test_the_customers_own_event_is_named_with_its_day(spark: SparkSession, even
 
 
 @pytest.mark.parametrize(
-    ("models", "n_buyers", "words"),
+    ("models", "liked", "n_buyers", "words"),
     [
-        (["popularity", "als"], 7, "chosen by customers whose purchases resemble yours"),
-        (["popularity"], 1431, "popular: bought by 1,431 customers"),
-        (["text"], None, "new in the shop"),
+        (["popularity", "als"], None, 7, "chosen by customers whose purchases resemble yours"),
+        (["als"], ["CUP"], 7, "chosen by customers whose purchases resemble yours, above all CUP"),
+        (["als"], [], 7, "chosen by customers whose purchases resemble yours"),
+        (["popularity"], None, 1431, "popular: bought by 1,431 customers"),
+        (["text"], None, None, "new in the shop"),
     ],
 )
 def test_without_a_pair_the_voters_tell(
-    spark: SparkSession, models: list[str], n_buyers: int | None, words: str
+    spark: SparkSession, models: list[str], liked: list[str] | None, n_buyers: int | None, words: str
 ) -> None:
-    row = spark.createDataFrame([(models, n_buyers)], "models array<string>, n_buyers long")
-    assert row.select(reasons.of_voters(["als", "bpr"])).collect()[0][0] == words
+    row = spark.createDataFrame([(models, liked, n_buyers)], "models array<string>, liked array<string>, n_buyers long")
+    assert row.select(reasons.of_voters(["als", "bpr"], F.col("liked"))).collect()[0][0] == words
 
 
 def test_a_sentence_joins_clauses_and_skips_missing_ones(spark: SparkSession) -> None:

@@ -107,11 +107,15 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
     fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}).withColumn("parts", parts.of_votes())
     past = histories(shop.events, 20)
-    rows = recommendations(fused, associations, past, shop, k=5, recent=20, user_models=["als"]).collect()
+    liked = [("ann", "jug", {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1})]
+    tastes = spark.createDataFrame(liked, "user_id string, product_id string, taste map<string, double>")
+    rows = recommendations(
+        fused, associations, past, shop, k=5, recent=20, user_models=["als"], tastes=tastes
+    ).collect()
     assert {(row.user_id, row.product_id): row.why for row in rows} == {
         ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 baskets, "
         "2.0 times more often than chance.",
-        ("ann", "jug"): "Chosen by customers whose purchases resemble yours.",
+        ("ann", "jug"): "Chosen by customers whose purchases resemble yours, above all RED CUP and mug.",
         ("ann", "lamp"): "You bought RED CUP on 3 May 2011; bought in separate orders by 1 customer.",
         ("bob", "lamp"): "You bought RED CUP on 1 May 2011; bought in separate orders by 1 customer.",
         ("new", "cup"): "Popular: bought by 3 customers.",
@@ -123,6 +127,7 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     assert evidence["ann", "saucer"] == {
         "parts": {"als": 1 / 61}, "because_of": "cup", "n_baskets": 2, "n_users": 0, "lift": 2.0, "n_buyers": 2,
     }  # fmt: skip
+    assert evidence["ann", "jug"]["taste"] == {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1}
     assert evidence["eve", "cup"] == {"parts": {"als": 1 / 61}, "days_bought": 1, "n_buyers": 3}
 
 

@@ -15,7 +15,8 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
     """One row per customer without candidates and popular product.
 
     A customer of a region where something was sold gets the products that most customers of that region bought, the
-    others those that most customers bought anywhere. Score is the number of buyers.
+    others those that most customers bought anywhere, and where these are too few, the newest. Score is the number of
+    buyers.
 
     Columns: user_id, rank, product_id, score, models (popularity), why, evidence (JSON).
 
@@ -27,13 +28,14 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
     if data.users is None:
         return served.sparkSession.createDataFrame([], _COLUMNS)
     waiting = data.users.join(served.select("user_id").distinct(), "user_id", "left_anti")
-    lists = _best_sellers(data.events, data.users, k)
+    lists = _best_sellers(data, data.users, k)
     regions = lists.select("region").distinct().withColumn("has_list", F.lit(True))
     homes = waiting.join(F.broadcast(regions), "region", "left").select(
         "user_id", F.when(F.col("has_list"), F.col("region")).otherwise(_ANYWHERE).alias("region")
     )
     near: Column = F.when(F.col("region") == _ANYWHERE, "popular").otherwise("popular in your region")
     bought = F.concat(near, F.lit(": bought by "), reasons.counted("n_buyers", "customer"))
+    told = F.when(F.col("n_buyers") > 0, bought).otherwise(reasons.NEW)
     parts = F.create_map(F.lit("popularity"), F.col("n_buyers").cast("double"))
     return homes.join(F.broadcast(lists), "region").select(
         "user_id",
@@ -41,7 +43,7 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
         "product_id",
         F.col("n_buyers").cast("double").alias("score"),
         F.array(F.lit("popularity")).alias("models"),
-        reasons.sentence(bought).alias("why"),
+        reasons.sentence(told).alias("why"),
         F.to_json(F.struct(parts.alias("parts"), "n_buyers")).alias("evidence"),
     )
 
@@ -51,14 +53,23 @@ _COLUMNS = (
 )
 
 
-def _best_sellers(events: DataFrame, users: DataFrame, k: int) -> DataFrame:
-    """The `k` products with most buyers of each region and of all: region, product_id, n_buyers, rank."""
-    bought = events.where("event_type = 'purchase'").join(users.select("user_id", "region"), "user_id")
+def _best_sellers(data: Silver, users: DataFrame, k: int) -> DataFrame:
+    """The `k` products with most buyers of each region and of all: region, product_id, n_buyers, rank.
+
+    Of all, products that nobody bought follow, the newest first: a shop that opens has nothing else to show.
+    """
+    bought = data.events.where("event_type = 'purchase'").join(users.select("user_id", "region"), "user_id")
     places = F.array_distinct(F.array(F.lit(_ANYWHERE), F.coalesce("region", F.lit(_ANYWHERE))))
-    buyers = (
-        bought.withColumn("region", F.explode(places))
-        .groupBy("region", "product_id")
-        .agg(F.countDistinct("user_id").alias("n_buyers"))
+    pairs = bought.withColumn("region", F.explode(places)).select("region", "product_id", "user_id")
+    unsold = data.products.select(
+        F.lit(_ANYWHERE).alias("region"), "product_id", F.lit(None).cast("string").alias("user_id"), "first_seen_at"
     )
-    best_first = Window.partitionBy("region").orderBy(F.desc("n_buyers"), "product_id")
-    return buyers.withColumn("rank", F.row_number().over(best_first)).where(F.col("rank") <= k)
+    buyers = (
+        pairs.unionByName(unsold, allowMissingColumns=True)
+        .groupBy("region", "product_id")
+        .agg(F.countDistinct("user_id").alias("n_buyers"), F.max("first_seen_at").alias("first_seen_at"))
+    )
+    newest = F.when(F.col("n_buyers") == 0, F.col("first_seen_at"))
+    best_first = Window.partitionBy("region").orderBy(F.desc("n_buyers"), newest.desc_nulls_last(), "product_id")
+    ranked = buyers.withColumn("rank", F.row_number().over(best_first)).where(F.col("rank") <= k)
+    return ranked.select("region", "product_id", "n_buyers", "rank")

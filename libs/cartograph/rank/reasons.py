@@ -9,6 +9,8 @@ from pyspark.sql import functions as F
 
 from cartograph.rank.evidence import FEWEST
 
+NEW = "new in the shop"
+
 
 def of_pair() -> Column:
     """'bought together in 212 baskets, 3.4 times more often than chance': from n_baskets, lift, n_users.
@@ -72,12 +74,18 @@ def of_exploration() -> Column:
     return F.lit("new in the shop, and shown to find out who likes it")
 
 
-def of_voters(user_models: Sequence[str]) -> Column:
-    """What remains when no pair explains the product, from models and n_buyers: like-minded customers or popularity."""
-    likeness = F.lit("chosen by customers whose purchases resemble yours")
+def of_voters(user_models: Sequence[str], liked: Column) -> Column:
+    """What remains when no pair explains the product, from models and n_buyers: like-minded customers or popularity.
+
+    `liked` (array) names the customer's own products that like-minded customers are known by; null: not known.
+    """
+    by_what = F.concat(F.lit(", above all "), F.array_join(liked, " and "))
+    likeness = F.concat(
+        F.lit("chosen by customers whose purchases resemble yours"), F.when(F.size(liked) > 0, by_what).otherwise("")
+    )
     popularity = F.concat(F.lit("popular: bought by "), counted("n_buyers", "customer"))
     by_likeness = F.arrays_overlap("models", F.array(*[F.lit(name) for name in user_models]).cast("array<string>"))
-    return F.when(by_likeness, likeness).when(F.col("n_buyers") > 0, popularity).otherwise("new in the shop")
+    return F.when(by_likeness, likeness).when(F.col("n_buyers") > 0, popularity).otherwise(NEW)
 
 
 def counted(column: str, noun: str) -> Column:

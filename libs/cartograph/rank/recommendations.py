@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from cartograph.core.model import Silver
 from cartograph.rank import reasons
 from cartograph.rank.exploration import EXPLORED
+from cartograph.rank.parts import OTHER
 
 
 def recommendations(
@@ -21,13 +22,14 @@ def recommendations(
     k: int,
     recent: int,
     user_models: Sequence[str],
+    tastes: DataFrame | None = None,
 ) -> DataFrame:
     """The `k` best candidates of each customer, with the models that voted, what the score is made of, and the reason.
 
     The reason of what was bought before are those purchases; of what is new it is the strongest association from one of
     the customer's `recent` last products to the one shown; without any it is likeness of customers when one of
-    `user_models` voted, else popularity. The product that a reason leads from, and the counts of the pair, are added to
-    the evidence.
+    `user_models` voted, and what of the customer's own products this comes from, else popularity. The product that a
+    reason leads from, the counts of the pair, and what own products add to the score of ALS, are added to the evidence.
 
     Columns: user_id, rank, product_id, score, models, why, evidence (JSON).
 
@@ -39,23 +41,27 @@ def recommendations(
         k: length of a list.
         recent: how many of the last events may be named as a reason.
         user_models: models whose vote means that similar customers chose the product.
+        tastes: of `taste.tastes`; None: not known.
     """
     shown = fused.where(F.col("rank") <= k)
     bought = data.events.where("event_type = 'purchase'")
     reasoned = shown.join(
         _pair_reasons(shown, associations, histories, data.products, recent), ["user_id", "product_id"], "left"
     ).join(_own_purchases(shown, bought), ["user_id", "product_id"], "left")
+    reasoned = _with_likeness(reasoned, tastes, data.products)
     n_buyers = bought.groupBy("product_id").agg(F.countDistinct("user_id").alias("n_buyers"))
     again = F.when(F.col("n_days") > 0, reasons.sentence(reasons.of_own_purchases()))
     tried = F.when(F.array_contains("models", EXPLORED), reasons.sentence(reasons.of_exploration()))
-    why = F.coalesce(again, tried, "pair_reason", reasons.sentence(reasons.of_voters(user_models)))
+    voters = reasons.of_voters(user_models, F.col("liked"))
+    why = F.coalesce(again, tried, "pair_reason", reasons.sentence(voters))
     pair = [F.when(again.isNull(), F.col(name)).alias(name) for name in _PAIR_EVIDENCE]
-    evidence = F.to_json(F.struct("parts", *pair, F.col("n_days").alias("days_bought"), "n_buyers"))
+    evidence = F.to_json(F.struct("parts", *pair, "taste", F.col("n_days").alias("days_bought"), "n_buyers"))
     return reasoned.join(n_buyers, "product_id", "left").select(
         "user_id", "rank", "product_id", "score", "models", why.alias("why"), evidence.alias("evidence")
     )
 
 
+_NAMED = 2  # own products that a sentence names
 _PAIR_EVIDENCE = ("because_of", "n_baskets", "n_users", "lift")
 
 
@@ -64,6 +70,26 @@ def _own_purchases(shown: DataFrame, bought: DataFrame) -> DataFrame:
     own = bought.join(shown.select("user_id", "product_id"), ["user_id", "product_id"], "left_semi")
     return own.groupBy("user_id", "product_id").agg(
         F.countDistinct(F.to_date("event_at")).alias("n_days"), F.max("event_at").alias("last_at")
+    )
+
+
+def _with_likeness(shown: DataFrame, tastes: DataFrame | None, products: DataFrame) -> DataFrame:
+    """The rows with taste and liked: titles of the own products that add most to it; null where nothing is known."""
+    if tastes is None:
+        return shown.withColumns(
+            {"taste": F.lit(None).cast("map<string, double>"), "liked": F.lit(None).cast("array<string>")}
+        )
+    told = tastes.select("user_id", "product_id", F.explode(F.map_entries("taste")).alias("part"))
+    named = told.where(F.col("part.key") != OTHER).join(
+        products.select(F.col("product_id").alias("past_id"), "title"), F.col("part.key") == F.col("past_id"), "left"
+    )
+    most_first = F.struct(-F.col("part.value"), F.coalesce("title", "part.key").alias("title"))
+    liked = named.groupBy("user_id", "product_id").agg(F.sort_array(F.collect_list(most_first)).alias("liked"))
+    pair = ["user_id", "product_id"]
+    return (
+        shown.join(tastes, pair, "left")
+        .join(liked, pair, "left")
+        .withColumn("liked", F.slice("liked.title", 1, _NAMED))
     )
 
 

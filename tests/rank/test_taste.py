@@ -1,0 +1,62 @@
+"""What a customer's products add to a score of ALS is what leaving them out of the sum takes away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from cartograph.rank.taste import LeastSquares, tastes
+
+FIT = LeastSquares(alpha=3.0, regularisation=0.1, frequency_power=0.5)
+NAMES = [f"p{n}" for n in range(9)]
+FACTORS = np.random.default_rng(3).normal(size=(len(NAMES), 4))
+WEIGHTS = {"ann": {"p0": 1.0, "p1": 2.5, "p2": -1.0, "p3": 0.2, "p8": 1.0}, "bob": {"p4": 1.0}, "eve": {"gone": 1.0}}
+ASKED = {"ann": ["p5", "p6", "unheard of"], "bob": ["p5"], "eve": ["p5"], "new": ["p5"]}
+
+
+def solved(weights: dict[str, float]) -> np.ndarray[Any, Any]:
+    """The customer's factor: the minimum of the objective, from its normal equations over all products."""
+    row = np.array([weights.get(name, 0.0) for name in NAMES])
+    confidence, preference = 1 + FIT.alpha * np.abs(row), (row > 0).astype(float)
+    ridge = FIT.regularisation * max((row > 0).sum(), 1) ** FIT.frequency_power
+    system = (FACTORS.T * confidence) @ FACTORS + ridge * np.eye(4)
+    factor: np.ndarray[Any, Any] = np.linalg.solve(system, FACTORS.T @ (confidence * preference))
+    return factor
+
+
+@pytest.fixture(scope="module")
+def found(spark: SparkSession) -> dict[tuple[str, str], dict[str, float]]:
+    asked = spark.createDataFrame(
+        [(user, name) for user, names in ASKED.items() for name in names], "user_id string, product_id string"
+    )
+    weights = spark.createDataFrame(
+        [(user, name, weight) for user, row in WEIGHTS.items() for name, weight in row.items()],
+        "user_id string, product_id string, weight double",
+    )
+    items = spark.createDataFrame(
+        list(zip(NAMES, FACTORS.tolist(), strict=True)), "product_id string, vector array<float>"
+    )
+    return {(row.user_id, row.product_id): row.taste for row in tastes(asked, weights, items, FIT, n=2).collect()}
+
+
+def test_what_products_add_sums_to_the_score(found: dict[tuple[str, str], dict[str, float]]) -> None:
+    assert set(found) == {("ann", "p5"), ("ann", "p6"), ("bob", "p5")}
+    for (user, name), taste in found.items():
+        score = solved(WEIGHTS[user]) @ FACTORS[NAMES.index(name)]
+        assert sum(taste.values()) == pytest.approx(score, abs=1e-5)
+
+
+def test_the_products_told_are_those_that_add_most(found: dict[tuple[str, str], dict[str, float]]) -> None:
+    """What was returned adds nothing."""
+    row = np.array([WEIGHTS["ann"].get(name, 0.0) for name in NAMES])
+    confidence, liked = 1 + FIT.alpha * np.abs(row), row > 0
+    ridge = FIT.regularisation * liked.sum() ** FIT.frequency_power
+    inverse = np.linalg.inv((FACTORS.T * confidence) @ FACTORS + ridge * np.eye(4))
+    added = {name: confidence[n] * liked[n] * FACTORS[5] @ inverse @ FACTORS[n] for n, name in enumerate(NAMES)}
+    expected = dict(sorted(((name, value) for name, value in added.items() if value > 0), key=lambda one: -one[1])[:2])
+    told = {name: value for name, value in found["ann", "p5"].items() if name != "other"}
+    assert told == pytest.approx(expected, abs=1e-5)
+    assert "p2" not in told
