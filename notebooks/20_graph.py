@@ -22,6 +22,7 @@ from cartograph.core.model import Silver
 from cartograph.core.product_sets import of_shoppers
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
+from cartograph.graph.bundles import bundles
 from cartograph.graph.communities import places
 from cartograph.graph.relations import RelationRules, relations
 from cartograph.runtime.config import load_config
@@ -122,6 +123,18 @@ near = [row.dst for row in edges.where(F.col("src") == middle).orderBy(F.desc("w
 around = [middle, *near]
 ties = edges.where(F.col("src").isin(around) & F.col("dst").isin(around)).select("src", "dst", "weight").collect()
 picture(around, ties, [COLOURS[1], *[COLOURS[0]] * len(near)], f"Around {names.get(middle, middle)}", set(around))
+
+# COMMAND ----------
+# MAGIC %md
+# MAGIC ## Bundles
+# MAGIC Three or four products of which each is bought with each other one.
+
+# COMMAND ----------
+
+sets = tables.read("gold.bundles", as_of) if made and tables.exists("gold.bundles") else None
+sets = sets if sets is not None else bundles(graph_of(edges), shoppers.baskets)
+for row in sets.orderBy(F.desc("n_orders"), "product_ids").limit(6).collect():
+    print(f"{row.n_orders} orders, lift {row.lift:.1f}: " + " + ".join(names.get(one, one) for one in row.product_ids))
 
 # COMMAND ----------
 # MAGIC %md
