@@ -1,6 +1,6 @@
 """How much better one list out of all models is than the best model's own, on events of any shop.
 
-    python -m benchmarks.fusion --events events.csv [--dates 3] [--horizon-days 30] [--models popularity,als,…]
+    python -m benchmarks.fusion --events events.csv [--dates 3] [--horizon-days 30] [--models popularity,…] [--repeats]
 
 Events are a CSV with header user_id, item_id, time (unix seconds), `.gz` too, or Parquet of the same; each is a
 purchase, and what a customer buys within a day is one order. On each of several days every model is fitted to what was
@@ -10,8 +10,9 @@ day than is judged is needed, and the first is for learning only.
 
 `fused_ndcg@10` is the mean over customers and days of the method in use (that of rank.fusion.method auto, `methods`),
 `difference_low` and `difference_high` the 95 % interval of its lead over the single model that is best over all days
-(bootstrap over customers, 2,000 draws). `new_…` are the same where what a customer had before is neither listed nor
-asked for.
+(bootstrap over customers, 2,000 draws), `best_single_ahead` those of that model's lead over the other ones. `new_…` are
+the same where what a customer had before is neither listed nor asked for. With `--repeats` every model may list what a
+customer had, without it next_basket alone does.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--models", default=DEFAULT)
     parser.add_argument("--dates", type=int, default=3, help="days judged")
     parser.add_argument("--horizon-days", type=int, help="default: 30, or an eighth of the time if that is less")
+    parser.add_argument("--repeats", action="store_true", help="all models list what customers had, too")
     parser.add_argument("--depth", type=int, default=50, help="products that each model lists")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
@@ -78,7 +80,7 @@ def main() -> None:
         horizon, dates = dates_of(events, options.dates, options.horizon_days)
         warm_up(spark)
     with watch("models"):
-        days = [day_of(events, day, horizon, options.models.split(","), options.depth) for day in dates]
+        days = [day_of(events, day, horizon, options) for day in dates]
     scores, methods = [], []
     with watch("fusion"):
         for earlier, day in pairwise(days):
@@ -102,7 +104,7 @@ def dates_of(events: DataFrame, n: int, horizon_days: int | None) -> tuple[int, 
     return horizon, [end - timedelta(days=horizon * back) for back in range(n + 1, 0, -1)]
 
 
-def day_of(events: DataFrame, day: date, horizon: int, models: list[str], depth: int) -> Day:
+def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespace) -> Day:
     """The lists of all models on one day, for the customers who buy within the horizon."""
     start = F.lit(day).cast("timestamp")
     history = events.where(F.col("event_at") < start).persist()
@@ -115,11 +117,13 @@ def day_of(events: DataFrame, day: date, horizon: int, models: list[str], depth:
     truth = bought.join(users.select("user_id"), "user_id", "left_semi").join(known, PAIR, "left")
     truth = truth.select(*PAIR, F.col("is_known").isNull().alias("is_new")).localCheckpoint()
     lists = []
-    for name in models:
+    for name in options.models.split(","):
         model = model_of(name, SETTINGS.get(name, []))
         if name == "next_basket":
             model.as_of = day
-        listed = model.fit(data).recommend(users, depth)
+        elif options.repeats:
+            model.mask_seen = False
+        listed = model.fit(data).recommend(users, options.depth)
         lists.append(listed.select(F.lit(name).alias("model"), *PAIR, "rank", "score").localCheckpoint())
     return Day(day, data, reduce(DataFrame.unionByName, lists), truth)
 
@@ -159,18 +163,29 @@ def compared(scores: pd.DataFrame, task: str, prefix: str) -> dict[str, Any]:
     wide = scores[scores.task == task].pivot(index=["day", "user_id"], columns="model", values="ndcg")
     means = wide.mean().sort_values(ascending=False)
     best = means.drop(FUSED).index[0]
-    lead = (wide[FUSED] - wide[best]).groupby("user_id").agg(["sum", "size"])
-    drawn = np.random.default_rng(7).poisson(1.0, (N_DRAWS, len(lead)))
-    low, high = np.percentile(drawn @ lead["sum"].to_numpy() / (drawn @ lead["size"].to_numpy()), [2.5, 97.5])
+    low, high = _interval(wide[FUSED] - wide[best])
     return {
         f"{prefix}fused_ndcg@10": round(float(means[FUSED]), 5),
         f"{prefix}best_single": best,
         f"{prefix}best_single_ndcg@10": round(float(means[best]), 5),
-        f"{prefix}difference_low": round(float(low), 5),
-        f"{prefix}difference_high": round(float(high), 5),
-        f"{prefix}n_customers": len(lead),
+        f"{prefix}difference_low": low,
+        f"{prefix}difference_high": high,
+        f"{prefix}best_single_ahead": {
+            name: _interval(wide[best] - wide[name]) for name in means.index.drop([FUSED, best])
+        },
+        f"{prefix}n_customers": wide.index.get_level_values("user_id").nunique(),
         f"{prefix}by_model": {name: round(float(value), 5) for name, value in means.items()},
     }
+
+
+def _interval(leads: pd.Series[float]) -> tuple[float, float]:
+    """The 95 % interval of the mean lead, of resampled customers."""
+    of_customers = leads.groupby("user_id").agg(["sum", "size"])
+    drawn = np.random.default_rng(7).poisson(1.0, (N_DRAWS, len(of_customers)))
+    low, high = np.percentile(
+        drawn @ of_customers["sum"].to_numpy() / (drawn @ of_customers["size"].to_numpy()), [2.5, 97.5]
+    )
+    return round(float(low), 5), round(float(high), 5)
 
 
 if __name__ == "__main__":
