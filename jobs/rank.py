@@ -1,10 +1,9 @@
 """The final lists of one day: what to recommend to each customer, what belongs with each product, and why.
 
 Reads gold.candidates and gold.associations of all models, gold.relations and the factors of ALS if there are any, at
-`as_of`; writes
-gold.recommendations and gold.related_products, what rules of the shop hid to gold.hidden, and the lists shown as one
-more model, `fused`, so that `evaluate` compares it with the others. How many lists are made one is learned from an
-earlier day's candidates and from what customers bought since; gold.fusion says what was learned.
+`as_of`; writes gold.recommendations and gold.related_products, what rules of the shop hid to gold.hidden, and the lists
+shown as one more model, `fused`, so that `evaluate` compares it with the others. How many lists are made one is learned
+from an earlier day's candidates and from what customers bought since; gold.fusion says what was learned.
 Deliberately not done here: fitting the models, and judging the lists.
 """
 
