@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from cartograph.core.topk import matrix_of
 from cartograph.rank.parts import OTHER
 
+Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _SCHEMA = "user_id string, product_id string, taste map<string, double>"
@@ -53,11 +54,8 @@ def tastes(asked: DataFrame, weights: DataFrame, items: DataFrame, fit: LeastSqu
     factors = matrix_of(table["vector"].combine_chunks()).astype(np.float64)
     product_ids = pa.concat_arrays([pa.array([], pa.string()), *table["product_id"].chunks])
     shipped = asked.sparkSession.sparkContext.broadcast((product_ids, factors, factors.T @ factors))
-    had = weights.groupBy("user_id").agg(
-        F.sort_array(F.collect_list(F.struct("product_id", F.col("weight").cast("double").alias("weight")))).alias(
-            "had"
-        )
-    )
+    weighed = F.struct("product_id", F.col("weight").cast("double").alias("weight"))
+    had = weights.groupBy("user_id").agg(F.sort_array(F.collect_list(weighed)).alias("had"))
     wanted = asked.groupBy("user_id").agg(F.array_sort(F.collect_set("product_id")).alias("wanted"))
     rows = wanted.join(had, "user_id").select(
         "user_id", "wanted", F.col("had.product_id").alias("had"), F.col("had.weight").alias("weights")
@@ -70,22 +68,22 @@ def _told(batches: Iterable[pa.RecordBatch], shipped: Any, fit: LeastSquares, n:
     product_ids, factors, gram = shipped.value
     with threadpool_limits(1, user_api="blas"):
         for batch in batches:
-            had, wanted = (_codes(batch.column(name), product_ids) for name in ("had", "wanted"))
+            lists = zip(*(_codes(batch.column(name), product_ids) for name in ("had", "wanted")), strict=True)
             weights = np.split(*_cut(batch.column("weights")))
-            rows: list[tuple[str, str, list[tuple[str, float]]]] = []
-            for user_id, own, weight, targets in zip(batch.column("user_id"), had, weights, wanted, strict=True):
-                known, targets = own >= 0, targets[targets >= 0]
-                if not known.any() or not len(targets):
-                    continue
-                own = own[known]
-                added = contributions(factors[own], weight[known], factors[targets], gram, fit)
-                names = product_ids.take(pa.array(own)).to_pylist()
-                shown = product_ids.take(pa.array(targets)).to_pylist()
-                rows += [(user_id.as_py(), one, largest(names, row, n)) for one, row in zip(shown, added, strict=True)]
-            columns = list(zip(*rows, strict=True)) or [(), (), ()]
-            kinds = (pa.string(), pa.string(), pa.map_(pa.string(), pa.float64()))
-            made = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-            yield pa.RecordBatch.from_arrays(made, names=["user_id", "product_id", "taste"])
+            users, asked, codes, values = [], [np.zeros(0, int)], [np.zeros((0, n + 1), int)], [np.zeros((0, n + 1))]
+            for user, ((own, wanted), weight) in enumerate(zip(lists, weights, strict=True)):
+                known, targets = own >= 0, wanted[wanted >= 0]
+                if known.any() and len(targets):
+                    added = contributions(factors[own[known]], weight[known], factors[targets], gram, fit)
+                    best, most = largest(own[known], added, n, len(product_ids))
+                    users += [user] * len(targets)
+                    asked, codes, values = [*asked, targets], [*codes, best], [*values, most]
+            columns = [
+                batch.column("user_id").take(pa.array(users, pa.int64())),
+                product_ids.take(pa.array(np.concatenate(asked))),
+                _maps(np.concatenate(codes), np.concatenate(values), product_ids),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, names=["user_id", "product_id", "taste"])
 
 
 def contributions(own: Floats, weights: Floats, wanted: Floats, gram: Floats, fit: LeastSquares) -> Floats:
@@ -105,20 +103,34 @@ def contributions(own: Floats, weights: Floats, wanted: Floats, gram: Floats, fi
     return added
 
 
-def largest(names: list[str], added: Floats, n: int) -> list[tuple[str, float]]:
-    """The `n` products that add most, best first, and what the rest adds."""
-    best = [place for place in np.argsort(-added, kind="stable")[:n] if added[place] > 0]
-    rest = float(added.sum() - added[best].sum())
-    return [*((names[place], float(added[place])) for place in best), (OTHER, rest)]
+def largest(own: Codes, added: Floats, n: int, other: int) -> tuple[Codes, Floats]:
+    """Per row of `added` the codes and numbers of what adds most, best first, then `other` and what the rest adds.
+
+    Both are (wanted, n + 1); the code is -1 where fewer than `n` products add something.
+    """
+    first = np.argsort(-added, axis=1, kind="stable")[:, :n]
+    most = np.maximum(np.take_along_axis(added, first, axis=1), 0.0)
+    rest = added.sum(axis=1) - most.sum(axis=1)
+    spare = ((0, 0), (0, n - first.shape[1]))
+    codes = np.pad(np.where(most > 0, own[first], -1), spare, constant_values=-1)
+    return np.column_stack([codes, np.full(len(added), other)]), np.column_stack([np.pad(most, spare), rest])
 
 
-def _codes(lists: pa.ListArray, product_ids: pa.Array) -> list[npt.NDArray[np.int64]]:
+def _maps(codes: Codes, values: Floats, product_ids: pa.Array) -> pa.MapArray:
+    """A map per row, from the products with these codes, the code after the last one being `other`'s."""
+    names = pa.concat_arrays([product_ids, pa.array([OTHER])])
+    kept = codes >= 0
+    ends = np.concatenate(([0], np.cumsum(kept.sum(axis=1)))).astype(np.int32)
+    return pa.MapArray.from_arrays(pa.array(ends), names.take(pa.array(codes[kept])), pa.array(values[kept]))
+
+
+def _codes(lists: pa.ListArray, product_ids: pa.Array) -> list[Codes]:
     """The place of each product of each list among `product_ids`, -1 where it has none."""
     values, cuts = _cut(lists)
     found = pc.fill_null(pc.index_in(pa.array(values, pa.string()), value_set=product_ids), -1)
     return np.split(found.to_numpy(zero_copy_only=False).astype(np.int64), cuts)
 
 
-def _cut(lists: pa.ListArray) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _cut(lists: pa.ListArray) -> tuple[npt.NDArray[Any], Codes]:
     """The values of all lists, and where they are cut to get the lists."""
     return lists.flatten().to_numpy(zero_copy_only=False), np.cumsum(pc.list_value_length(lists).to_numpy())[:-1]
