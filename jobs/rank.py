@@ -1,9 +1,10 @@
 """The final lists of one day: what to recommend to each customer, what belongs with each product, and why.
 
-Reads gold.candidates and gold.associations of all models, gold.relations and the factors of ALS if there are any, at
-`as_of`; writes gold.recommendations and gold.related_products, what rules of the shop hid to gold.hidden, and the lists
-shown as one more model, `fused`, so that `evaluate` compares it with the others. How many lists are made one is learned
-from an earlier day's candidates and from what customers bought since; gold.fusion says what was learned.
+Reads gold.candidates and gold.associations of all models, and gold.relations, the product graph and the factors of ALS
+if there are any, at `as_of`; writes gold.recommendations and gold.related_products, what rules of the shop hid to
+gold.hidden, and the lists shown as one more model, `fused`, so that `evaluate` compares it with the others. How many
+lists are made one is learned from an earlier day's candidates and from what customers bought since; gold.fusion says
+what was learned.
 Deliberately not done here: fitting the models, and judging the lists.
 """
 
@@ -76,6 +77,8 @@ def run(job: Job) -> None:
         k=rank.k,
         recent=rank.recent,
         user_models=rank.user_models,
+        sequence_models=rank.sequence_models,
+        edges=job.read_any("silver.product_graph"),
         tastes=liked(job, listed, data),
     )
     job.metric("n_recommendations", job.replace("gold.recommendations", recommended.unionByName(newcomers)).rows)

@@ -102,20 +102,33 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     spark: SparkSession, shop: Silver, associations: DataFrame
 ) -> None:
     candidates = [("als", "eve", "cup", 1), ("als", "ann", "saucer", 1), ("als", "ann", "jug", 2),
-                  ("popularity", "ann", "lamp", 3),
+                  ("popularity", "ann", "lamp", 3), ("gru", "ann", "fan", 4), ("gcn", "ann", "kilt", 5),
                   ("popularity", "bob", "lamp", 1), ("popularity", "new", "cup", 1)]  # fmt: skip
     lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
     fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}).withColumn("parts", parts.of_votes())
     past = histories(shop.events, 20)
     liked = [("ann", "jug", {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1})]
     tastes = spark.createDataFrame(liked, "user_id string, product_id string, taste map<string, double>")
+    goes_on = [("cup", "fan", 0.1, ["gru"], 0, 0, None), ("cup", "kilt", 0.1, ["gcn"], 0, 0, None)]
+    more = spark.createDataFrame(
+        goes_on, "product_id string, associated_product_id string, score double, models array<string>, "
+        "n_baskets long, n_users long, lift double",
+    )  # fmt: skip
+    given = associations.select(*more.columns).unionByName(more)
+    edges = spark.createDataFrame(
+        [("cup", "saucer", 2, 0.9), ("saucer", "kilt", 3, 0.5), ("saucer", "fan", 2, 0.5), ("cup", "lamp", 2, 0.7)],
+        "src string, dst string, n_orders long, weight double",
+    )
     rows = recommendations(
-        fused, associations, past, shop, k=5, recent=20, user_models=["als"], tastes=tastes
-    ).collect()
+        fused, given, past, shop, k=5, recent=20, user_models=["als"], sequence_models=["gru"], edges=edges,
+        tastes=tastes,
+    ).collect()  # fmt: skip
     assert {(row.user_id, row.product_id): row.why for row in rows} == {
         ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 baskets, "
         "2.0 times more often than chance.",
         ("ann", "jug"): "Chosen by customers whose purchases resemble yours, above all RED CUP and mug.",
+        ("ann", "fan"): "You bought RED CUP on 3 May 2011; what customers go on to after it.",
+        ("ann", "kilt"): "You bought RED CUP on 3 May 2011; it goes with saucer, and so does this.",
         ("ann", "lamp"): "You bought RED CUP on 3 May 2011; bought in separate orders by 1 customer.",
         ("bob", "lamp"): "You bought RED CUP on 1 May 2011; bought in separate orders by 1 customer.",
         ("new", "cup"): "Popular: bought by 3 customers.",
@@ -127,6 +140,7 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     assert evidence["ann", "saucer"] == {
         "parts": {"als": 1 / 61}, "because_of": "cup", "n_baskets": 2, "n_users": 0, "lift": 2.0, "n_buyers": 2,
     }  # fmt: skip
+    assert evidence["ann", "kilt"] == {"parts": {"gcn": 1 / 65}, "because_of": "cup", "via": "saucer"}
     assert evidence["ann", "jug"]["taste"] == {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1}
     assert evidence["eve", "cup"] == {"parts": {"als": 1 / 61}, "days_bought": 1, "n_buyers": 3}
 

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from cartograph.rank.evidence import FEWEST
 
 NEW = "new in the shop"
+NEXT = "what customers go on to after it"
 
 
 def of_pair() -> Column:
@@ -25,6 +26,11 @@ def of_pair() -> Column:
         .when(F.col("n_baskets") == 1, in_baskets)
         .when(F.col("n_users") == 1, by_customers)
     )
+
+
+def of_path(title: Column) -> Column:
+    """'it goes with WHITE LANTERN, and so does this': from the title of the product between the two."""
+    return F.concat(F.lit("it goes with "), title, F.lit(", and so does this"))
 
 
 def of_alike() -> Column:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from cartograph.core.model import Silver
 from cartograph.rank import reasons
 from cartograph.rank.exploration import EXPLORED
+from cartograph.rank.leads import LEAD_EVIDENCE, leads
 from cartograph.rank.parts import OTHER
 
 
@@ -22,14 +23,17 @@ def recommendations(
     k: int,
     recent: int,
     user_models: Sequence[str],
+    sequence_models: Sequence[str] = (),
+    edges: DataFrame | None = None,
     tastes: DataFrame | None = None,
 ) -> DataFrame:
     """The `k` best candidates of each customer, with the models that voted, what the score is made of, and the reason.
 
-    The reason of what was bought before are those purchases; of what is new it is the strongest association from one of
-    the customer's `recent` last products to the one shown; without any it is likeness of customers when one of
-    `user_models` voted, and what of the customer's own products this comes from, else popularity. The product that a
-    reason leads from, the counts of the pair, and what own products add to the score of ALS, are added to the evidence.
+    The reason of what was bought before are those purchases; of what is new it is what leads to it from one of the
+    customer's `recent` last products (`leads`), the strongest lead of the best kind; without any it is likeness of
+    customers when one of `user_models` voted, and what of the customer's own products this comes from, else popularity.
+    The product that a reason leads from, the counts of the pair or the product between them, and what own products add
+    to the score of ALS, are added to the evidence.
 
     Columns: user_id, rank, product_id, score, models, why, evidence (JSON).
 
@@ -41,28 +45,30 @@ def recommendations(
         k: length of a list.
         recent: how many of the last events may be named as a reason.
         user_models: models whose vote means that similar customers chose the product.
+        sequence_models: models whose vote means that customers go on from one product to the other.
+        edges: rows of silver.product_graph; None: there is no graph.
         tastes: of `taste.tastes`; None: not known.
     """
     shown = fused.where(F.col("rank") <= k)
     bought = data.events.where("event_type = 'purchase'")
+    found = leads(associations, data.products, sequence_models, edges)
     reasoned = shown.join(
-        _pair_reasons(shown, associations, histories, data.products, recent), ["user_id", "product_id"], "left"
+        _reasons(shown, found, histories, data.products, recent), ["user_id", "product_id"], "left"
     ).join(_own_purchases(shown, bought), ["user_id", "product_id"], "left")
     reasoned = _with_likeness(reasoned, tastes, data.products)
     n_buyers = bought.groupBy("product_id").agg(F.countDistinct("user_id").alias("n_buyers"))
     again = F.when(F.col("n_days") > 0, reasons.sentence(reasons.of_own_purchases()))
     tried = F.when(F.array_contains("models", EXPLORED), reasons.sentence(reasons.of_exploration()))
     voters = reasons.of_voters(user_models, F.col("liked"))
-    why = F.coalesce(again, tried, "pair_reason", reasons.sentence(voters))
-    pair = [F.when(again.isNull(), F.col(name)).alias(name) for name in _PAIR_EVIDENCE]
-    evidence = F.to_json(F.struct("parts", *pair, "taste", F.col("n_days").alias("days_bought"), "n_buyers"))
+    why = F.coalesce(again, tried, "lead_reason", reasons.sentence(voters))
+    lead = [F.when(again.isNull(), F.col(name)).alias(name) for name in LEAD_EVIDENCE]
+    evidence = F.to_json(F.struct("parts", *lead, "taste", F.col("n_days").alias("days_bought"), "n_buyers"))
     return reasoned.join(n_buyers, "product_id", "left").select(
         "user_id", "rank", "product_id", "score", "models", why.alias("why"), evidence.alias("evidence")
     )
 
 
 _NAMED = 2  # own products that a sentence names
-_PAIR_EVIDENCE = ("because_of", "n_baskets", "n_users", "lift")
 
 
 def _own_purchases(shown: DataFrame, bought: DataFrame) -> DataFrame:
@@ -111,27 +117,20 @@ def recent_products(histories: DataFrame, recent: int) -> DataFrame:
     )  # fmt: skip
 
 
-def _pair_reasons(
-    shown: DataFrame, associations: DataFrame, histories: DataFrame, products: DataFrame, recent: int
-) -> DataFrame:
-    """One row per shown product that an association leads to: user_id, product_id, pair_reason, `_PAIR_EVIDENCE`."""
+def _reasons(shown: DataFrame, found: DataFrame, histories: DataFrame, products: DataFrame, recent: int) -> DataFrame:
+    """One row per shown product that a lead goes to: user_id, product_id, lead_reason, `LEAD_EVIDENCE`."""
     past = recent_products(histories, recent).withColumnRenamed("product_id", "past_id")
-    leads = associations.withColumn("pair", reasons.of_pair()).where("pair is not null")
-    leads = leads.select(
-        F.col("product_id").alias("past_id"), F.col("associated_product_id").alias("product_id"), "score", "pair",
-        "n_baskets", "n_users", "lift",
-    )  # fmt: skip
-    strongest_first = [F.desc("score"), F.desc("event_at"), F.asc("past_id")]
+    strongest_first = [F.asc("kind"), F.desc("score"), F.desc("event_at"), F.asc("past_id")]
     strongest = Window.partitionBy("user_id", "product_id").orderBy(*strongest_first)
     chosen = (
         shown.select("user_id", "product_id")
         .join(past, "user_id")
-        .join(leads, ["past_id", "product_id"])
+        .join(found, ["past_id", "product_id"])
         .withColumn("place", F.row_number().over(strongest))
         .where("place = 1")
     )
     titles = products.select(F.col("product_id").alias("past_id"), "title")
     seen = reasons.of_history(F.coalesce("title", "past_id"))
-    reason = reasons.sentence(seen, F.col("pair")).alias("pair_reason")
+    reason = reasons.sentence(seen, F.col("clause")).alias("lead_reason")
     told = chosen.join(titles, "past_id", "left").withColumn("because_of", F.col("past_id"))
-    return told.select("user_id", "product_id", reason, *_PAIR_EVIDENCE)
+    return told.select("user_id", "product_id", reason, *LEAD_EVIDENCE)

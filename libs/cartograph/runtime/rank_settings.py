@@ -84,6 +84,7 @@ class RankSettings(Section):
     association_weights: dict[str, NotNegative]
     recent: Positive
     user_models: tuple[str, ...]
+    sequence_models: tuple[str, ...]
     fusion: FusionSettings
     exploration: ExplorationSettings
     diversity: DiversitySettings
