@@ -30,6 +30,7 @@ LOCAL = [
 JUDGED = {"rank", "evaluate", "report", "notebooks"}  # folders whose tests share a lake that all steps have run in
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what takes long to make run in one process; those that need Spark are marked."""
     for item in items:
