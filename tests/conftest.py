@@ -30,15 +30,13 @@ LOCAL = [
 JUDGED = {"rank", "evaluate", "report", "notebooks"}  # folders whose tests share a lake that all steps have run in
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests that share what takes long to make run in one process; those that need Spark are marked."""
-    for item in items:
-        folder = item.path.parent.name
-        shared = "cluster" if item.get_closest_marker("cluster") else "judged" if folder in JUDGED else folder
-        item.add_marker(pytest.mark.xdist_group(shared))
-        if "spark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.spark)
+    folder = item.path.parent.name
+    shared = "cluster" if item.get_closest_marker("cluster") else "judged" if folder in JUDGED else folder
+    item.add_marker(pytest.mark.xdist_group(shared))
+    if "spark" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.spark)
 
 
 @pytest.fixture(scope="session")
