@@ -53,3 +53,7 @@ def test_a_bundle_needs_orders_and_heavy_edges(spark: SparkSession, baskets: Dat
     found = {tuple(row.product_ids): row.n_orders for row in bundles(graph, baskets, min_orders=7).collect()}
     assert found == {("cup", "pot", "tea"): 9, ("pot", "tea", "tray"): 7, ("brush", "soap", "towel"): 12}
     assert bundles(graph, baskets, n_strongest=1).count() == 0
+    # Tray and lamp are not among the two heaviest neighbours of what they are bought with.
+    assert {tuple(row.product_ids) for row in bundles(graph, baskets, n_strongest=2).collect()} == {
+        ("brush", "soap", "towel"), ("cup", "pot", "tea"),
+    }  # fmt: skip

@@ -25,11 +25,13 @@ def bundles(graph: GraphFrame, baskets: DataFrame, n_strongest: int = 10, min_or
     Args:
         graph: of `analytics.graph_of`: significant edges, each both ways.
         baskets: rows of silver.baskets.
-        n_strongest: edges of a product that are followed, its heaviest, so that the number of motifs is bounded.
+        n_strongest: each product of a bundle is among so many heaviest neighbours of each other one, so that the number
+            of motifs is bounded.
         min_orders: orders with all products that a bundle needs.
     """
-    kept = strongest(graph.edges, "src", "dst", n_strongest).where("src < dst").select("src", "dst")
-    ordered = GraphFrame(graph.vertices, kept)
+    ends = [F.least("src", "dst").alias("src"), F.greatest("src", "dst").alias("dst")]
+    mutual = strongest(graph.edges, "src", "dst", n_strongest).groupBy(*ends).count().where("count = 2")
+    ordered = GraphFrame(graph.vertices, mutual.select("src", "dst"))
     found = _cliques(ordered, SIZES[0])
     for size in SIZES[1:]:
         found = found.unionByName(_cliques(ordered, size))
