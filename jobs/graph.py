@@ -94,7 +94,7 @@ def write_places(job: Job, edges: DataFrame, data: Silver) -> None:
     assert job.as_of is not None
     graph = graph_of(edges, settings.max_chance)
     if bundling.enabled:
-        made = bundles(graph, data.baskets, bundling.n_strongest, bundling.min_orders)
+        made = bundles(graph, data.baskets, **bundling.model_dump(exclude={"enabled"}))
         job.metric("n_bundles", job.replace("gold.bundles", made).rows)
     if settings.run:
         found = places(

@@ -53,6 +53,10 @@ def test_a_bundle_needs_orders_and_heavy_edges(spark: SparkSession, baskets: Dat
     found = {tuple(row.product_ids): row.n_orders for row in bundles(graph, baskets, min_orders=7).collect()}
     assert found == {("cup", "pot", "tea"): 9, ("pot", "tea", "tray"): 7, ("brush", "soap", "towel"): 12}
     assert bundles(graph, baskets, n_strongest=1).count() == 0
+    completed = bundles(
+        graph, baskets, min_completed=0.8
+    ).collect()  # towels and soap: 12 of 16; all four for tea: 6 of 10
+    assert {tuple(row.product_ids) for row in completed} == {("cup", "pot", "tea")}
     # Tray and lamp are not among the two heaviest neighbours of what they are bought with.
     assert {tuple(row.product_ids) for row in bundles(graph, baskets, n_strongest=2).collect()} == {
         ("brush", "soap", "towel"), ("cup", "pot", "tea"),

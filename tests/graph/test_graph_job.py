@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from cartograph.core.errors import UserError
 from cartograph.core.weights import Weights
 from cartograph.graph.building import product_graph
+from cartograph.graph.bundles import bundles
 from cartograph.graph.communities import ANALYTICS
 from cartograph.graph.relations import RelationRules
 from cartograph.runtime.config import load_config
@@ -104,6 +105,8 @@ def test_settings_of_the_file_are_the_defaults_of_the_code() -> None:
     assert RelationRules(**settings.relations.model_dump()) == RelationRules()
     parameters = inspect.signature(product_graph).parameters.values()
     assert settings.building.model_dump() == {each.name: each.default for each in parameters if each.name != "data"}
+    defaults = {name: one.default for name, one in inspect.signature(bundles).parameters.items()}
+    assert settings.bundles.model_dump(exclude={"enabled"}) == {name: defaults[name] for name in list(defaults)[2:]}
     assert settings.analytics.run == ANALYTICS == GraphAnalysis.__args__
 
 

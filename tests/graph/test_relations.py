@@ -13,7 +13,9 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.core.schema import columns_of
+from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
+from cartograph.graph.bundles import bundles
 from cartograph.graph.relations import RelationRules, relations
 from cartograph.graph.similarity import similar_pairs
 from cartograph.preprocess.baskets import baskets as baskets_of
@@ -93,6 +95,12 @@ def test_variants_and_repeats_are_planted_ones(found: pd.DataFrame) -> None:
     rhythms = set(planted("repeats")["product_id"])
     again = {src for src, _ in first(found, "repeat")}
     assert len(again & rhythms) >= 0.95 * len(again) > 30
+
+
+def test_bundles_are_planted_ones(edges: DataFrame, shop: Silver) -> None:
+    known = {frozenset(ids) for ids in planted("bundles")["product_ids"]}
+    told = {frozenset(row.product_ids) for row in bundles(graph_of(edges), shop.baskets).collect()}
+    assert len(told & known) >= 0.9 * max(len(told), len(known))
 
 
 def test_a_pair_has_one_relation_and_a_score_between_nothing_and_one(found: pd.DataFrame) -> None:

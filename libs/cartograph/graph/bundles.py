@@ -14,7 +14,9 @@ SIZES = (3, 4)
 _ENDS = "abcd"
 
 
-def bundles(graph: GraphFrame, baskets: DataFrame, n_strongest: int = 10, min_orders: int = 5) -> DataFrame:
+def bundles(
+    graph: GraphFrame, baskets: DataFrame, n_strongest: int = 10, min_orders: int = 5, min_completed: float = 0.2
+) -> DataFrame:
     """One row per bundle: product_ids (sorted), n_products, n_orders, lift, n_outside.
 
     n_orders counts orders with all of them; lift is the share of these orders over the product of the shares with each:
@@ -28,6 +30,7 @@ def bundles(graph: GraphFrame, baskets: DataFrame, n_strongest: int = 10, min_or
         n_strongest: each product of a bundle is among so many heaviest neighbours of each other one, so that the number
             of motifs is bounded.
         min_orders: orders with all products that a bundle needs.
+        min_completed: least share of the orders with all but one product that hold that one too.
     """
     ends = [F.least("src", "dst").alias("src"), F.greatest("src", "dst").alias("dst")]
     mutual = strongest(graph.edges, "src", "dst", n_strongest).groupBy(*ends).count().where("count = 2")
@@ -35,7 +38,9 @@ def bundles(graph: GraphFrame, baskets: DataFrame, n_strongest: int = 10, min_or
     found = _cliques(ordered, SIZES[0])
     for size in SIZES[1:]:
         found = found.unionByName(_cliques(ordered, size))
-    counted = _counted(found, baskets).where(F.col("n_orders") >= min_orders).localCheckpoint()
+    completed = F.col("n_orders") / (F.col("n_orders") + F.col("n_outside"))
+    is_bundle = (F.col("n_orders") >= min_orders) & (completed >= min_completed)
+    counted = _counted(found, baskets).where(is_bundle).localCheckpoint()
     return counted.join(_parts_of_larger(counted), "product_ids", "left_anti")
 
 

@@ -40,6 +40,7 @@ class BundleSettings(Section):
     enabled: bool
     n_strongest: Positive
     min_orders: Positive
+    min_completed: Share
 
 
 class RelationSettings(Section):
