@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import combinations
+from pathlib import Path
 
 import networkx as nx
 import pytest
 from graphframes import GraphFrame
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
 from cartograph.graph import analytics
@@ -59,6 +61,27 @@ def test_components_are_those_of_networkx(found: dict[str, Row], oracle: nx.Grap
 def test_triangles_and_cores_are_those_of_networkx(found: dict[str, Row], oracle: nx.Graph) -> None:
     assert {name: row.n_triangles for name, row in found.items()} == nx.triangles(oracle)
     assert {name: row.core for name, row in found.items()} == nx.core_number(oracle)
+
+
+def test_of_a_real_shop_they_are_those_of_networkx_too(spark: SparkSession, shared_data: Path) -> None:
+    """A grocer's products, joined where forty baskets and more hold both."""
+    orders = spark.read.text(str(shared_data / "groceries" / "groceries.csv")).withColumn(
+        "order", F.monotonically_increasing_id()
+    )
+    lines = orders.select("order", F.explode(F.split("value", ",")).alias("product"))
+    others = lines.withColumnRenamed("product", "other")
+    pairs = lines.join(others, "order").where("product < other").groupBy("product", "other").count()
+    rows = [(row.product, row.other) for row in pairs.where("count >= 40").collect()]
+    oracle = nx.Graph(rows)
+    assert len(oracle) > 60
+    edges = [(*pair, 1.0, 0.01) for pair in rows]
+    graph = analytics.graph_of(spark.createDataFrame(edges, "src string, dst string, weight double, chance double"))
+    ranks = {row.product_id: row.pagerank for row in analytics.pagerank(graph, iterations=25).collect()}
+    assert ranks == pytest.approx(nx.pagerank(oracle, alpha=0.85, tol=1e-10), abs=1e-3)
+    triangles = {row.product_id: row.n_triangles for row in analytics.triangles(graph).collect()}
+    assert triangles == nx.triangles(oracle)
+    parts = {row.product_id: row.component_id for row in analytics.components(graph).collect()}
+    assert parts == {name: min(part) for part in nx.connected_components(oracle) for name in part}
 
 
 def test_communities_are_the_groups_that_know_each_other(found: dict[str, Row]) -> None:
