@@ -89,6 +89,21 @@ def test_the_same_rows_make_the_same_trees(lists: DataFrame, data: Silver, bough
     assert again == fusion.ranker
 
 
+def test_batches_without_anybody_held_back_make_the_same_trees(
+    spark: SparkSession, lists: DataFrame, data: Silver, bought: DataFrame, fusion: Fusion
+) -> None:
+    """Workers get their rows in batches; in those of a single customer all are held back, or none."""
+    name = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = spark.conf.get(name)
+    assert before is not None
+    spark.conf.set(name, 8)
+    try:
+        again = best_fusion(lists, data, bought, DAY, votes=VOTES, trees=TREES, k=3)
+    finally:
+        spark.conf.set(name, before)
+    assert (again.ranker, again.ndcg) == (fusion.ranker, fusion.ndcg)
+
+
 def test_unlisted_features_are_unknown_and_still_scored(lists: DataFrame, data: Silver, fusion: Fusion) -> None:
     assert fusion.ranker is not None
     told = features(lists.where("user_id = 'u001'"), ["own"], data, DAY)

@@ -97,14 +97,15 @@ def trained(rows: DataFrame, settings: Trees, k: int) -> Ranker | None:
     n_workers = max(1, min(slots(rows.sparkSession), least // _LEAST_GROUPS))
     names = tuple(name for name in rows.columns if name not in {*_PAIR, "is_bought", "is_held_back"})
     estimator = SparkXGBRanker(
-        features_col=list(names), label_col="is_bought", qid_col="group", validation_indicator_col="is_held_back",
+        features_col="features", label_col="is_bought", qid_col="group", validation_indicator_col="is_held_back",
         num_workers=n_workers, n_estimators=settings.n_trees, max_depth=settings.depth,
         learning_rate=settings.learning_rate, min_child_weight=settings.min_weight, reg_lambda=settings.l2,
         colsample_bytree=settings.columns, subsample=settings.rows, tree_method="hist", objective="rank:ndcg",
         lambdarank_pair_method="topk", lambdarank_num_pair_per_sample=max(2 * k, 20), ndcg_exp_gain=False,
         eval_metric=f"ndcg@{k}", early_stopping_rounds=settings.patience, random_state=settings.seed,
     )  # fmt: skip
-    booster = estimator.fit(grouped(rows, n_workers)).get_booster()
+    booster = estimator.fit(side_by_side(grouped(rows, n_workers), names)).get_booster()
+    booster.feature_names = list(names)
     best = booster[: booster.best_iteration + 1]
     return Ranker(names, best.save_raw("json").decode())
 
@@ -119,6 +120,16 @@ def grouped(rows: DataFrame, n_workers: int) -> DataFrame:
     numbered = dealt.withColumn("group", F.dense_rank().over(in_turn))
     # A checkpoint, as XGBoost sorts by group once more, and Spark drops a sort that another one follows.
     return placed(numbered, "worker", n_workers).sortWithinPartitions("group", "product_id").localCheckpoint()
+
+
+def side_by_side(rows: DataFrame, names: Sequence[str]) -> DataFrame:
+    """The rows with one array of the features in place of a column each, NaN where one is null.
+
+    Given columns, XGBoost fails on a batch of rows without any that is held back, or with nothing else.
+    """
+    values = [F.coalesce(F.col(name).cast("float"), F.lit(float("nan"))) for name in names]
+    others = [name for name in rows.columns if name not in names]
+    return rows.select(*others, F.array(*values).alias("features"))
 
 
 def scored(features: DataFrame, ranker: Ranker) -> DataFrame:
