@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
 
+from cartograph.core.neighbours import positions_of
 from cartograph.core.topk import matrix_of
 from cartograph.rank.parts import OTHER
 
@@ -68,16 +68,23 @@ def _told(batches: Iterable[pa.RecordBatch], shipped: Any, fit: LeastSquares, n:
     product_ids, factors, gram = shipped.value
     with threadpool_limits(1, user_api="blas"):
         for batch in batches:
-            lists = zip(*(_codes(batch.column(name), product_ids) for name in ("had", "wanted")), strict=True)
-            weights = np.split(*_cut(batch.column("weights")))
+            (ends, had), (wanted_ends, wanted) = (
+                positions_of(pa.chunked_array([batch.column(name)]), product_ids) for name in ("had", "wanted")
+            )
+            weights: Floats = batch.column("weights").flatten().to_numpy(zero_copy_only=False)
             users, asked, codes, values = [], [np.zeros(0, int)], [np.zeros((0, n + 1), int)], [np.zeros((0, n + 1))]
-            for user, ((own, wanted), weight) in enumerate(zip(lists, weights, strict=True)):
-                known, targets = own >= 0, wanted[wanted >= 0]
+            for user in range(batch.num_rows):
+                inside = slice(ends[user], ends[user + 1])
+                own, weight = had[inside], weights[inside]
+                targets = wanted[wanted_ends[user] : wanted_ends[user + 1]]
+                known, targets = own >= 0, targets[targets >= 0]
                 if known.any() and len(targets):
                     added = contributions(factors[own[known]], weight[known], factors[targets], gram, fit)
                     best, most = largest(own[known], added, n, len(product_ids))
                     users += [user] * len(targets)
-                    asked, codes, values = [*asked, targets], [*codes, best], [*values, most]
+                    asked.append(targets)
+                    codes.append(best)
+                    values.append(most)
             columns = [
                 batch.column("user_id").take(pa.array(users, pa.int64())),
                 product_ids.take(pa.array(np.concatenate(asked))),
@@ -122,15 +129,3 @@ def _maps(codes: Codes, values: Floats, product_ids: pa.Array) -> pa.MapArray:
     kept = codes >= 0
     ends = np.concatenate(([0], np.cumsum(kept.sum(axis=1)))).astype(np.int32)
     return pa.MapArray.from_arrays(pa.array(ends), names.take(pa.array(codes[kept])), pa.array(values[kept]))
-
-
-def _codes(lists: pa.ListArray, product_ids: pa.Array) -> list[Codes]:
-    """The place of each product of each list among `product_ids`, -1 where it has none."""
-    values, cuts = _cut(lists)
-    found = pc.fill_null(pc.index_in(pa.array(values, pa.string()), value_set=product_ids), -1)
-    return np.split(found.to_numpy(zero_copy_only=False).astype(np.int64), cuts)
-
-
-def _cut(lists: pa.ListArray) -> tuple[npt.NDArray[Any], Codes]:
-    """The values of all lists, and where they are cut to get the lists."""
-    return lists.flatten().to_numpy(zero_copy_only=False), np.cumsum(pc.list_value_length(lists).to_numpy())[:-1]
