@@ -28,7 +28,7 @@ def cold_start_lists(data: Silver, served: DataFrame, k: int) -> DataFrame:
     if data.users is None:
         return served.sparkSession.createDataFrame([], _COLUMNS)
     waiting = data.users.join(served.select("user_id").distinct(), "user_id", "left_anti")
-    lists = _best_sellers(data, data.users, k)
+    lists = _best_sellers(data.events, data.products, data.users, k)
     regions = lists.select("region").distinct().withColumn("has_list", F.lit(True))
     homes = waiting.join(F.broadcast(regions), "region", "left").select(
         "user_id", F.when(F.col("has_list"), F.col("region")).otherwise(_ANYWHERE).alias("region")
@@ -53,15 +53,15 @@ _COLUMNS = (
 )
 
 
-def _best_sellers(data: Silver, users: DataFrame, k: int) -> DataFrame:
+def _best_sellers(events: DataFrame, products: DataFrame, users: DataFrame, k: int) -> DataFrame:
     """The `k` products with most buyers of each region and of all: region, product_id, n_buyers, rank.
 
     Of all, products that nobody bought follow, the newest first: a shop that opens has nothing else to show.
     """
-    bought = data.events.where("event_type = 'purchase'").join(users.select("user_id", "region"), "user_id")
+    bought = events.where("event_type = 'purchase'").join(users.select("user_id", "region"), "user_id")
     places = F.array_distinct(F.array(F.lit(_ANYWHERE), F.coalesce("region", F.lit(_ANYWHERE))))
     pairs = bought.withColumn("region", F.explode(places)).select("region", "product_id", "user_id")
-    unsold = data.products.select(
+    unsold = products.select(
         F.lit(_ANYWHERE).alias("region"), "product_id", F.lit(None).cast("string").alias("user_id"), "first_seen_at"
     )
     buyers = (
