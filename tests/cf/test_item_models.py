@@ -115,7 +115,7 @@ def formulas_on_cluster(spark: SparkSession) -> dict[str, bool]:
     return {
         case: slow.found(model().fit(data)) == pytest.approx(expected(), rel=1e-4, abs=1e-5)
         for case, (model, expected) in CASES.items()
-        if case in ("rp3beta", "ease")
+        if case in ("rp3beta", "swing", "ease", "decayed")
     }
 
 

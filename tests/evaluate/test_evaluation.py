@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import combinations
 from math import log, log2
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from cartograph.evaluate.list_values import Known, tastes
 from cartograph.evaluate.popularity import product_popularity
 from cartograph.evaluate.slices import largest
 from cartograph.evaluate.truth import basket_truth, user_truth
+from cartograph.runtime.tables import Tables
 from tests.cluster import Cluster
 from tests.core.test_metrics import oracle
 
@@ -291,12 +294,14 @@ def test_a_basket_asks_about_one_of_its_products_and_answers_with_the_others(spa
         assert sorted([row.list_id, *row.relevant]) == dict(rows)[row.cluster_id]
 
 
-def judge(spark: SparkSession) -> dict[str, float]:
-    """What `test_a_cluster_agrees_with_the_oracle` runs on a cluster."""
-    rows = judged(spark, World()).values.where("model = 'als' and slice = 'all' and k = 5").collect()
+def judge(spark: SparkSession, root: str) -> dict[str, float]:
+    """What `test_a_cluster_agrees_with_the_oracle` runs on a cluster: evaluate, write, read back."""
+    tables, day = Tables(spark, root), date(2011, 3, 1)
+    tables.replace("gold.evaluation", judged(spark, World()).values, as_of=day)
+    rows = tables.read("gold.evaluation", day).where("model = 'als' and slice = 'all' and k = 5").collect()
     return {row.metric: row.value for row in rows if "behind" not in row.metric}
 
 
 @pytest.mark.cluster
-def test_a_cluster_agrees_with_the_oracle(cluster: Cluster) -> None:
-    assert cluster.run(judge) == pytest.approx(World().expected("als", "all", 5), abs=1e-9)
+def test_a_cluster_agrees_with_the_oracle(cluster: Cluster, world: World, tmp_path: Path) -> None:
+    assert cluster.run(judge, str(tmp_path)) == pytest.approx(world.expected("als", "all", 5), abs=1e-9)
