@@ -104,6 +104,7 @@ def events_of(spark: SparkSession, path: str) -> DataFrame:
         "product_id",
         F.lit("purchase").alias("event_type"),
         F.concat_ws("-", F.lit("o"), "user_id", "place").alias("order_id"),
+        F.lit(None).cast("string").alias("session_id"),
         F.timestamp_seconds(F.col("place") * 86_400 + 1_600_000_000).alias("event_at"),
         (F.col("n_ids") - 1 - F.col("place")).alias("from_end"),
     )

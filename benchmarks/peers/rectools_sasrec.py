@@ -40,6 +40,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     events = read_sequences(options.sequences)
@@ -67,7 +68,7 @@ def fitted(training: Any, options: argparse.Namespace, epochs: int) -> tuple[Any
     model = SASRecModel(
         n_blocks=2, n_heads=2, n_factors=options.width, dropout_rate=options.dropout, session_max_len=options.length,
         lr=options.learning_rate, batch_size=options.batch_size, epochs=epochs, loss="softmax",
-        recommend_torch_device="cpu",
+        recommend_torch_device=options.device,
     )  # fmt: skip
     start = time.perf_counter()
     model.fit(training)

@@ -37,17 +37,20 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--decay", type=float, default=1e-4, help="of the vectors used in a step")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.manual_seed(7)
     torch.set_num_threads(options.threads)
     train, test = read_interactions(options.train), read_interactions(options.test)
     n_users, n_items = (int(max(train[side].max(), test[side].max())) + 1 for side in (0, 1))
-    graph = adjacency(train, n_users, n_items)
-    model = LightGCN(n_users + n_items, options.width, options.layers, normalize=False)
+    graph = adjacency(train, n_users, n_items).to(options.device)
+    model = LightGCN(n_users + n_items, options.width, options.layers, normalize=False).to(options.device)
     optimiser = torch.optim.Adam(model.parameters(), lr=options.learning_rate)
     start, ends = time.perf_counter(), []
     for _ in range(options.epochs):
         epoch(model, optimiser, graph, train, (n_users, n_items), options.steps, options.decay)
+        if options.device != "cpu":
+            torch.cuda.synchronize()
         ends.append(time.perf_counter())
     ranked = recommended(model, graph, train, np.unique(test[0]), n_users, options.k)
     scored = time.perf_counter()
@@ -85,9 +88,9 @@ def epoch(
 ) -> None:
     """One pass over the interactions."""
     n_users, n_items = sizes
-    users, items = (torch.from_numpy(column) for column in train)
-    for some in torch.tensor_split(torch.randperm(len(users)), n_steps):
-        wrong = torch.randint(n_items, (len(some),))
+    users, items = (torch.from_numpy(column).to(graph.device) for column in train)
+    for some in torch.tensor_split(torch.randperm(len(users), device=users.device), n_steps):
+        wrong = torch.randint(n_items, (len(some),), device=users.device)
         asking, right = users[some].repeat(2), torch.cat([items[some], wrong]) + n_users
         scores = model(graph, torch.stack([asking, right]))
         used = torch.cat([asking[: len(some)], right])
@@ -103,7 +106,7 @@ def recommended(
 ) -> tuple[Ints, Ints, Ints]:
     """Users, items and ranks of the lists, what is in training left out."""
     with torch.no_grad():
-        vectors = model.get_embedding(graph)
+        vectors = model.get_embedding(graph).cpu()
     seen = sp.csr_matrix((np.ones(len(train[0])), train), (n_users, len(vectors) - n_users))
     lists = []
     for first in range(0, len(users), _USERS_AT_ONCE):
