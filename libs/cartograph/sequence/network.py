@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
@@ -16,7 +17,7 @@ from cartograph.sequence.facts import N_PRICES, Facts
 from cartograph.sequence.padded import N_GAPS, N_TYPES
 from cartograph.sequence.softmax import full_softmax, sampled_softmax
 
-_PARTS = 4  # of a batch: sequences of like length are padded together
+_PARTS = 4  # of a batch: sequences of like length are padded together on processors; others wait for kernels to start
 NOTHING = Facts()
 _UNNAMED = 0.1  # of the products, in each training step: they are known by their content alone, as new ones are
 
@@ -173,6 +174,11 @@ class NextItem:
     facts: Broadcast[Facts] | None = field(default=None, repr=False)
     digest: str = ""
 
+    @cached_property
+    def _counts(self) -> torch.Tensor:
+        """`counts` as floats, made once and not in every step."""
+        return torch.tensor(self.counts, dtype=torch.float32)
+
     def network(self) -> SequenceNetwork:
         """The network with its first weights."""
         return SequenceNetwork(self.shape, self.body, self.facts.value if self.facts else NOTHING)
@@ -186,7 +192,7 @@ class NextItem:
             return hidden.sum(), 0
         items = network.scored(products)[: self.shape.n_items]
         if self.n_sampled:
-            loss = sampled_softmax(hidden, targets, items, self.n_sampled, self.counts)
+            loss = sampled_softmax(hidden, targets, items, self.n_sampled, self._counts)
         else:
             loss = full_softmax(hidden, targets, items, self.smoothing)
         return loss, len(targets)
@@ -219,7 +225,7 @@ def events_and_targets(
     # Looked up once: each look-up costs a gradient as large as all products.
     vectors = network.given(products, *(batch[name][:, :longest] for name in ("items", "types", "gaps")))
     hidden, targets = [], []
-    for rows in order.chunk(_PARTS):
+    for rows in order.chunk(_PARTS if order.device.type == "cpu" else 1):
         width = max(int(batch["n"][rows].max()) - 1, 1)
         inside = torch.arange(width, device=rows.device) < batch["n"][rows, None] - 1
         hidden.append(network.read(vectors[rows, :width])[inside])

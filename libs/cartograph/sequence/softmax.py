@@ -66,16 +66,17 @@ class _Blocked(torch.autograd.Function):
 
 
 def sampled_softmax(
-    hidden: torch.Tensor, targets: torch.Tensor, items: torch.Tensor, n_sampled: int, counts: tuple[int, ...]
+    hidden: torch.Tensor, targets: torch.Tensor, items: torch.Tensor, n_sampled: int, counts: torch.Tensor
 ) -> torch.Tensor:
     """The sum of cross entropies among the target and products drawn by how often they were bought.
 
     Scores of those drawn are lowered by the logarithm of how often each is expected among them (logQ): otherwise
-    popular ones would be told "no" more often than by the full softmax (Bengio, Senécal 2008; Yi et al. 2019).
+    popular ones would be told "no" more often than by the full softmax (Bengio, Senécal 2008; Yi et al. 2019). `counts`
+    are floats.
     """
-    weights = torch.tensor(counts, dtype=torch.float32, device=hidden.device)
-    drawn = torch.multinomial(weights, n_sampled, replacement=True)
-    expected = torch.log(weights / weights.sum() * n_sampled)
+    counts = counts.to(hidden.device)
+    drawn = torch.multinomial(counts, n_sampled, replacement=True)
+    expected = torch.log(counts / counts.sum() * n_sampled)
     positive = (hidden * items[targets]).sum(dim=1)  # always there, so there is nothing to correct
     negative = hidden @ items[drawn].T - expected[drawn]
     negative = negative.masked_fill(drawn[None, :] == targets[:, None], -torch.inf)
