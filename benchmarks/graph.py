@@ -8,13 +8,15 @@ adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph i
 `accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; mean of `--runs`
 draws. `link_auc`: 10 % of the edges are kept apart, and as many pairs without an edge; the model learns from the
 remaining edges, and pairs are scored by the cosine of their vectors. Nothing is chosen by the result.
+
+`--peers` classifies by the same convolution of torch_geometric, with the same draws, width, epochs and patience.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,8 @@ import pyarrow as pa
 import scipy.sparse as sp
 from pyspark.sql import DataFrame, SparkSession
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.graph_files import Longs, read_graph, split
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from cartograph.core.feed import materialised
 from cartograph.core.topk import vectors_of
 from cartograph.core.trainer import Schedule, train
@@ -33,11 +36,7 @@ from cartograph.graph.learner import Recommending
 from cartograph.graph.product_encoder import ProductEncoding
 from cartograph.graph.product_model import computed_vectors
 
-Longs = npt.NDArray[np.int64]
-
-TRAINED, VALIDATED = 20, 30  # products per class
 BACKEND = "arrow"
-PARTS = ("data", "indices", "indptr")  # of a sparse matrix
 
 
 def main() -> None:
@@ -50,6 +49,7 @@ def main() -> None:
     parser.add_argument("--link-epochs", type=int, default=10, help="of link prediction, in steps of 8,192 edges")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--fanout", type=int, default=0, help="neighbours drawn per product; 0: all")
+    parser.add_argument("--peers", action="store_true")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     adjacency, features, labels = read_graph(options.npz)
@@ -68,43 +68,18 @@ def main() -> None:
     }
     print_result(
         f"graph {options.model}", "torch", metrics, seconds["classification"] + seconds["links"], seconds["setup"],
-        memory, classification_seconds=seconds["classification"], link_seconds=seconds["links"],
-        n_products=len(labels), n_edges=adjacency.nnz // 2,
+        memory, peers_of(options) if options.peers else {}, classification_seconds=seconds["classification"],
+        link_seconds=seconds["links"], n_products=len(labels), n_edges=adjacency.nnz // 2,
     )  # fmt: skip
     spark.stop()
 
 
-def read_graph(path: str | Path) -> tuple[sp.csr_matrix, sp.csr_matrix, Longs]:
-    """Adjacency (symmetric, ones, no self loops), features and labels.
-
-    Raises:
-        ValueError: the file lacks some of the arrays, named with those it has.
-    """
-    with np.load(path, allow_pickle=False) as file:
-        wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in (*PARTS, "shape")]
-        missing = [name for name in [*wanted, "labels"] if name not in file.files]
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(file.files)}")
-        adjacency, features = (
-            sp.csr_matrix(tuple(file[f"{kind}_{part}"] for part in PARTS), file[f"{kind}_shape"])
-            for kind in ("adj", "attr")
-        )
-        labels = file["labels"].astype(np.int64)
-    both = ((adjacency + adjacency.T) > 0).astype(np.float32).tocoo()
-    kept = both.row != both.col
-    shape = (len(labels), len(labels))
-    return sp.csr_matrix((both.data[kept], (both.row[kept], both.col[kept])), shape), features, labels
-
-
-def split(labels: Longs, seed: int) -> tuple[Longs, Longs, Longs]:
-    """Products to train on, to validate on and to test with; classes too small for it are left out, as is usual."""
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(labels))
-    by_class = [order[labels[order] == one] for one in np.unique(labels)]
-    large = [members for members in by_class if len(members) > TRAINED + VALIDATED]
-    parts = [np.split(members, [TRAINED, TRAINED + VALIDATED]) for members in large]
-    trained, validated, tested = (np.concatenate([part[place] for part in parts]) for place in range(3))
-    return trained, validated, tested
+def peers_of(options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:
+    """What the public implementation takes and reaches."""
+    names = ("npz", "model", "runs", "epochs", "width")
+    arguments = [f"--{name}={getattr(options, name)}" for name in names]
+    threads = len(os.sched_getaffinity(0))
+    return {"torch_geometric": run_peer("benchmarks.peers.torch_geometric_nodes", [*arguments, f"--threads={threads}"])}
 
 
 def encoding_of(

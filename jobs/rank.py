@@ -80,6 +80,7 @@ def run(job: Job) -> None:
         sequence_models=rank.sequence_models,
         edges=job.read_any("silver.product_graph"),
         tastes=liked(job, listed, data),
+        attributed=job.read_any("gold.attributions"),
     )
     job.metric("n_recommendations", job.replace("gold.recommendations", recommended.unionByName(newcomers)).rows)
     known.unpersist()
@@ -173,12 +174,17 @@ def liked(job: Job, listed: DataFrame, data: Silver) -> DataFrame | None:
 
 
 def factors(job: Job) -> DataFrame:
-    """product_id and vector of the model that `rank.diversity.vectors` names."""
+    """product_id and vector of the model that `rank.diversity.vectors` names: factors, or what `embed` made."""
     model = job.settings.diversity.vectors
-    rows = job.read("gold.factors", model=model, side="product")
-    if rows.isEmpty():
-        raise UserError(f"rank.diversity.vectors: gold.factors has none of model {model!r} at {job.as_of}")
-    return rows.select(F.col("id").alias("product_id"), "vector")
+    rows = job.read_any("gold.factors", model=model, side="product")
+    if rows is not None:
+        return rows.select(F.col("id").alias("product_id"), "vector")
+    rows = job.read_any("silver.product_vectors", model=model)
+    if rows is None:
+        raise UserError(
+            f"rank.diversity.vectors: neither gold.factors nor silver.product_vectors has {model!r} at {job.as_of}"
+        )
+    return rows.select("product_id", "vector")
 
 
 def with_new_products(job: Job, candidates: DataFrame, data: Silver) -> DataFrame:

@@ -1,8 +1,9 @@
 """Purchase sequences: what a customer buys next, by networks that read histories in their order.
 
 Reads the silver tables; writes the partition of each model of `sequence.models` in gold.candidates (per customer) and
-gold.associations (per product), gold.user_vectors (of networks), and the network's weights beside the tables; and, if
-`sequence.repurchases` is enabled, gold.repurchases: when customers will buy what they bought again.
+gold.associations (per product), of networks gold.user_vectors, gold.attributions (what of the history a score comes
+from) and the weights beside the tables; and, if `sequence.repurchases` is enabled, gold.repurchases: when customers
+will buy what they bought again.
 
 Deliberately not done here: judging the models (`evaluate`) and mixing them (`rank`). Without models and repurchases the
 step does nothing.
@@ -13,10 +14,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pyspark.sql import functions as F
+
 from cartograph.core.histories import active, histories
 from cartograph.core.model import Model
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.sequence_settings import SequenceSettings
+from cartograph.sequence.attribution import attributions
 from cartograph.sequence.first_order import FirstOrder
 from cartograph.sequence.gru import Gru
 from cartograph.sequence.lstm import Lstm
@@ -55,6 +59,11 @@ def run(job: Job) -> None:
             if settings.customer_vectors:
                 job.replace("gold.user_vectors", model.user_vectors(users), model=name)
         job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))
+        if isinstance(model, SequenceModel) and settings.attributed_products:
+            listed = job.read("gold.candidates", model=name).where(F.col("rank") <= settings.attributed_places)
+            job.replace(
+                "gold.attributions", attributions(model, users, listed, settings.attributed_products), model=name
+            )
     users.unpersist()
 
 

@@ -169,6 +169,19 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str, str]]]] =
         {"model": "gru", "user_id": "u1"},
         [({"user_id": "quiet"}, "users", "model=gru, user_id=quiet: user quiet is in no event")],
     ),
+    "gold.fusion": (
+        {"method": "learned", "learned_from": DAY - timedelta(days=1)},
+        [({"learned_from": DAY}, "learned_from", "has learned_from 2011-03-01")],
+    ),
+    "gold.attributions": (
+        {"model": "gru", "user_id": "u1", "product_id": "cup", "parts": {"other": 1.0}},
+        [
+            ({"product_id": "late"}, "products",
+             "model=gru, user_id=u1, product_id=late: product late is first seen on 2011-03-03"),
+            ({"user_id": "u2"}, "users",
+             "model=gru, user_id=u2, product_id=cup: user u2 is first seen on 2011-03-03"),
+        ],
+    ),
     "gold.repurchases": (
         {"user_id": "u1", "product_id": "cup", "n_purchases": 2, "last_on": date(2011, 2, 4)},
         [

@@ -10,7 +10,8 @@ import pytest
 import scipy.sparse as sp
 from pyspark.sql import SparkSession
 
-from benchmarks.graph import accuracy, area, link_auc, read_graph
+from benchmarks.graph import accuracy, area, link_auc
+from benchmarks.graph_files import read_graph
 
 N = 180  # products of three classes, joined within their class and described by noisy words
 

@@ -103,12 +103,19 @@ def test_each_recommendation_tells_the_best_reason_there_is(
 ) -> None:
     candidates = [("als", "eve", "cup", 1), ("als", "ann", "saucer", 1), ("als", "ann", "jug", 2),
                   ("popularity", "ann", "lamp", 3), ("gru", "ann", "fan", 4), ("gcn", "ann", "kilt", 5),
-                  ("popularity", "bob", "lamp", 1), ("popularity", "new", "cup", 1)]  # fmt: skip
+                  ("popularity", "bob", "lamp", 1), ("gru", "bob", "bulb", 2),
+                  ("popularity", "new", "cup", 1)]  # fmt: skip
     lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
     fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}).withColumn("parts", parts.of_votes())
     past = histories(shop.events, 20)
     liked = [("ann", "jug", {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1})]
     tastes = spark.createDataFrame(liked, "user_id string, product_id string, taste map<string, double>")
+    lost = [("gru", "bob", "bulb", {"saucer": 0.1, "cup": 0.6, "other": 0.2}),
+            ("lstm", "bob", "bulb", {"saucer": 0.3, "other": 0.2}),
+            ("gru", "ann", "fan", {"cup": 1.0, "other": 0.0})]  # fmt: skip
+    attributed = spark.createDataFrame(
+        lost, "model string, user_id string, product_id string, parts map<string, double>"
+    )
     goes_on = [("cup", "fan", 0.1, ["gru"], 0, 0, None), ("cup", "kilt", 0.1, ["gcn"], 0, 0, None)]
     more = spark.createDataFrame(
         goes_on, "product_id string, associated_product_id string, score double, models array<string>, "
@@ -121,7 +128,7 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     )
     rows = recommendations(
         fused, given, past, shop, k=5, recent=20, user_models=["als"], sequence_models=["gru"], edges=edges,
-        tastes=tastes,
+        tastes=tastes, attributed=attributed,
     ).collect()  # fmt: skip
     assert {(row.user_id, row.product_id): row.why for row in rows} == {
         ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 baskets, "
@@ -131,6 +138,7 @@ def test_each_recommendation_tells_the_best_reason_there_is(
         ("ann", "kilt"): "You bought RED CUP on 3 May 2011; it goes with saucer, and so does this.",
         ("ann", "lamp"): "You bought RED CUP on 3 May 2011; bought in separate orders by 1 customer.",
         ("bob", "lamp"): "You bought RED CUP on 1 May 2011; bought in separate orders by 1 customer.",
+        ("bob", "bulb"): "Where your last steps lead, above all RED CUP and saucer.",
         ("new", "cup"): "Popular: bought by 3 customers.",
         ("eve", "cup"): "You bought it on 2 May 2011.",
     }
@@ -142,6 +150,10 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     }  # fmt: skip
     assert evidence["ann", "kilt"] == {"parts": {"gcn": 1 / 65}, "because_of": "cup", "via": "saucer"}
     assert evidence["ann", "jug"]["taste"] == {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1}
+    assert evidence["bob", "bulb"]["sequence"] == {
+        "gru": {"saucer": 0.1, "cup": 0.6, "other": 0.2}, "lstm": {"saucer": 0.3, "other": 0.2},
+    }  # fmt: skip
+    assert evidence["ann", "fan"]["sequence"] == {"gru": {"cup": 1.0, "other": 0.0}}
     assert evidence["eve", "cup"] == {"parts": {"als": 1 / 61}, "days_bought": 1, "n_buyers": 3}
 
 

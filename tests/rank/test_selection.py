@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
@@ -54,6 +55,20 @@ def test_calibrated_lists_are_cut_to_what_is_shown(shop: Suite) -> None:
 def test_a_method_that_wants_vectors_says_where_they_are_missing(shop: Suite) -> None:
     with pytest.raises(UserError, match=r"gold\.factors"):
         chosen(shop, "rank.diversity.method=mmr")
+
+
+def test_products_may_be_alike_by_what_is_told_of_them(shop: Suite) -> None:
+    """All have one vector but the third of the list, which takes the second place."""
+    plain = [row.product_id for row in chosen(shop)]
+    with shop.step("embed", as_of=LATER) as job:
+        odd = F.when(F.col("product_id") == plain[2], F.array(F.lit(0.0), F.lit(1.0)))
+        vector = odd.otherwise(F.array(F.lit(1.0), F.lit(0.0))).cast("array<float>")
+        told = job.read("silver.products").select("product_id", vector.alias("vector"))
+        rows = told.withColumn("source_hash", F.lit(None).cast("long"))
+        job.replace("silver.product_vectors", rows, model="attributes")
+    given = ("rank.diversity.vectors=attributes", "rank.diversity.method=mmr", "rank.diversity.weight=0.9")
+    found = [row.product_id for row in chosen(shop, *given)]
+    assert found[:2] == [plain[0], plain[2]]
 
 
 def test_settings_of_the_file_are_the_defaults_of_the_code_and_set_no_rule() -> None:

@@ -64,6 +64,15 @@ def test_customers_active_before_that_day_have_a_vector(shop: Suite) -> None:
     assert vectors.count() == known.count()
 
 
+def test_what_scores_of_networks_come_from_is_told_and_adds_up(shop: Suite) -> None:
+    lists = shop.tables.read("gold.candidates", DAY).where("model = 'gru' AND rank <= 20")
+    told = shop.tables.read("gold.attributions", DAY)
+    assert told.count() == lists.count()
+    total = F.aggregate(F.map_values("parts"), F.lit(0.0), lambda total, part: total + part)
+    both = lists.join(told, ["model", "user_id", "product_id"]).withColumn("total", total)
+    assert both.where(F.abs(F.col("total") - F.col("score")) < 1e-4).count() == lists.count()
+
+
 def test_the_weights_lie_beside_the_tables(spark: SparkSession, shop: Suite) -> None:
     folder = f"{shop.tables.root}/_weights/gru/{DAY}"
     assert {path.name for path in Path(folder).glob("weights.*")} == {"weights.json", "weights.safetensors"}

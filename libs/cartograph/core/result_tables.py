@@ -113,6 +113,14 @@ RESULT_TABLES = (
         required="vector",
     ),
     _table(
+        "gold.attributions",
+        "Per network and product of its list for a customer: what the score loses without each product of the history.",
+        "as_of date, model string, user_id string, product_id string, parts numbers",
+        key="as_of model user_id product_id",
+        partition="as_of model",
+        required="parts",
+    ),
+    _table(
         "gold.repurchases",
         "Per customer and product bought: how often, the typical interval, the day to expect the next purchase on, and "
         "how probable one is in the days from as_of on that sequence.repurchases names.",

@@ -13,7 +13,11 @@ from cartograph.evaluate.findings import Sources, key_text, summary
 
 # Per table the column with a day, and whether the partition's own day is one too late. A fit bears the day before
 # which its events lie, which is that of the partition.
-DAYS: dict[str, tuple[str, bool]] = {"gold.repurchases": ("last_on", True), "gold.factors": ("fitted_as_of", False)}
+DAYS: dict[str, tuple[str, bool]] = {
+    "gold.repurchases": ("last_on", True),
+    "gold.factors": ("fitted_as_of", False),
+    "gold.fusion": ("learned_from", True),
+}
 WORDS, FACTS, BASKETS = "silver.word_vectors", "silver.products", "silver.baskets"
 TABLES = (*DAYS, WORDS, FACTS, BASKETS)
 
@@ -29,7 +33,7 @@ def day_checks(frames: Mapping[str, DataFrame], sources: Sources, as_of: date) -
     for name, (column, own_day_too) in DAYS.items():
         if name in frames:
             late = F.col(column) >= F.lit(as_of) if own_day_too else F.col(column) > F.lit(as_of)
-            told = F.concat(key_text(name), F.lit(f" has {column} "), F.col(column).cast("string"))
+            told = F.ltrim(F.concat(key_text(name), F.lit(f" has {column} "), F.col(column).cast("string")))
             yield summary(frames[name], name, column, late, told)
     if WORDS in frames:
         yield _words(frames[WORDS], sources.products, as_of)

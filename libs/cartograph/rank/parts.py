@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-OTHER = "other"
+from cartograph.core.contributions import OTHER
 
 
 def of_votes() -> Column:

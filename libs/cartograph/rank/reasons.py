@@ -75,6 +75,11 @@ def of_own_purchases() -> Column:
     return F.when(F.col("n_days") > 1, often).otherwise(once)
 
 
+def of_sequence(titles: Column) -> Column:
+    """'where your last steps lead, above all WHITE LANTERN and RED CUP': from own products, most telling first."""
+    return F.concat(F.lit("where your last steps lead, above all "), F.array_join(titles, " and "))
+
+
 def of_exploration() -> Column:
     """Why a product is shown that hardly anybody knows yet."""
     return F.lit("new in the shop, and shown to find out who likes it")

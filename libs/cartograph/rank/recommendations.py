@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.contributions import OTHER
 from cartograph.core.model import Silver
 from cartograph.rank import reasons
 from cartograph.rank.exploration import EXPLORED
 from cartograph.rank.leads import LEAD_EVIDENCE, leads
-from cartograph.rank.parts import OTHER
 
 
 def recommendations(
@@ -26,14 +26,16 @@ def recommendations(
     sequence_models: Sequence[str] = (),
     edges: DataFrame | None = None,
     tastes: DataFrame | None = None,
+    attributed: DataFrame | None = None,
 ) -> DataFrame:
     """The `k` best candidates of each customer, with the models that voted, what the score is made of, and the reason.
 
     The reason of what was bought before are those purchases; of what is new it is what leads to it from one of the
-    customer's `recent` last products (`leads`), the strongest lead of the best kind; without any it is likeness of
-    customers when one of `user_models` voted, and what of the customer's own products this comes from, else popularity.
-    The product that a reason leads from, the counts of the pair or the product between them, and what own products add
-    to the score of ALS, are added to the evidence.
+    customer's `recent` last products (`leads`), the strongest lead of the best kind; without any it is what a network
+    of sequences would miss most in the history; else likeness of customers when one of `user_models` voted, and what of
+    the customer's own products this comes from, else popularity. The product that a reason leads from, the counts of
+    the pair or the product between them, what own products add to the score of ALS, and what scores of networks would
+    lose without them, are added to the evidence.
 
     Columns: user_id, rank, product_id, score, models, why, evidence (JSON).
 
@@ -48,6 +50,7 @@ def recommendations(
         sequence_models: models whose vote means that customers go on from one product to the other.
         edges: rows of silver.product_graph; None: there is no graph.
         tastes: of `taste.tastes`; None: not known.
+        attributed: rows of gold.attributions; None: there are none.
     """
     shown = fused.where(F.col("rank") <= k)
     bought = data.events.where("event_type = 'purchase'")
@@ -55,20 +58,26 @@ def recommendations(
     reasoned = shown.join(
         _reasons(shown, found, histories, data.products, recent), ["user_id", "product_id"], "left"
     ).join(_own_purchases(shown, bought), ["user_id", "product_id"], "left")
-    reasoned = _with_likeness(reasoned, tastes, data.products)
+    of_als = None if tastes is None else tastes.withColumn("parts", F.col("taste"))
+    reasoned = _with_own(reasoned, of_als, data.products, "taste", "map<string, double>", "liked")
+    reasoned = _with_own(reasoned, _by_model(attributed), data.products, "sequence", _BY_MODEL, "leading")
     n_buyers = bought.groupBy("product_id").agg(F.countDistinct("user_id").alias("n_buyers"))
     again = F.when(F.col("n_days") > 0, reasons.sentence(reasons.of_own_purchases()))
     tried = F.when(F.array_contains("models", EXPLORED), reasons.sentence(reasons.of_exploration()))
     voters = reasons.of_voters(user_models, F.col("liked"))
-    why = F.coalesce(again, tried, "lead_reason", reasons.sentence(voters))
+    led = F.when(F.size("leading") > 0, reasons.sentence(reasons.of_sequence(F.col("leading"))))
+    why = F.coalesce(again, tried, "lead_reason", led, reasons.sentence(voters))
     lead = [F.when(again.isNull(), F.col(name)).alias(name) for name in LEAD_EVIDENCE]
-    evidence = F.to_json(F.struct("parts", *lead, "taste", F.col("n_days").alias("days_bought"), "n_buyers"))
+    evidence = F.to_json(
+        F.struct("parts", *lead, "taste", "sequence", F.col("n_days").alias("days_bought"), "n_buyers")
+    )
     return reasoned.join(n_buyers, "product_id", "left").select(
         "user_id", "rank", "product_id", "score", "models", why.alias("why"), evidence.alias("evidence")
     )
 
 
 _NAMED = 2  # own products that a sentence names
+_BY_MODEL = "map<string, map<string, double>>"
 
 
 def _own_purchases(shown: DataFrame, bought: DataFrame) -> DataFrame:
@@ -79,24 +88,42 @@ def _own_purchases(shown: DataFrame, bought: DataFrame) -> DataFrame:
     )
 
 
-def _with_likeness(shown: DataFrame, tastes: DataFrame | None, products: DataFrame) -> DataFrame:
-    """The rows with taste and liked: titles of the own products that add most to it; null where nothing is known."""
-    if tastes is None:
-        return shown.withColumns(
-            {"taste": F.lit(None).cast("map<string, double>"), "liked": F.lit(None).cast("array<string>")}
-        )
-    told = tastes.select("user_id", "product_id", F.explode(F.map_entries("taste")).alias("part"))
-    named = told.where(F.col("part.key") != OTHER).join(
+def _by_model(attributed: DataFrame | None) -> DataFrame | None:
+    """One row per customer and product: sequence, the parts by model, and parts, those of the first model by name."""
+    if attributed is None:
+        return None
+    told = F.sort_array(F.collect_list(F.struct("model", F.map_entries("parts").alias("entries"))))
+    rows = attributed.groupBy("user_id", "product_id").agg(told.alias("told"))
+    maps = F.transform("told", lambda one: F.struct(one["model"], F.map_from_entries(one["entries"])))
+    first = F.map_from_entries(F.get("told", F.lit(0))["entries"])
+    return rows.select("user_id", "product_id", F.map_from_entries(maps).alias("sequence"), first.alias("parts"))
+
+
+def _with_own(
+    shown: DataFrame, told: DataFrame | None, products: DataFrame, evidence: str, kind: str, titles: str
+) -> DataFrame:
+    """The rows with a column of evidence, and the titles of the own products that most of it comes from.
+
+    Both are null where nothing is known.
+
+    Args:
+        shown: user_id, product_id and more.
+        told: user_id, product_id, parts and the column of evidence; None: nothing is known.
+        products: rows of silver.products.
+        evidence: name of that column, whose type is `kind`.
+        titles: name of the other.
+    """
+    if told is None:
+        return shown.withColumns({evidence: F.lit(None).cast(kind), titles: F.lit(None).cast("array<string>")})
+    pair = ["user_id", "product_id"]
+    parts = told.select(*pair, F.explode(F.map_entries("parts")).alias("part")).where(F.col("part.key") != OTHER)
+    named = parts.join(
         products.select(F.col("product_id").alias("past_id"), "title"), F.col("part.key") == F.col("past_id"), "left"
     )
     most_first = F.struct(-F.col("part.value"), F.coalesce("title", "part.key").alias("title"))
-    liked = named.groupBy("user_id", "product_id").agg(F.sort_array(F.collect_list(most_first)).alias("liked"))
-    pair = ["user_id", "product_id"]
-    return (
-        shown.join(tastes, pair, "left")
-        .join(liked, pair, "left")
-        .withColumn("liked", F.slice("liked.title", 1, _NAMED))
-    )
+    found = named.groupBy(*pair).agg(F.sort_array(F.collect_list(most_first)).alias(titles))
+    rows = shown.join(told.select(*pair, evidence), pair, "left").join(found, pair, "left")
+    return rows.withColumn(titles, F.slice(F.col(titles)["title"], 1, _NAMED))
 
 
 def recent_products(histories: DataFrame, recent: int) -> DataFrame:

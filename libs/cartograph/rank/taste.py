@@ -13,18 +13,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
 
+from cartograph.core.contributions import Floats, largest, maps_of
 from cartograph.core.neighbours import positions_of
 from cartograph.core.topk import matrix_of
-from cartograph.rank.parts import OTHER
-
-Codes = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 _SCHEMA = "user_id string, product_id string, taste map<string, double>"
 
@@ -80,7 +76,7 @@ def _told(batches: Iterable[pa.RecordBatch], shipped: Any, fit: LeastSquares, n:
                 known, targets = own >= 0, targets[targets >= 0]
                 if known.any() and len(targets):
                     added = contributions(factors[own[known]], weight[known], factors[targets], gram, fit)
-                    best, most = largest(own[known], added, n, len(product_ids))
+                    best, most = largest(np.broadcast_to(own[known], added.shape), added, added.sum(axis=1), n)
                     users += [user] * len(targets)
                     asked.append(targets)
                     codes.append(best)
@@ -88,7 +84,7 @@ def _told(batches: Iterable[pa.RecordBatch], shipped: Any, fit: LeastSquares, n:
             columns = [
                 batch.column("user_id").take(pa.array(users, pa.int64())),
                 product_ids.take(pa.array(np.concatenate(asked))),
-                _maps(np.concatenate(codes), np.concatenate(values), product_ids),
+                maps_of(np.concatenate(codes), np.concatenate(values), product_ids),
             ]
             yield pa.RecordBatch.from_arrays(columns, names=["user_id", "product_id", "taste"])
 
@@ -108,24 +104,3 @@ def contributions(own: Floats, weights: Floats, wanted: Floats, gram: Floats, fi
     system = gram + (own.T * confidences) @ own + ridge * np.eye(len(gram))
     added: Floats = np.linalg.solve(system, wanted.T).T @ own.T * np.where(liked, 1 + fit.alpha * weights, 0.0)
     return added
-
-
-def largest(own: Codes, added: Floats, n: int, other: int) -> tuple[Codes, Floats]:
-    """Per row of `added` the codes and numbers of what adds most, best first, then `other` and what the rest adds.
-
-    Both are (wanted, n + 1); the code is -1 where fewer than `n` products add something.
-    """
-    first = np.argsort(-added, axis=1, kind="stable")[:, :n]
-    most = np.maximum(np.take_along_axis(added, first, axis=1), 0.0)
-    rest = added.sum(axis=1) - most.sum(axis=1)
-    spare = ((0, 0), (0, n - first.shape[1]))
-    codes = np.pad(np.where(most > 0, own[first], -1), spare, constant_values=-1)
-    return np.column_stack([codes, np.full(len(added), other)]), np.column_stack([np.pad(most, spare), rest])
-
-
-def _maps(codes: Codes, values: Floats, product_ids: pa.Array) -> pa.MapArray:
-    """A map per row, from the products with these codes, the code after the last one being `other`'s."""
-    names = pa.concat_arrays([product_ids, pa.array([OTHER])])
-    kept = codes >= 0
-    ends = np.concatenate(([0], np.cumsum(kept.sum(axis=1)))).astype(np.int32)
-    return pa.MapArray.from_arrays(pa.array(ends), names.take(pa.array(codes[kept])), pa.array(values[kept]))

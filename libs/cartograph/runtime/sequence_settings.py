@@ -86,6 +86,8 @@ class SequenceSettings(Section):
     history: Positive
     mask_seen: bool
     customer_vectors: bool
+    attributed_products: Annotated[int, Field(ge=0)]
+    attributed_places: Positive
     event_types: tuple[EventType, ...]
     repurchases: RepurchasesSettings
     first_order: FirstOrderSettings
