@@ -1,9 +1,11 @@
 """What GraphFrames takes for the analytics of `silver.communities` as the product graph grows.
 
     python -m benchmarks.graph_analytics --shops 1 10 100
+    python -m benchmarks.graph_analytics --shops 100 --copies 7 --run pagerank components communities
 
-The graph is that of the significant edges of so many generated shops side by side, each with products of its own. The
-first size is run once before, to warm up. `n_edges` counts each edge once.
+The graph is that of the significant edges of so many generated shops side by side, each with products of its own;
+`--copies` sets it beside itself so many times, under other names, which is sooner there than as many orders. One shop
+is run once before, to warm up. `n_edges` counts each edge once.
 """
 
 from __future__ import annotations
@@ -31,18 +33,19 @@ def main() -> None:
     """Runs every analytic asked for on graphs of growing size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shops", type=int, nargs="+", default=[1, 10])
+    parser.add_argument("--copies", type=int, default=1, help="of each graph")
     parser.add_argument("--run", nargs="+", choices=sorted(ANALYTICS), default=sorted(ANALYTICS))
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
         spark = spark_session("graph_analytics", ["spark.driver_memory=6g"])
-        warm = graph_of_shops(spark, options.shops[0])
+        warm = graph_of_shops(spark, 1, 1)
         for name in options.run:
             taken(warm, name)
     rows: dict[str, dict[str, Any]] = {}
     for n_shops in options.shops:
         with watch("build"):
-            graph = graph_of_shops(spark, n_shops)
+            graph = graph_of_shops(spark, n_shops, options.copies)
         n_edges = graph.edges.count() // 2
         rows[str(n_edges)] = {"n_products": graph.vertices.count()} | {name: taken(graph, name) for name in options.run}
     seconds = sum(row[name] for row in rows.values() for name in options.run)
@@ -53,8 +56,8 @@ def main() -> None:
     )  # fmt: skip
 
 
-def graph_of_shops(spark: SparkSession, n_shops: int) -> GraphFrame:
-    """The graph of the significant edges of the orders of so many shops."""
+def graph_of_shops(spark: SparkSession, n_shops: int, n_copies: int) -> GraphFrame:
+    """The graph of the significant edges of the orders of so many shops, so many times."""
     orders = shop_baskets(spark, N_BASKETS, n_shops).withColumn(
         "order_id", F.monotonically_increasing_id().cast("string")
     )
@@ -63,7 +66,10 @@ def graph_of_shops(spark: SparkSession, n_shops: int) -> GraphFrame:
         "order_id", "user_id", F.explode("product_ids").alias("product_id"), F.col("ordered_at").alias("event_at")
     )
     events = lines.withColumns({"event_type": F.lit("purchase"), "session_id": F.lit(None).cast("string")})
-    return analytics.graph_of(product_graph(Silver(events, baskets, events.select("product_id").distinct())))
+    edges = product_graph(Silver(events, baskets, events.select("product_id").distinct()))
+    copies = edges.localCheckpoint().join(spark.range(n_copies).withColumnRenamed("id", "copy"))
+    named = {side: F.concat_ws("-", side, "copy") for side in ("src", "dst")}
+    return analytics.graph_of(copies.withColumns(named))
 
 
 def taken(graph: GraphFrame, name: str) -> float:
