@@ -4,7 +4,8 @@
         --group order_id --item product_id --title product_name --label department_id --to instacart.npz
 
 Nodes are products in `--min-orders` orders or more; an edge joins two that are together in `--min-together` orders or
-more, and in twice as many as chance would have it. NumPy, SciPy and pandas only.
+more, and in twice as many as chance would have it among the orders that hold such products. NumPy, SciPy and pandas
+only.
 """
 
 from __future__ import annotations
