@@ -84,6 +84,11 @@ def spark_session(name: str, settings: Sequence[str] = ()) -> Any:
     return start(load_config("local", [*quiet, *settings]), name)
 
 
+def show(epoch: Mapping[str, float]) -> None:
+    """A line per epoch of a network, on standard error."""
+    print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
+
+
 def run_peer(module: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     """The JSON that `python -m module arguments` prints last in the peers' own environment; None if it is missing.
 

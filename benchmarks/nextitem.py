@@ -21,9 +21,9 @@ import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, show, spark_session
 from benchmarks.next_items import LENGTHS, hit_rate_and_ndcg
-from benchmarks.topn import show, warm_up
+from benchmarks.topn import warm_up
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
 

@@ -5,8 +5,7 @@
 
 `keep` runs a benchmark up to the stage that trains a network, or that ALS is fitted in, and writes what a group of one
 would be given to FOLDER: `benchmarks.topn`, `benchmarks.nextitem`. `run` needs torch, Numba and Spark's Python part, no
-Java; the folder may lie elsewhere than it was written. `startup_seconds` of a network are those before its first epoch.
-The result is kept too, in result.arrow.
+Java; the folder may lie elsewhere than it was written. The result is kept too, in result.arrow.
 """
 
 from __future__ import annotations
@@ -30,8 +29,9 @@ import torch
 from pyspark import Broadcast, cloudpickle
 from pyspark.sql import DataFrame
 
-from benchmarks.harness import PeakMemory, print_result
+from benchmarks.harness import PeakMemory, print_result, show
 from cartograph.core.feed import Feed
+from cartograph.core.training_state import seconds_per_epoch
 from cartograph.core.workers import Group
 
 _GIVEN, _WORK, _RESULT = "given.arrow", "work.pickle", "result.arrow"
@@ -161,7 +161,7 @@ class _Epochs:
     def send(self, epoch: dict[str, float]) -> None:
         """Takes an epoch."""
         self._told.append(epoch)
-        print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
+        show(epoch)
 
     def last(self) -> dict[str, float]:
         """The last epoch's metrics."""
@@ -169,8 +169,6 @@ class _Epochs:
 
     def seconds_per_epoch(self) -> float | None:
         """The mean over all epochs but the first, which warms up."""
-        from cartograph.core.training_state import seconds_per_epoch
-
         return seconds_per_epoch(self._told)
 
 

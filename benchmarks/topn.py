@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import sys
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,12 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, show, spark_session
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
 from benchmarks.objective import implicit_objective
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
 from cartograph.core.topk import top_k
-from cartograph.core.trainer import Epoch
 
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",
@@ -90,11 +88,6 @@ def main() -> None:
         seconds_per_epoch=getattr(model, "seconds_per_epoch_", None), **more,
     )  # fmt: skip
     spark.stop()
-
-
-def show(epoch: Epoch) -> None:
-    """A line per epoch of a network, on standard error."""
-    print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
 
 
 def of_als(model: Any, data: Silver, options: argparse.Namespace, fit_seconds: float) -> dict[str, Any]:

@@ -24,8 +24,8 @@ BOUGHT = {
 K = 3
 
 
-def users_of(spark: SparkSession, bought: dict[str, list[str]]) -> DataFrame:
-    """Histories, in which every product keeps the hour that it was bought at by that customer."""
+def events_of(spark: SparkSession, bought: dict[str, list[str]]) -> DataFrame:
+    """A purchase an hour; where no product is named, nothing was bought."""
     rows = [
         (f"{user}{place}", user, product, "purchase", START + timedelta(hours=place))
         for user, products in bought.items()
@@ -33,7 +33,11 @@ def users_of(spark: SparkSession, bought: dict[str, list[str]]) -> DataFrame:
         if product
     ]
     named = "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
-    return histories(filled(spark.createDataFrame(rows, named), "silver.events"), 100)
+    return filled(spark.createDataFrame(rows, named), "silver.events")
+
+
+def users_of(spark: SparkSession, bought: dict[str, list[str]]) -> DataFrame:
+    return histories(events_of(spark, bought), 100)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +45,7 @@ def model(spark: SparkSession) -> Gru:
     """A network that is told of gaps, a few steps into learning: no matter what, its scores are what they are."""
     draw = np.random.default_rng(2)
     bought = {f"u{n}": [f"p{c}" for c in draw.permutation(9)[: 3 + n % 5]] for n in range(40)}
-    rows = [
-        (f"{user}{place}", user, product, "purchase", START + timedelta(hours=place))
-        for user, products in bought.items()
-        for place, product in enumerate(products)
-    ]
-    named = "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
-    events = filled(spark.createDataFrame(rows, named), "silver.events").persist()
+    events = events_of(spark, bought).persist()
     small: dict[str, Any] = {"width": 8, "epochs": 3, "learning_rate": 0.05, "backend": "arrow", "workers": 1}
     return Gru(**small, max_length=5, inputs=("gap",), mask_seen=False).fit(
         Silver(events, events, events.select("product_id").distinct())

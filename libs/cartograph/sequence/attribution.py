@@ -67,13 +67,12 @@ def _told(
     n: int,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of each batch of customers."""
-    network: SequenceNetwork | None = None
     torch.set_num_threads(1)
     n_rows = max(_HISTORIES // (n_products + 1), 1)
+    network = restored(weights.value, shape, body)
+    with torch.inference_mode():
+        items = network.item_vectors().numpy().astype(np.float64)
     for batch in batches:
-        network = network or restored(weights.value, shape, body)
-        with torch.inference_mode():
-            items = network.item_vectors().numpy().astype(np.float64)
         for first in range(0, batch.num_rows, n_rows):
             rows = batch.slice(first, n_rows)
             (ends, own), (wanted_ends, wanted) = (
