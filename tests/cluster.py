@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+PYTHONPATH = os.pathsep.join([str(ROOT / "libs"), str(ROOT)])  # the code beside these tests, not an installed one
 SETTINGS = [
     "spark.master=local-cluster[2,1,2048]",
     "spark.driver_memory=1g",
@@ -82,7 +83,7 @@ class Cluster:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             # The suite's own Java machine must not be found by the child.
             environment = {key: value for key, value in os.environ.items() if not key.startswith("PYSPARK_GATEWAY")}
-            environment |= {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "JDK_JAVA_OPTIONS": SHORT_LIVED}
+            environment |= {"PYTHONPATH": PYTHONPATH, "PYSPARK_PYTHON": sys.executable, "JDK_JAVA_OPTIONS": SHORT_LIVED}
             with self._log.open("w") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.cluster"],
@@ -103,7 +104,7 @@ def _serve() -> None:
     from cartograph.runtime.config import load_config
     from cartograph.runtime.session import spark_session
 
-    config = load_config("demo", [*SETTINGS, f"spark.conf={{spark.executorEnv.PYTHONPATH: {ROOT}}}"])
+    config = load_config("demo", [*SETTINGS, f"spark.conf={{spark.executorEnv.PYTHONPATH: '{PYTHONPATH}'}}"])
     spark = spark_session(config, "tests-cluster")
     for line in sys.stdin:
         request = json.loads(line)
