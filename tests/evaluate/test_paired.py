@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cartograph.core.metrics import direction
 from cartograph.evaluate.paired import behind_best, holm, holm_levels, two_sided_p
 
 
@@ -34,3 +35,12 @@ def test_the_best_has_no_distance_and_equals_are_told_by_name() -> None:
     draws = {name: np.array([0.1, 0.2]) for name in ("a", "b")}
     assert [each.model for each in behind_best({"b": 0.2, "a": 0.2}, draws)] == ["b"]
     assert behind_best({}, {}) == []
+
+
+def test_where_less_is_better_the_lowest_model_is_the_best_and_the_others_lose_to_it() -> None:
+    draws = {"als": np.array([0.6, 0.8]), "bpr": np.array([0.1, 0.3])}
+    [found] = behind_best({"als": 0.7, "bpr": 0.2}, draws, sign=direction("calibration"))
+    assert (found.model, found.value) == ("als", pytest.approx(-0.5))
+    assert found.high < 0
+    [found] = behind_best({"als": 0.7, "bpr": 0.2}, draws, sign=direction("ndcg"))
+    assert (found.model, found.value) == ("bpr", pytest.approx(-0.5))

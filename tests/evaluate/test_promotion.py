@@ -48,6 +48,14 @@ def test_a_challenger_that_is_clearly_better_is_promoted() -> None:
     assert found.difference == pytest.approx(found.value - found.champion_value)  # type: ignore[operator]
 
 
+def test_of_a_metric_of_which_less_is_better_the_lower_challenger_is_promoted() -> None:
+    sums = bucket_sums({"als": 0.02, "bpr": -0.02}).rename(columns=lambda name: name.replace("ndcg", "calibration"))
+    gate = replace(GATE, metric="calibration", challengers=["als", "bpr"], guardrails={})
+    found = {each.challenger: each for each in decisions(sums, {}, gate, RESAMPLING)}
+    assert (found["bpr"].decision, found["als"].decision) == ("promote", "keep")
+    assert found["bpr"].difference > 0 > found["als"].difference  # type: ignore[operator]
+
+
 def test_one_that_is_as_good_is_kept_out() -> None:
     found = decided(gains={"als": 0.0})["als"]
     assert found.decision == "keep"

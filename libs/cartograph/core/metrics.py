@@ -15,6 +15,15 @@ from pyspark.sql import functions as F
 
 RANKING_METRICS = ("precision", "recall", "hit_rate", "mrr", "map", "ndcg")
 
+# Metrics of lists and of experiments of which less is better; of all others, more is. Differences such as
+# `ndcg_behind_best` are gains whichever way the metric points: 0 or less, and more is better.
+LOWER_IS_BETTER = frozenset({"calibration", "gini", "head_exposure", "returns"})
+
+
+def direction(metric: str) -> float:
+    """1 where more of the metric is better, -1 where less is: times a difference, the gain."""
+    return -1.0 if metric in LOWER_IS_BETTER else 1.0
+
 
 def ranking_metrics(hit_ranks: Column, n_relevant: Column, k: int) -> dict[str, Column]:
     """The value at `k` of every metric named in `RANKING_METRICS`."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.metrics import direction
 from cartograph.evaluate.paired import behind_best
 
 Floats = NDArray[np.float64]
@@ -133,8 +134,9 @@ def _values(model: str, found: Resampled, names: Sequence[str]) -> pd.DataFrame:
 def _behind(models: Mapping[str, Resampled], place: int, name: str) -> pd.DataFrame:
     """How far the models are behind the best of them in the metric of that place."""
     values = {model: float(each.values[place]) for model, each in models.items() if each.n[place] > 0}
-    found = behind_best(values, {model: models[model].draws[:, place] for model in values})
     metric, k = name.split("@")
+    draws = {model: models[model].draws[:, place] for model in values}
+    found = behind_best(values, draws, sign=direction(metric))
     rows = []
     for each in found:
         same = {"model": each.model, "k": k, "n_users": models[each.model].n[place]}

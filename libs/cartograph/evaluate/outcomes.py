@@ -12,7 +12,6 @@ from cartograph.evaluate.experiment import Experiment
 from cartograph.evaluate.moments import BEFORE
 
 METRICS = ("revenue", "orders", "units", "converted", "carts", "views", "returns")
-LOWER_IS_BETTER = frozenset({"returns"})
 
 
 def outcomes(entered: DataFrame, events: DataFrame, experiments: Iterable[Experiment], as_of: date) -> DataFrame:

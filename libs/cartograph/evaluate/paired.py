@@ -27,8 +27,10 @@ class Compared:
     p_value: float
 
 
-def behind_best(values: Mapping[str, float], draws: Mapping[str, Floats], level: float = 0.05) -> list[Compared]:
-    """The difference of each model from the best of them, 0 or less; nothing of the best itself.
+def behind_best(
+    values: Mapping[str, float], draws: Mapping[str, Floats], level: float = 0.05, sign: float = 1.0
+) -> list[Compared]:
+    """How far each model is behind the best of them: a gain, 0 or less; nothing of the best itself.
 
     Which model is the best was learnt from the same customers, so a difference just above chance says little.
 
@@ -36,10 +38,11 @@ def behind_best(values: Mapping[str, float], draws: Mapping[str, Floats], level:
         values: mean of each model; of equals the first name is the best.
         draws: means under every resampling.
         level: chance allowed that any interval is wrong.
+        sign: `core.metrics.direction` of the metric: -1 where the best is the lowest.
     """
-    best = min(values, key=lambda model: (-values[model], model), default="")
-    others = {model: value - values[best] for model, value in sorted(values.items()) if model != best}
-    return compared(others, {model: draws[model] - draws[best] for model in others}, level)
+    best = min(values, key=lambda model: (-sign * values[model], model), default="")
+    others = {model: sign * (value - values[best]) for model, value in sorted(values.items()) if model != best}
+    return compared(others, {model: sign * (draws[model] - draws[best]) for model in others}, level)
 
 
 def compared(differences: Mapping[str, float], draws: Mapping[str, Floats], level: float) -> list[Compared]:

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from cartograph.core.errors import UserError
+from cartograph.core.metrics import direction
 from cartograph.evaluate.bootstrap import Resampled, drawn_weights
 from cartograph.evaluate.guardrails import State, guardrail_state
 from cartograph.evaluate.paired import Compared, compared
-
-LOWER_IS_BETTER = frozenset({"gini", "calibration", "head_exposure"})
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def _check(gate: Gate, names: Sequence[str], shown: Mapping[tuple[str, str], flo
 
 def _differences(models: Mapping[str, Resampled], asked: Sequence[str], gate: Gate, place: int) -> list[Compared]:
     """Each challenger against the champion; gains are above 0."""
-    sign = -1.0 if gate.metric in LOWER_IS_BETTER else 1.0
+    sign = direction(gate.metric)
     champion = models[gate.champion]
     values = {model: sign * float(models[model].values[place] - champion.values[place]) for model in asked}
     draws = {model: sign * (models[model].draws[:, place] - champion.draws[:, place]) for model in asked}
@@ -158,7 +157,7 @@ def _broken(
 
     Of a mean over customers, a loss beyond the tolerated one must be ruled out; others have no interval.
     """
-    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    sign = direction(metric)
     name = f"{metric}@{gate.k}"
     if name in names:
         at = names.index(name)

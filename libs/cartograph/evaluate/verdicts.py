@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from cartograph.core.metrics import LOWER_IS_BETTER
 from cartograph.evaluate import power
 from cartograph.evaluate.cuped import Difference
 from cartograph.evaluate.entries import Counts
 from cartograph.evaluate.experiment import Experiment
 from cartograph.evaluate.guardrails import guardrail_state
-from cartograph.evaluate.outcomes import LOWER_IS_BETTER
 from cartograph.evaluate.sequential import always_valid_interval, always_valid_p
 
 
