@@ -19,6 +19,8 @@ from rich.table import Table
 
 from cartograph.report.summary import best_sellers_related, models_compared
 from cartograph.runtime.job import Suite, main_suite
+from cartograph.runtime.terminal import cell, printed
+from cartograph.runtime.tracking_store import tracking_uri
 from jobs import audit, cf, embed, evaluate, graph, ingest, preprocess, rank, report, rules, sequence, shop
 
 MODELS = {
@@ -69,16 +71,17 @@ def show(suite: Suite, as_of: date) -> None:
     compared = models_compared(tables.read("gold.evaluation", earlier), ("ndcg", "recall", "hit_rate", "coverage"))
     title = f"Lists made on {earlier}, judged by the {config.evaluate.horizon_days} days after"
     console.print(_printed(title, compared))
-    console.print(f"tables   {config.lake.root}")
-    console.print(f"runs     {config.tracking.uri} (mlflow ui --backend-store-uri {config.tracking.uri})")
-    console.print(f"report   {config.report.path}/{as_of}.html")
+    uri = tracking_uri(config)
+    console.print(printed(f"tables   {config.lake.root}"), soft_wrap=True)
+    console.print(printed(f"runs     {uri} (mlflow ui --backend-store-uri {uri})"), soft_wrap=True)
+    console.print(printed(f"report   {config.report.path}/{as_of}.html"), soft_wrap=True)
 
 
 def _printed(title: str, rows: DataFrame) -> Table:
     """A few rows as a table for the terminal."""
     shown = Table(*rows.columns, title=title)
     for row in rows.collect():
-        shown.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row))
+        shown.add_row(*map(cell, row))
     return shown
 
 

@@ -13,7 +13,8 @@ from mlflow.tracking import MlflowClient
 
 from cartograph.runtime.config import load_config, redacted
 from cartograph.runtime.settings import Config
-from cartograph.runtime.tracking import Tracking, git_revision, tracking_uri
+from cartograph.runtime.tracking import Tracking, git_revision
+from cartograph.runtime.tracking_store import tracking_uri
 
 
 @pytest.fixture(autouse=True)

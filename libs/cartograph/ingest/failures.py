@@ -8,19 +8,21 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.errors.exceptions.captured import CapturedException
 
+from cartograph.core.redaction import redacted_text
+
 SPARK_ERRORS = (PySparkException, Py4JJavaError)
 
 
 def cause(error: BaseException) -> str:
-    """The innermost cause of a Spark error, such as `EOFException: Unexpected end of input stream`."""
+    """The innermost cause of a Spark error, such as `EOFException: Unexpected end of input stream`; no password."""
     thrown = _thrown(error)
     if thrown is None:
-        return str(error).splitlines()[0]
+        return redacted_text(str(error).splitlines()[0])
     while thrown.getCause() is not None:
         thrown = thrown.getCause()
     lines = (thrown.getMessage() or "").strip().splitlines()
     name = str(thrown.getClass().getSimpleName())
-    return f"{name}: {lines[0].strip()}" if lines else name
+    return redacted_text(f"{name}: {lines[0].strip()}" if lines else name)
 
 
 def _thrown(error: BaseException) -> Any:

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from cartograph.core.redaction import redacted_text
 from cartograph.ingest import drift
 from cartograph.ingest.failures import SPARK_ERRORS, cause
 from cartograph.ingest.files import InputFile, InputNotFound
@@ -184,6 +185,6 @@ def read_table(spark: SparkSession, declared: Input, path: str) -> tuple[DataFra
 def table_name(declared: Input, path: str) -> str:
     """What a table is called in messages and in `source_file`: its folder, or its database and name; no password."""
     if declared.format != "jdbc":
-        return path
+        return redacted_text(path)
     database = re.split(r"[?;]", declared.options.get("url", path))[0]
-    return f"{re.sub(r'//[^/]*@', '//', database)} {declared.options.get('dbtable', 'query')}"
+    return redacted_text(f"{database} {declared.options.get('dbtable', 'query')}")

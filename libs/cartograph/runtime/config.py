@@ -15,6 +15,8 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from cartograph.core.errors import UserError
+from cartograph.core.redaction import HIDDEN
+from cartograph.core.redaction import redacted as without_secrets
 from cartograph.runtime import places
 from cartograph.runtime.secrets import find_secret, secret_variable
 from cartograph.runtime.settings import Config
@@ -55,18 +57,21 @@ def show_config(config: Config) -> str:
 
 
 def redacted(config: BaseModel) -> dict[str, Any]:
-    """The settings as plain values; a secret shows only whether it is set."""
+    """The settings as plain values; a secret shows only whether it is set.
+
+    Names that are the user's own (`spark.conf`) and URIs are looked through for secrets.
+    """
     return {name: _plain(getattr(config, name)) for name in type(config).model_fields}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, SecretStr):
-        return "**********"
+        return HIDDEN
     if isinstance(value, BaseModel):
         return redacted(value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: without_secrets(_plain(item), str(key)) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else without_secrets(value)
 
 
 def _file_layer(folder: Path, name: str) -> Layer:

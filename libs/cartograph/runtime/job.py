@@ -41,6 +41,7 @@ from pyspark.sql import functions as F
 from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.core.model import Silver
+from cartograph.core.redaction import redacted_text
 from cartograph.runtime import preflight
 from cartograph.runtime.config import load_config, redacted, show_config
 from cartograph.runtime.progress import Progress
@@ -271,6 +272,6 @@ def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
             run(suite, given)
     except Exception as error:
         if given.verbose or not isinstance(error, UserError):
-            traceback.print_exc()
-        print(f"{name}: {error}", file=sys.stderr)
+            print(redacted_text(traceback.format_exc()), end="", file=sys.stderr)
+        print(redacted_text(f"{name}: {error}"), file=sys.stderr)
         sys.exit(2 if isinstance(error, UserError) else 1)

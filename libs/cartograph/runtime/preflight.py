@@ -184,11 +184,14 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from cartograph.runtime.terminal import printed
+
     table = Table("", "found", "wanted", "what to do", title="Cartograph: what is installed")
     found = findings()
     for line in found:
         style = "red" if line.remedy else ""
-        table.add_row(line.subject, line.found, line.wanted, line.remedy or "ok", style=style)
+        texts = (line.subject, line.found, line.wanted, line.remedy or "ok")
+        table.add_row(*map(printed, texts), style=style)
     Console().print(table)
     sys.exit(1 if any(line.remedy for line in found) else 0)
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 from rich import progress as bars
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
+
+from cartograph.runtime.terminal import printed
 
 
 class Progress:
@@ -22,7 +24,7 @@ class Progress:
         self.console = console or Console(stderr=True, highlight=False)
         self._bars = bars.Progress(
             bars.SpinnerColumn(finished_text="✓"),
-            bars.TextColumn("{task.description}"),
+            bars.TextColumn("{task.description}", markup=False),
             bars.TimeElapsedColumn(),
             console=self.console,
             transient=True,
@@ -37,20 +39,21 @@ class Progress:
             try:
                 yield
             except BaseException:
-                self.console.print(f"[red]✗ {escape(title)}[/] failed after {time.monotonic() - started:.1f} s")
+                self._line(printed(f"✗ {title}", "red"), f" failed after {time.monotonic() - started:.1f} s")
                 raise
-            self.console.print(f"[green]✓[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
+            took = (f" {time.monotonic() - started:.1f} s", "dim")
+            self._line(("✓ ", "green"), printed(title), took)
 
     @contextlib.contextmanager
     def _shown(self, title: str) -> Iterator[None]:
         if not self.console.is_terminal:
-            self.console.print(f"· {escape(title)}")
+            self._line("· ", printed(title))
             yield
             return
         if self._depth == 0:
             self._bars.start()
         self._depth += 1
-        task = self._bars.add_task(escape(title), total=None)
+        task = self._bars.add_task(printed(title).plain, total=None)
         try:
             yield
         finally:
@@ -65,4 +68,8 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line of information."""
-        self.console.print(f"    {escape(text)}")
+        self._line("    ", printed(text))
+
+    def _line(self, *parts: str | Text | tuple[str, str]) -> None:
+        """Prints one line, however long: the log of a scheduler is searched by lines."""
+        self.console.print(Text.assemble(*parts), soft_wrap=True)

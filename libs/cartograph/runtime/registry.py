@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cartograph.runtime.config import redacted
 from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking import Tracking
+from cartograph.runtime.tracking_store import made_unless_there
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -61,7 +62,7 @@ def _version(client: MlflowClient, registered: str, model: str, settings: Mappin
     """The version that stands for these settings of the model."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
     if not client.search_registered_models(f"name = '{registered}'"):
-        client.create_registered_model(registered)
+        made_unless_there(client.create_registered_model, registered)
     for known in client.search_model_versions(f"name = '{registered}'"):
         if known.tags.get("model") == model and known.tags.get("settings") == digest:
             return str(known.version)

@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import os
-import sqlite3
 import subprocess
 import time
 import uuid
@@ -21,17 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cartograph.core.redaction import redacted, redacted_text
 from cartograph.runtime import places
 from cartograph.runtime.settings import Config
+from cartograph.runtime.tracking_records import Record, as_json, hand_over
+from cartograph.runtime.tracking_store import StoreBroken, made_unless_there, prepare_store, tracking_uri
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow.tracking import MlflowClient
 
-Record = dict[str, Any]
 Answer = TypeVar("Answer")
-_BATCH = 100  # MLflow takes so many parameters in one call
-_TEXT = 6000  # and so many characters in one parameter
+_TEXT = 6000  # characters that MLflow takes in one parameter
 
 
 @dataclass
@@ -76,7 +76,8 @@ class Tracking:
             run.status = "FINISHED"
         except BaseException as error:
             run.status = "FAILED"
-            self._record({"kind": "tag", "key": "error", "value": f"{type(error).__name__}: {error}"[:_TEXT]})
+            told = redacted_text(f"{type(error).__name__}: {error}")
+            self._record({"kind": "tag", "key": "error", "value": told[:_TEXT]})
             raise
         finally:
             run.ended = _now()
@@ -86,8 +87,8 @@ class Tracking:
                 self._finish()
 
     def log_settings(self, settings: Mapping[str, Any]) -> None:
-        """Records settings under their dotted names; secrets must be redacted already."""
-        values = {key: str(value)[:_TEXT] for key, value in _flat(settings)}
+        """Records settings under their dotted names, secrets made unreadable."""
+        values = {key: str(value)[:_TEXT] for key, value in _flat(redacted(settings))}
         self._record({"kind": "settings", "values": values})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -134,7 +135,8 @@ class Tracking:
         seen = self._open[-1].datasets if self._open else set()
         if (name, version, context) not in seen:
             seen.add((name, version, context))
-            self._record({"kind": "table", "name": name, "path": path, "version": version, "context": context})
+            place = redacted_text(path)
+            self._record({"kind": "table", "name": name, "path": place, "version": version, "context": context})
 
     def _record(self, record: Record) -> None:
         if self._open and self.settings.enabled:
@@ -152,8 +154,10 @@ class Tracking:
 
     def _give_up(self, error: Exception) -> None:
         self.down = True
-        text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        warnings.warn(f"MLflow at {self.uri} cannot be reached, the job goes on without it ({text})", stacklevel=3)
+        first = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        reason = str(error) if isinstance(error, StoreBroken) else first
+        told = f"MLflow at {self.uri} cannot be reached, the job goes on without it ({reason})"
+        warnings.warn(redacted_text(told), stacklevel=3)
 
     def _deliver(self, run: Run) -> None:
         if run.parent is not None and run.parent.run_id is None:
@@ -164,7 +168,7 @@ class Tracking:
             tags = {"mlflow.source.name": "cartograph", **parent, **run.tags}
             run.run_id = client.create_run(str(self._experiment), run.started, tags, run.name).info.run_id
         while run.unsent:
-            _hand_over(client, run.run_id, run.unsent[0])
+            hand_over(client, run.run_id, run.unsent[0])
             run.unsent.pop(0)
         if run.ended is not None:
             client.set_terminated(run.run_id, run.status, run.ended)
@@ -178,18 +182,21 @@ class Tracking:
             logging.getLogger("mlflow.store").setLevel(logging.WARNING)
             from mlflow.tracking import MlflowClient
 
-            if self.uri.startswith("sqlite:///"):  # MLflow itself would retry an impossible file for minutes
-                _opened(Path(self.uri.removeprefix("sqlite:///")))
+            prepare_store(self.uri)
             client = MlflowClient(self.uri)
-            found = client.get_experiment_by_name(self.settings.experiment)
-            self._experiment = found.experiment_id if found else self._new_experiment(client)
+            self._experiment = self._experiment_in(client)
             self._client = client
         return self._client
 
-    def _new_experiment(self, client: MlflowClient) -> str:
-        ours = self.settings.artifacts is not None and "MLFLOW_TRACKING_URI" not in os.environ
-        place = f"{places.resolve(str(self.settings.artifacts))}/{self.settings.experiment}" if ours else None
-        return str(client.create_experiment(self.settings.experiment, place))
+    def _experiment_in(self, client: MlflowClient) -> str:
+        """The id of the experiment, which is made if need be; another process may make it at the same time."""
+        name, ours = self.settings.experiment, "MLFLOW_TRACKING_URI" not in os.environ
+        place = f"{places.resolve(self.settings.artifacts)}/{name}" if ours and self.settings.artifacts else None
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            made_unless_there(client.create_experiment, name, place)
+            found = client.get_experiment_by_name(name)
+        return str(found.experiment_id)  # type: ignore[union-attr]
 
     def _finish(self) -> None:
         """The second attempt for all that is left, then the outbox."""
@@ -221,23 +228,8 @@ class Tracking:
             }
             for run in runs
         ]
-        path.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        path.write_text(json.dumps(as_json(kept), indent=1, allow_nan=False), encoding="utf-8")
         return path
-
-
-def tracking_uri(config: Config) -> str:
-    """Where runs go: `MLFLOW_TRACKING_URI` if set, else the setting, an SQLite file placed under the project's root."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", config.tracking.uri)
-    if not uri.startswith("sqlite:///") or uri.startswith("sqlite:////"):
-        return uri
-    return "sqlite:///" + places.resolve(uri.removeprefix("sqlite:///"))
-
-
-def _opened(database: Path) -> None:
-    """Fails at once where no SQLite database can be opened."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA schema_version")
 
 
 def git_revision() -> str:
@@ -246,41 +238,6 @@ def git_revision() -> str:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     return "unknown"
-
-
-def _hand_over(client: MlflowClient, run_id: str, record: Record) -> None:
-    """One record to the store."""
-    from mlflow.entities import Metric, Param
-
-    if record["kind"] == "settings":
-        params = [Param(key, value) for key, value in record["values"].items()]
-        for start in range(0, len(params), _BATCH):
-            client.log_batch(run_id, params=params[start : start + _BATCH])
-    elif record["kind"] == "metrics":
-        client.log_batch(
-            run_id,
-            metrics=[
-                Metric(key, value, record["at"], record.get("step", 0)) for key, value in record["values"].items()
-            ],
-        )
-    elif record["kind"] == "tag":
-        client.set_tag(run_id, record["key"], record["value"])
-    elif record["kind"] == "file":
-        client.log_artifact(run_id, record["path"], record["folder"])
-        if record["ours"]:
-            Path(record["path"]).unlink()
-            Path(record["path"]).parent.rmdir()
-    else:
-        client.log_inputs(run_id, [_dataset_input(record)])
-
-
-def _dataset_input(record: Record) -> Any:
-    """A Delta table version as MLflow's dataset; described by name, so that no Spark work is done."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    source = json.dumps({"path": record["path"], "delta_table_version": record["version"]})
-    dataset = Dataset(record["name"], f"version {record['version']}", "delta_table", source)
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", record["context"])])
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
