@@ -100,6 +100,8 @@ $(AIRFLOW_READY):
 $(BENCH_READY):
 	@echo "Making .venv-bench: about 6 GB, once."
 	$(call environment,.venv-bench)
-	@for package in $$(sed -n '/^[a-zA-Z]/p' constraints-bench.txt); do \
-	  .venv-bench/$(PIP_INSTALL) -c constraints-bench.txt "$$package" || echo "$$package does not install here: that peer is left out"; done
+	@.venv-bench/$(PIP_INSTALL) -r constraints-bench.txt || for package in $$(sed -n '/^[a-zA-Z]/p' constraints-bench.txt); do \
+	  .venv-bench/$(PIP_INSTALL) -c constraints-bench.txt "$$package" || echo "$$package does not install here"; done
+	@.venv-bench/bin/python -m pip check
+	@.venv-bench/bin/python -m benchmarks.peers.installed
 	@touch $@

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,19 @@ def show(epoch: Mapping[str, float]) -> None:
     print(", ".join(f"{name} {value:.5g}" for name, value in epoch.items()), file=sys.stderr, flush=True)
 
 
+def attempted(peer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What the peer answers; `failed` and why where it raises: our figures and other peers' do not depend on it."""
+    try:
+        return peer()
+    except Exception as error:
+        return {"failed": _last_line(f"{type(error).__name__}: {error}")}
+
+
 def run_peer(module: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     """The JSON that `python -m module arguments` prints last in the peers' own environment; None if it is missing.
 
     The environment is `.venv-bench` (`make bench-setup`), or the interpreter named by CARTOGRAPH_BENCH_PYTHON.
-    A peer that is not installed there ends with status 3.
-
-    Raises:
-        RuntimeError: the peer is installed but failed.
+    A peer that is not installed there ends with status 3; of one that fails, `failed` says why.
     """
     python = Path(os.environ.get(PEER_PYTHON, ROOT / ".venv-bench" / "bin" / "python"))
     if not python.exists():
@@ -107,9 +112,17 @@ def run_peer(module: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     if done.returncode == 3:
         return None
     if done.returncode:
-        raise RuntimeError(f"{module} failed:\n{done.stderr[-3000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        print(done.stderr[-3000:], file=sys.stderr)
+        return {"failed": _last_line(done.stderr) or f"ended with status {done.returncode}"}
+    try:
+        answer: dict[str, Any] = json.loads(_last_line(done.stdout))
+    except ValueError:
+        return {"failed": f"printed no result: {done.stdout[-300:]!r}"}
     return answer
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]
 
 
 def print_result(
@@ -122,8 +135,12 @@ def print_result(
     peers: Mapping[str, Mapping[str, Any] | None] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Prints and returns the result as one line of JSON. A peer that is None is listed under `missing`."""
-    peers = peers or {}
+    """Prints and returns the result as one line of JSON.
+
+    A peer that is None is listed under `missing`, one whose answer says so under `failed`, with its error.
+    """
+    answers = {name: dict(answer) for name, answer in (peers or {}).items() if answer is not None}
+    failed = {name: answer["failed"] for name, answer in answers.items() if "failed" in answer}
     result = {
         "case": case,
         "engine": engine,
@@ -132,8 +149,9 @@ def print_result(
         "setup_seconds": round(setup_seconds, 3),
         "peak_rss_gb": memory.gigabytes,
         **more,
-        "peers": {name: dict(answer) for name, answer in peers.items() if answer is not None},
-        "missing": sorted(name for name, answer in peers.items() if answer is None),
+        "peers": {name: answer for name, answer in answers.items() if name not in failed},
+        "missing": sorted(name for name in peers or {} if name not in answers),
+        "failed": failed,
     }
     sys.stderr.flush()
     print(json.dumps(result), flush=True)

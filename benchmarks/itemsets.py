@@ -23,11 +23,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from benchmarks.basket_files import FORMATS, read_baskets
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, spark_session
 from cartograph.core.baskets import minimum_count
 from cartograph.rules.mining import ENGINES, choose_engine, mine
 from cartograph.rules.rules import rules_from_itemsets
 
+_SLICE = 2_000  # baskets that engines warm up on …
+_FEWEST = 20  # … and in so many of them an itemset must be
 PACKAGES = ("pyfim", "rusket", "mlxtend", "efficient-apriori")
 
 
@@ -50,7 +52,7 @@ def main() -> None:
         baskets = read_baskets(spark, options.baskets, options.format)
         baskets = baskets.repartition(spark.sparkContext.defaultParallelism).persist()
         n_baskets = baskets.count()
-        warm_up(baskets, options.engine)
+        warm_up(baskets, n_baskets, options.engine, options.min_support, options.max_length)
     itemsets, rounds = timed(
         lambda: mine(baskets, options.min_support, options.engine, options.max_length), options.rounds
     )
@@ -68,18 +70,21 @@ def main() -> None:
     spark.stop()
 
 
-def warm_up(baskets: DataFrame, engine: str) -> None:
-    """Has both engines mine the baskets at a high support, as a session in use has done with others already.
+def warm_up(baskets: DataFrame, n_baskets: int, engine: str, min_support: float, max_length: int) -> int:
+    """Has both engines mine a slice of the baskets, as a session in use has done with others already.
 
-    It starts the Python workers, loads the compiled code, and lets Java compile what moves baskets about.
+    It starts the Python workers, loads the compiled code, and lets Java compile what moves baskets about. The support
+    is the one asked for, as dense baskets have itemsets without end below it; it is higher where the slice is so small
+    that chance would make some. Returns how many itemsets there were.
     """
-    for each in dict.fromkeys((engine, "mllib")):  # the peer's turn comes later in the same Java machine
-        mine(baskets, 0.05, each).count()
+    few = baskets.limit(_SLICE)
+    support = max(min_support, _FEWEST / min(_SLICE, n_baskets))
+    return max(mine(few, min(support, 1.0), each, max_length).count() for each in dict.fromkeys((engine, "mllib")))
 
 
 def peers_of(baskets: DataFrame, n_baskets: int, options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:
     """What the peers make of the same baskets."""
-    found: dict[str, dict[str, Any] | None] = {"mllib": mllib(baskets, n_baskets, options)}
+    found: dict[str, dict[str, Any] | None] = {"mllib": attempted(lambda: mllib(baskets, n_baskets, options))}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "baskets.arrow"
         table = baskets.select("product_ids").toArrow()

@@ -22,7 +22,7 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, show, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, show, spark_session
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
 from benchmarks.objective import implicit_objective
 from cartograph.core.histories import histories
@@ -175,7 +175,7 @@ def peers_of(
     settings = {"rank": model.rank, "iterations": model.iterations, "regularisation": model.regularisation}
     arguments = [f"--{key}={value}" for key, value in {**settings, "alpha": model.alpha, "k": K}.items()]
     return {
-        "mllib": mllib(model, data, users, test, read_interactions(options.train)),
+        "mllib": attempted(lambda: mllib(model, data, users, test, read_interactions(options.train))),
         "implicit": run_peer("benchmarks.peers.implicit_als", [*files, *arguments]),
     }
 

@@ -7,6 +7,7 @@ Deliberately not done here: computing anything that another step could have stor
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ def run(job: Job) -> None:
     """Writes the page of `job.as_of`."""
     page = Path(resolve(job.settings.path)) / f"{job.as_of}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(report_html(collected(job)), encoding="utf-8")
+    part = page.with_name(f".{page.name}.{os.getpid()}")  # whoever opens the page meanwhile sees a whole one
+    part.write_text(report_html(collected(job)), encoding="utf-8")
+    part.replace(page)
     job.metric("report_bytes", page.stat().st_size)
     job.tracking.log_file(page)
     job.progress.say(f"report: {page}")
@@ -34,13 +37,14 @@ def collected(job: Job) -> dict[str, Any]:
     """Everything the page shows, under the names its template uses."""
     assert job.as_of is not None
     settings, events, baskets = job.settings, job.read("silver.events"), job.read("silver.baskets")
+    facts = content.shop_facts(events, baskets)
     related = _of(job.read, job, "gold.related_products")
     rules = _of(job.read, job, "gold.rules")
     places = _of(job.read, job, "silver.communities")
     communities = graph.communities(places, settings.n_communities)
     shown = {
-        "facts": content.shop_facts(events, baskets),
-        "sales": content.weekly_sales(events),
+        "facts": facts,
+        "sales": content.all_weeks(content.weekly_sales(events), facts["first_on"], facts["last_on"]),
         "n_rules": rules.count(),
         "rules": content.top_rules(rules, settings.n_rules),
         "neighbourhoods": content.neighbourhoods(related, baskets, settings.n_products, settings.n_related),
@@ -65,7 +69,8 @@ def collected(job: Job) -> dict[str, Any]:
         for name, table in schema.TABLES.items()
         if job.tables.exists(name)
     ]
-    return shown | {"as_of": str(job.as_of), "horizon_days": job.config.evaluate.horizon_days}
+    days = {"as_of": str(job.as_of), "horizon_days": job.config.evaluate.horizon_days}
+    return shown | days | {"k_fusion": job.config.rank.k}
 
 
 def _of(read: Callable[[str], DataFrame], job: Job, name: str) -> DataFrame:

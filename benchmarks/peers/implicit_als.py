@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 
 import numpy as np
 
 from benchmarks.lightgcn import read_interactions, recall_and_ndcg
+from benchmarks.peers.installed import leave_out
 
 try:
     import scipy.sparse as sp
     from implicit.cpu.als import AlternatingLeastSquares
-except ImportError:
-    sys.exit(3)
+except ModuleNotFoundError as error:
+    leave_out(error, "implicit", "scipy")
 
 
 def main() -> None:

@@ -8,10 +8,12 @@ import time
 
 import numpy as np
 
+from benchmarks.peers.installed import leave_out
+
 try:
     from implicit.cpu.als import AlternatingLeastSquares
-except ImportError:
-    sys.exit(3)
+except ModuleNotFoundError as error:
+    leave_out(error, "implicit")
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ def main() -> None:
         if received.poll(options.limit):
             answer = received.recv()
     except EOFError:
-        answer = {"seconds": None, "failed": "it ended without an answer (out of memory?)"}
+        answer = {"failed": "it ended without an answer (out of memory?)"}
     child.kill()
     if answer.get("missing"):
         sys.exit(3)
@@ -50,12 +50,15 @@ def _work(options: argparse.Namespace, answer: Connection) -> None:
     baskets = feather.read_table(options.baskets)["product_ids"].to_pylist()
     try:
         mine = PACKAGES[options.package](baskets, options.min_count, options.max_length)
-    except ImportError:
-        answer.send({"missing": True})
-        return
-    start = time.perf_counter()
-    n_itemsets = mine()
-    answer.send({"seconds": round(time.perf_counter() - start, 3), "metrics": {"n_itemsets": n_itemsets}})
+        start = time.perf_counter()
+        n_itemsets = mine()
+    except ModuleNotFoundError as error:
+        is_missing = error.name == MODULES[options.package]
+        answer.send({"missing": True} if is_missing else {"failed": f"{type(error).__name__}: {error}"})
+    except Exception as error:
+        answer.send({"failed": f"{type(error).__name__}: {error}".splitlines()[0]})
+    else:
+        answer.send({"seconds": round(time.perf_counter() - start, 3), "metrics": {"n_itemsets": n_itemsets}})
 
 
 def pyfim(baskets: Baskets, min_count: int, max_length: int) -> Mine:
@@ -109,6 +112,12 @@ PACKAGES: dict[str, Callable[[Baskets, int, int], Mine]] = {
     "rusket": rusket,
     "mlxtend": mlxtend,
     "efficient-apriori": efficient_apriori,
+}
+MODULES = {
+    "pyfim": "fim",
+    "rusket": "rusket",
+    "mlxtend": "mlxtend",
+    "efficient-apriori": "efficient_apriori",
 }
 
 if __name__ == "__main__":

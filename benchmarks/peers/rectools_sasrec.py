@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.next_items import hit_rate_and_ndcg
+from benchmarks.peers.installed import leave_out
 
 warnings.filterwarnings("ignore")
 try:
@@ -27,8 +27,8 @@ try:
     from rectools import Columns
     from rectools.dataset import Dataset
     from rectools.models import SASRecModel
-except ImportError:
-    sys.exit(3)
+except ModuleNotFoundError as error:
+    leave_out(error, "rectools", "pytorch_lightning", "torch", "pandas")
 
 K = 20
 

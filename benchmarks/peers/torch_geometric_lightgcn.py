@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 import warnings
 from typing import Any
@@ -16,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
+from benchmarks.peers.installed import leave_out
 
 warnings.filterwarnings("ignore")
 try:
     import scipy.sparse as sp
     import torch
     from torch_geometric.nn.models import LightGCN
-except ImportError:
-    sys.exit(3)
+except ModuleNotFoundError as error:
+    leave_out(error, "torch_geometric", "torch", "scipy")
 
 _USERS_AT_ONCE = 1000
 

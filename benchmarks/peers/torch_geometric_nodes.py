@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 import warnings
 from typing import Any
@@ -16,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.graph_files import Longs, read_graph, split
+from benchmarks.peers.installed import leave_out
 
 warnings.filterwarnings("ignore")
 try:
     import torch
     from torch_geometric.nn.models import GAT, GCN
-except ImportError:
-    sys.exit(3)
+except ModuleNotFoundError as error:
+    leave_out(error, "torch_geometric", "torch")
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 
 from cartograph.ingest.drift import SchemaDrift
 from cartograph.ingest.files import InputNotFound
-from cartograph.ingest.source import SourceError
+from cartograph.ingest.inputs import table_name
+from cartograph.ingest.source import Input, SourceError
 from tests.lake import Lake, declaration
 
 COLUMNS = "order_no string, item string, pieces int"
@@ -87,3 +88,17 @@ def test_a_database_that_cannot_be_reached_and_a_missing_password_are_told(
         lake_of(spark, tmp_path, "jdbc", **DERBY).ingest("one", url)
     with pytest.raises(SourceError, match="want the environment variable SHOP_DB_PASSWORD"):
         lake_of(spark, tmp_path, "jdbc", password="${SHOP_DB_PASSWORD}", **DERBY).ingest("one", url)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("jdbc:postgresql://db/shop?user=reader&password=swordfish", "jdbc:postgresql://db/shop lines"),
+        ("jdbc:postgresql://reader:swordfish@db:5432/shop", "jdbc:postgresql://reader:**********@db:5432/shop lines"),
+        ("jdbc:oracle:thin:reader/swordfish@//db:1521/shop", "jdbc:oracle:thin:reader/**********@//db:1521/shop lines"),
+        ("jdbc:sqlserver://db:1433;user=reader;password=swordfish", "jdbc:sqlserver://db:1433 lines"),
+    ],
+)
+def test_a_database_is_named_without_its_password_however_the_url_gives_it(url: str, name: str) -> None:
+    declared = Input(format="jdbc", columns={"a": "string"}, options={"dbtable": "lines"})
+    assert table_name(declared, url) == name

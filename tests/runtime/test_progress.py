@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pytest
@@ -37,3 +38,32 @@ def test_a_terminal_gets_a_live_line_that_is_gone_at_the_end() -> None:
     assert "\x1b[" in out.getvalue()
     assert "inner [not markup]" in out.getvalue()
     assert not progress._bars.tasks
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_data_says_is_printed_as_it_is(is_terminal: bool) -> None:
+    hostile = "Cup [/b] [set of 4] :smile: [link=x] \\[a] \\"
+    out = io.StringIO()
+    progress = Progress(Console(file=out, force_terminal=is_terminal, width=200, color_system=None))
+    with progress.step(hostile):
+        progress.say(hostile)
+        progress.wrote(hostile, 1, changed=True)
+    with contextlib.suppress(ValueError), progress.step(hostile):
+        raise ValueError
+    lines = [line.strip() for line in out.getvalue().splitlines()]
+    assert f"{hostile}: 1 rows" in lines
+    assert hostile in lines
+    assert any(line.startswith(f"✓ {hostile} ") for line in lines)
+    assert any(line.startswith(f"✗ {hostile} failed after ") for line in lines)
+
+
+def test_escape_codes_and_direction_marks_do_not_reach_the_terminal() -> None:
+    out = io.StringIO()
+    Progress(Console(file=out, width=80)).say("Mug\x1b[2J\x9b31m\r\u202egnp.exe\u2066")
+    assert out.getvalue() == "    Mug\ufffd[2J\ufffd31m\ufffdgnp.exe\n"
+
+
+def test_a_line_of_a_log_is_one_line_however_long() -> None:
+    out = io.StringIO()
+    Progress(Console(file=out, width=80)).say("word " * 100)
+    assert len(out.getvalue().splitlines()) == 1

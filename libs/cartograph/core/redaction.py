@@ -35,6 +35,8 @@ _IN_TEXT = (
     re.compile(rf"""(?i)(["'][\w.-]*(?:{_WORDS})[\w.-]*["']\s*:\s*)("[^"]*"|'[^']*'|\d+)"""),  # "password": "…"
     re.compile(rf"""(?i)((?:{_START}(?:secret|password|passwd|passphrase)|{_START}[._-](?:token|key)):\s+)({_VALUE})"""),
 )
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # variables of the shell, no passwords
+_FILES = ("_FILE", "_PATH", "_DIR")  # variables that name where a secret is
 _SHORTEST = 8  # characters of an environment variable's value that is looked for: shorter ones occur by chance
 
 
@@ -70,10 +72,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def _values_of_environment() -> list[str]:
-    """Values of environment variables that hold secrets, the longest first. Names of files are no secrets."""
-    held = (
-        value
-        for name, value in os.environ.items()
-        if is_secret_name(name) and not name.upper().endswith(("_FILE", "_PATH", "_DIR")) and len(value) >= _SHORTEST
-    )
-    return sorted(held, key=len, reverse=True)
+    """Values of environment variables that hold secrets, the longest first."""
+    names = (name for name in os.environ if is_secret_name(name) and name not in _FOLDERS)
+    held = (os.environ[name] for name in names if not name.upper().endswith(_FILES))
+    return sorted((value for value in held if len(value) >= _SHORTEST), key=len, reverse=True)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.plain_text import one_line
+
 Values = dict[str, Any]
+_TITLE = 200  # characters of a title that are shown
 
 
 def shop_facts(events: DataFrame, baskets: DataFrame) -> Values:
-    """Totals of the shop: n_events, n_orders, n_customers, n_products, first_on, last_on."""
-    totals = events.agg(
-        F.count(F.lit(1)).alias("n_events"),
-        F.approx_count_distinct("user_id", 0.01).alias("n_customers"),
-        F.approx_count_distinct("product_id", 0.01).alias("n_products"),
-        F.min("event_at").alias("first_on"),
-        F.max("event_at").alias("last_on"),
+    """Totals of the shop: n_events, n_orders, n_customers, n_products, first_on, last_on.
+
+    Counts are exact: a group per customer and per product first, whose number is then counted. Guests are no customers.
+    """
+    moments = (F.min("event_at").alias("first_on"), F.max("event_at").alias("last_on"))
+    by_customer = events.groupBy("user_id").agg(F.count(F.lit(1)).alias("n_events"), *moments)
+    totals = by_customer.agg(
+        F.coalesce(F.sum("n_events"), F.lit(0)).alias("n_events"),
+        F.count("user_id").alias("n_customers"),
+        F.min("first_on").alias("first_on"),
+        F.max("last_on").alias("last_on"),
     )
+    n_products = events.select("product_id").distinct().agg(F.count(F.lit(1)).alias("n_products"))
     n_orders = baskets.agg(F.count(F.lit(1)).alias("n_orders"))
-    return rows_of(totals.join(n_orders))[0]
+    return rows_of(totals.join(n_products).join(n_orders))[0]
 
 
 def ledger_totals(ledger: DataFrame) -> Values:
@@ -38,15 +46,41 @@ def quarantine_reasons(quarantine: DataFrame, limit: int = 20) -> list[Values]:
 
 
 def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
-    """One row per week with purchases, oldest first: week (its Monday), n_orders, n_customers, n_items, revenue."""
-    weeks = events.where("event_type = 'purchase'").groupBy(F.date_trunc("week", "event_at").cast("date").alias("week"))
-    sales = weeks.agg(
-        F.approx_count_distinct("order_id", 0.01).alias("n_orders"),
-        F.approx_count_distinct("user_id", 0.01).alias("n_customers"),
-        F.sum("quantity").alias("n_items"),
-        F.round(F.sum(F.col("quantity") * F.col("unit_price")), 2).alias("revenue"),
+    """One row per week with purchases, oldest first: week (its Monday), n_orders, n_customers, n_items, revenue.
+
+    Orders are made one row each before they are counted, as exact distinct counts copy every row they are made of.
+    """
+    week = F.date_trunc("week", "event_at").cast("date").alias("week")
+    revenue = F.sum(F.col("quantity") * F.col("unit_price")).alias("revenue")
+    orders = events.where("event_type = 'purchase'").groupBy(week, "order_id", "user_id")
+    sales = orders.agg(F.sum("quantity").alias("n_items"), revenue).groupBy("week").agg(
+        F.count_distinct("order_id").alias("n_orders"),
+        F.count_distinct("user_id").alias("n_customers"),
+        F.coalesce(F.sum("n_items"), F.lit(0)).alias("n_items"),
+        F.coalesce(F.round(F.sum("revenue"), 2), F.lit(0.0)).alias("revenue"),
     )
     return rows_of(sales.orderBy(F.desc("week")).limit(limit))[::-1]
+
+
+def all_weeks(sales: list[Values], first_on: str | None, last_on: str | None) -> list[Values]:
+    """The rows of `weekly_sales`, weeks without a sale filled in, each with n_days: how many of its days have data.
+
+    Args:
+        sales: of `weekly_sales`.
+        first_on, last_on: days of the first and of the last event of any kind; None where there are none.
+    """
+    if not sales or first_on is None or last_on is None:
+        return []
+    known = {row["week"]: row for row in sales}
+    first, last = date.fromisoformat(first_on), date.fromisoformat(last_on)
+    monday = date.fromisoformat(sales[0]["week"])
+    weeks = []
+    while monday <= last:
+        n_days = (min(last, monday + timedelta(days=6)) - max(first, monday)).days + 1
+        nothing = {"week": monday.isoformat(), "n_orders": 0, "n_customers": 0, "n_items": 0, "revenue": 0.0}
+        weeks.append(known.get(monday.isoformat(), nothing) | {"n_days": n_days})
+        monday += timedelta(days=7)
+    return weeks
 
 
 def top_rules(rules: DataFrame, limit: int) -> list[Values]:
@@ -134,13 +168,13 @@ def product_ids(shown: Values) -> set[str]:
 
 
 def titles(products: DataFrame, product_ids: set[str]) -> dict[str, str]:
-    """The title of each product asked for; its id where it has none."""
+    """The title of each product asked for, in one line; its id where it has none."""
     if not product_ids:
         return {}
     asked = products.sparkSession.createDataFrame([(name,) for name in sorted(product_ids)], "product_id string")
     found = products.join(F.broadcast(asked), "product_id").select("product_id", "title")
     known = {row["product_id"]: row["title"] for row in rows_of(found) if row["title"]}
-    return {name: known.get(name, name) for name in product_ids}
+    return {name: one_line(known.get(name, name), _TITLE) for name in product_ids}
 
 
 def rows_of(frame: DataFrame) -> list[Values]:

@@ -15,7 +15,7 @@ def fusion(rows: DataFrame) -> Values | None:
     found = rows_of(rows.select("method", "learned_from", "ndcg"))
     if not found:
         return None
-    ndcg = sorted((found[0]["ndcg"] or {}).items(), key=lambda item: -item[1])
+    ndcg = sorted((found[0]["ndcg"] or {}).items(), key=lambda item: -(item[1] or 0.0))
     return found[0] | {"ndcg": [{"method": method, "value": value} for method, value in ndcg]}
 
 

@@ -190,7 +190,8 @@ def _value_problems(error: ValidationError, layers: Sequence[Layer]) -> list[str
             problems.append(f"{key} is not set; conf/base.yml must give every setting")
             continue
         origin = next((name for name, values in reversed(layers) if _reaches(values, path)), "conf/base.yml")
-        problems.append(f"{key} = {detail['input']!r} in {origin}: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
+        value = without_secrets(detail["input"], key)
+        problems.append(f"{key} = {value!r} in {origin}: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
     return problems
 
 

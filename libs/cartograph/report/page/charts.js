@@ -19,6 +19,7 @@ function logTicks(low, high) {
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
     for (const m of [1, 2, 5]) all.push(m * 10 ** power);
   const inside = all.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
+  if (inside.length < 3) return niceTicks(low, high).filter((tick) => tick >= low && tick <= high);
   return inside.length > 9 ? inside.filter((tick) => Number.isInteger(Math.log10(tick) + 1e-9) || Math.abs(Math.log10(tick) % 1) < 1e-9) : inside;
 }
 
@@ -49,6 +50,7 @@ function sortableTable(table, columns, rows, sorted, onOrder) {
   let [column, falling] = sorted;
   const order = () => [...rows].sort((a, b) => {
     const [left, right] = [columns[column].value(a), columns[column].value(b)];
+    if (left === null || right === null) return (left === null) - (right === null);  // what is not known comes last
     return (left > right ? 1 : left < right ? -1 : 0) * (falling ? -1 : 1);
   });
   const heads = columns.map(({ label, numeric }, index) => html("th", { class: numeric ? "n" : null, scope: "col" },

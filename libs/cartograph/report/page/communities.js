@@ -17,7 +17,7 @@ function drawCommunities() {
   byId("community-list").replaceChildren(...data.communities.map((one) => html("li", {},
     html("button", { type: "button", "data-id": one.community_id, "aria-pressed": false, onclick: () => pick(one.community_id) },
       html("i", { style: `background:${colour(one.community_id)}` }), `${number(one.n_products)} products`),
-    html("span", { class: "why" }, one.leaders.map(title).join(" · ")))));
+    html("span", { class: "why" }, one.leaders.map((id) => isolated(title(id))).join(" · ")))));
 }
 
 function communityPicture(all, ties, colour, picked, width, pick) {
@@ -28,10 +28,11 @@ function communityPicture(all, ties, colour, picked, width, pick) {
   networkLayout(nodes, links, width, height);
   const off = (one) => picked() !== null && one.community_id !== picked();
   const most = Math.max(...nodes.map((one) => one.pagerank ?? 0)) || 1;
-  const named = new Set(data.communities.map((one) => one.leaders.find((id) => at.has(id))));
+  const leaders = data.communities.map((one) => at.get(one.leaders.find((id) => at.has(id)))).filter((one) => one && !off(one));
+  const named = namesThatFit(leaders, width, 22);
   const lines = links.map(({ from, to, tie }) => svg("line", {
     class: off(from) || off(to) ? "tie off" : "tie", x1: from.x, y1: from.y, x2: to.x, y2: to.y,
-    onpointermove: (event) => showTip(`${title(from.id)} – ${title(to.id)}\n${number(tie.n_orders)} orders together, lift ${number(tie.lift, 1)}`, event.clientX, event.clientY),
+    onpointermove: (event) => showTip(`${isolated(title(from.id))} – ${isolated(title(to.id))}\n${number(tie.n_orders)} orders together`, event.clientX, event.clientY),
     onpointerleave: hideTip }));
   const told = (one) => [title(one.id), one.core === null ? null : `core ${one.core}`,
     one.n_triangles === null ? null : `${number(one.n_triangles)} triangles`].filter(Boolean).join("\n");
@@ -41,8 +42,7 @@ function communityPicture(all, ties, colour, picked, width, pick) {
     onkeydown: (event) => { if (event.key === "Enter") pick(one.community_id); },
     onpointermove: (event) => showTip(told(one), event.clientX, event.clientY), onpointerleave: hideTip },
   svg("circle", { cx: one.x, cy: one.y, r: 3 + 6 * Math.sqrt((one.pagerank ?? 0) / most), style: `fill:${colour(one.community_id)}` }),
-  named.has(one.id) && !off(one) ? svg("text", { x: one.x + (one.x > width - 150 ? -10 : 10), y: one.y + 4,
-    "text-anchor": one.x > width - 150 ? "end" : "start" }, shorten(title(one.id), 22)) : null));
+  named.has(one) ? nodeName(one, width, 22) : null));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": "Products joined by what they are bought with" },
     ...lines, ...dots);
 }

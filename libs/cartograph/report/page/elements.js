@@ -15,10 +15,12 @@ const html = (tag, attributes, ...children) => made(document.createElement(tag),
 const svg = (tag, attributes, ...children) => made(document.createElementNS(SVG, tag), attributes, children);
 
 const title = (id) => data.titles[id] ?? id;
+// Inside a longer text: letters of another direction do not turn what stands around them.
+const isolated = (text) => `\u2068${text}\u2069`;
 const number = (value, digits = 0) =>
   value === null || value === undefined ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const compact = (value) => value.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
-const percent = (share) => (100 * share).toLocaleString("en", { maximumSignificantDigits: 3 }) + " %";
+const percent = (share) => share === null || share === undefined ? "–" : (100 * share).toLocaleString("en", { maximumSignificantDigits: 3 }) + " %";
 const day = (iso) => new Date(iso + "T00:00:00Z").toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const shorten = (text, length) => (text.length > length ? text.slice(0, length - 1).trimEnd() + "…" : text);
 

@@ -38,11 +38,11 @@ function drawModels() {
   const ordered = (names, known) => names.sort((a, b) => place(known, a) - place(known, b) || (a < b ? -1 : 1));
   metric.append(...ordered(distinct("metric"), METRICS).map((name) => html("option", { value: name }, METRICS[name]?.[0] ?? name)));
   slice.append(...ordered(distinct("slice"), SLICES).map((name) => html("option", { value: name }, SLICES[name] ?? name.replace("=", ": "))));
-  const chosen = () => rows.filter((row) => row.metric === metric.value && row.slice === slice.value);
+  const chosen = () => rows.filter((row) => row.metric === metric.value && row.slice === slice.value && row.value !== null);
   const redraw = responsive(byId("models-plot"), (width) => modelPlot(chosen(), models, colour, width));
   const update = () => {
     byId("metric-note").textContent = METRICS[metric.value]?.[1] ?? "";
-    modelTable(chosen(), colour);
+    modelTable(chosen(), colour, direction(metric.value));
     redraw();
   };
   metric.addEventListener("change", update);
@@ -54,8 +54,8 @@ function modelPlot(rows, models, colour, width) {
   const ks = [...new Set(rows.map((row) => row.k))].sort((a, b) => a - b);
   const present = models.filter((model) => rows.some((row) => row.model === model));
   const height = 320, left = 56, right = width - 8, top = 16, bottom = height - 36;
-  const ticks = niceTicks(0, Math.max(...rows.map((row) => row.high ?? row.value), 1e-6));
-  const y = linear(0, Math.max(ticks.at(-1), ...rows.map((row) => row.high ?? row.value)), bottom, top);
+  const [low, high] = valueRange(rows), ticks = niceTicks(low, high);
+  const y = linear(Math.min(low, ticks[0]), Math.max(high, ticks.at(-1)), bottom, top);
   const band = (right - left) / ks.length, step = Math.min(34, (band * 0.8) / present.length);
   const x = (k, model) => left + band * (ks.indexOf(k) + 0.5) + step * (present.indexOf(model) - (present.length - 1) / 2);
   const marks = rows.map((row) => {
@@ -71,13 +71,30 @@ function modelPlot(rows, models, colour, width) {
     ...ks.map((k, index) => svg("text", { x: left + band * (index + 0.5), y: bottom + 20, "text-anchor": "middle" }, `first ${k}`)), ...marks);
 }
 
-function modelTable(rows, colour) {
+// From the least to the most that is drawn, zero included: differences from the best lie below it.
+function valueRange(rows) {
+  const low = Math.min(0, ...rows.map((row) => row.low ?? row.value)), high = Math.max(0, ...rows.map((row) => row.high ?? row.value));
+  return low === high ? [0, 1e-6] : [low, high];
+}
+
+// 1 where more of a metric is better, -1 where less is, 0 where neither is: a p value says how sure, not how good.
+function direction(metric) {
+  if (metric.endsWith("_p")) return 0;
+  return data.lower_is_better.includes(metric) ? -1 : 1;
+}
+
+function bestValues(models, ks, towards) {
+  const values = (k) => models.map(({ at }) => at[k]?.value).filter((value) => value !== undefined);
+  return Object.fromEntries(ks.map((k) => [k, towards ? towards * Math.max(...values(k).map((value) => towards * value)) : null]));
+}
+
+function modelTable(rows, colour, towards) {
   const ks = [...new Set(rows.map((row) => row.k))].sort((a, b) => a - b);
   const models = [...new Set(rows.map((row) => row.model))].map((model) => ({ model, at: Object.fromEntries(rows.filter((row) => row.model === model).map((row) => [row.k, row])) }));
-  const best = Object.fromEntries(ks.map((k) => [k, Math.max(...models.map(({ at }) => at[k]?.value ?? -1))]));
+  const best = bestValues(models, ks, towards);
   const columns = [
     { label: "Model", value: (row) => row.model },
-    ...ks.map((k) => ({ label: `at ${k}`, numeric: true, k, value: (row) => row.at[k]?.value ?? -1 })),
+    ...ks.map((k) => ({ label: `at ${k}`, numeric: true, k, value: (row) => row.at[k]?.value ?? null })),
     { label: "Lists", numeric: true, value: (row) => row.at[ks[0]]?.n_users ?? 0 },
   ];
   const cell = (row, { k, label, value }) => {
@@ -88,6 +105,6 @@ function modelTable(rows, colour) {
     const interval = found.low === null ? null : html("small", {}, `  ${number(found.low, 3)}–${number(found.high, 3)}`);
     return html("td", { class: found.value === best[k] ? "n best" : "n" }, number(found.value, 4), interval);
   };
-  sortableTable(byId("models-table"), columns, models, [Math.min(2, ks.length), true], (ordered, body) =>
+  sortableTable(byId("models-table"), columns, models, [Math.min(2, ks.length), towards >= 0], (ordered, body) =>
     body.replaceChildren(...ordered.map((row) => html("tr", {}, ...columns.map((column) => cell(row, column))))));
 }

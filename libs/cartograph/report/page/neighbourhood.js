@@ -59,7 +59,7 @@ function otherLists(others, known, choose) {
 // The product in the middle, its neighbours around it: the better the rank, the nearer.
 function egoMap(product, known, width, choose) {
   const height = Math.min(430, width * 0.8), middle = [width / 2, height / 2];
-  const wide = width > 560, reach = [wide ? width / 2 - 170 : width / 2 - 70, height / 2 - 34];
+  const wide = width > 560, reach = [width / 2 - (wide ? 170 : 100), height / 2 - 34];
   const strongest = product.related[0].score, weakest = product.related.at(-1).score;
   const places = product.related.map((item, index) => {
     const angle = (index / product.related.length) * 2 * Math.PI - Math.PI / 2 + 0.32;
@@ -85,7 +85,7 @@ function egoMap(product, known, width, choose) {
     onpointerleave: () => { light(item.product_id, false); hideTip(); },
   }, svg("circle", { cx: x, cy: y, r: 7 }),
   svg("text", { x: x + (x > middle[0] + 20 ? 12 : x < middle[0] - 20 ? -12 : 0), y: y + (Math.abs(x - middle[0]) > 20 ? 4 : y > middle[1] ? 22 : -13),
-    "text-anchor": x > middle[0] + 20 ? "start" : x < middle[0] - 20 ? "end" : "middle" }, shorten(title(item.product_id), wide ? 26 : 14))));
+    "text-anchor": x > middle[0] + 20 ? "start" : x < middle[0] - 20 ? "end" : "middle" }, shorten(title(item.product_id), wide ? 26 : 12))));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": `Products related to ${title(product.product_id)}` },
     ...[0.5, 0.75, 1].map((share) => svg("ellipse", { class: "ring", cx: middle[0], cy: middle[1], rx: reach[0] * share, ry: reach[1] * share })),
     ...[...ties].map((pair) => { const [a, b] = pair.split("\u0000"); return line("tie", at.get(a), at.get(b)); }),

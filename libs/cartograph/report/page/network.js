@@ -44,6 +44,24 @@ function networkOf(rules) {
   return { nodes: [...nodes.values()], links };
 }
 
+// The nodes whose names can be written beside them without covering another one, the first ones first.
+function namesThatFit(nodes, width, length) {
+  const written = [], fits = new Set();
+  for (const one of nodes) {
+    const wide = 6.4 * shorten(title(one.id), length).length, left = one.x > width - 8 * length ? one.x - 9 - wide : one.x + 9;
+    const box = { left, right: left + wide, y: one.y };
+    if (written.some((other) => box.left < other.right && other.left < box.right && Math.abs(box.y - other.y) < 13)) continue;
+    written.push(box);
+    fits.add(one);
+  }
+  return fits;
+}
+
+function nodeName(one, width, length) {
+  const isLeft = one.x > width - 8 * length;
+  return svg("text", { x: one.x + (isLeft ? -9 : 9), y: one.y + 4, "text-anchor": isLeft ? "end" : "start" }, shorten(title(one.id), length));
+}
+
 function rulesNetwork(rules, width, choose) {
   const height = Math.min(520, Math.max(320, width * 0.6));
   const { nodes, links } = networkOf(rules);
@@ -51,18 +69,18 @@ function rulesNetwork(rules, width, choose) {
   const arrows = links.map(({ from, to, rule }) => {
     const length = Math.hypot(to.x - from.x, to.y - from.y) || 1, [x, y] = [(to.x - from.x) / length, (to.y - from.y) / length];
     const [tipX, tipY] = [to.x - 7 * x, to.y - 7 * y], [backX, backY] = [tipX - 6 * x, tipY - 6 * y];
-    const text = `${rule.from} → ${rule.to}\nconfidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
+    const text = `${rule.told}\nconfidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
     return svg("g", { class: "link", onpointermove: (event) => showTip(text, event.clientX, event.clientY), onpointerleave: hideTip },
       svg("line", { x1: from.x, y1: from.y, x2: backX, y2: backY, "stroke-width": 0.6 + 2.4 * rule.confidence }),
       svg("path", { d: `M${tipX} ${tipY} L${backX - 3 * y} ${backY + 3 * x} L${backX + 3 * y} ${backY - 3 * x} Z` }));
   });
+  const named = namesThatFit([...nodes].sort((a, b) => b.n - a.n), width, 20);
   const dots = nodes.map((one) => svg("g", { class: "node", tabindex: 0, role: "button", "aria-label": `Rules of ${title(one.id)}`,
     onclick: () => { hideTip(); choose(one.id); },
     onkeydown: (event) => { if (event.key === "Enter") choose(one.id); },
     onpointermove: (event) => showTip(`${title(one.id)}\n${one.n} rules`, event.clientX, event.clientY), onpointerleave: hideTip },
   svg("circle", { cx: one.x, cy: one.y, r: 3.5 + Math.sqrt(one.n) }),
-  nodes.length > 70 && one.n < 3 ? null : svg("text", { x: one.x + (one.x > width - 130 ? -9 : 9), y: one.y + 4,
-    "text-anchor": one.x > width - 130 ? "end" : "start" }, shorten(title(one.id), 20))));
+  named.has(one) ? nodeName(one, width, 20) : null));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": "Products joined by rules" },
     ...arrows, ...dots);
 }

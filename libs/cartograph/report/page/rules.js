@@ -6,6 +6,7 @@ function drawRules() {
   rules.forEach((rule) => {
     rule.from = names(rule.antecedent);
     rule.to = names(rule.consequent);
+    rule.told = [rule.antecedent, rule.consequent].map((ids) => ids.map((id) => isolated(title(id))).join(" + ")).join(" → ");
     rule.words = (rule.from + " " + rule.to).toLowerCase();
   });
   const columns = [
@@ -65,8 +66,8 @@ function plotRules(rules, lit) {
     const height = 340, left = 52, right = width - 12, top = 14, bottom = height - 44;
     const [s0, s1] = span("support"), [l0, l1] = span("lift");
     const x = logarithmic(s0, s1, left, right), y = logarithmic(l0, l1, bottom, top);
-    const dots = [...rules].sort((a, b) => b.confidence - a.confidence).map((rule) => {
-      const text = `${rule.from} → ${rule.to}\n${number(rule.n_baskets)} baskets · confidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
+    const dots = rules.filter((rule) => rule.support > 0 && rule.lift > 0).sort((a, b) => b.confidence - a.confidence).map((rule) => {
+      const text = `${rule.told}\n${number(rule.n_baskets)} baskets · confidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
       rule.dot = svg("circle", { class: "rule", cx: x(rule.support), cy: y(rule.lift), r: 2.5 + 6 * rule.confidence,
         onpointerenter: (event) => { lit(rule, true); showTip(text, event.clientX, event.clientY); },
         onpointerleave: () => { lit(rule, false); hideTip(); } });
