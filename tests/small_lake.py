@@ -29,7 +29,7 @@ LATER = date(2011, 3, 1)
 EARLIER = LATER - timedelta(days=30)
 GROUPS = ("lamp", "cup", "bowl", "vase")
 PRODUCTS = [f"{group}{index}" for group in GROUPS for index in range(3)]
-HOSTILE = "<script>alert('lamp')</script> & \"co\""
+HOSTILE = "<script>alert('lamp')</script> & \"co\" [/b] [set of 4] :lamp:"
 
 
 @cache

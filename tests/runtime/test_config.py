@@ -13,6 +13,7 @@ from cartograph.runtime.secrets import PUBLIC_KEY, SecretError, make_key_file
 from cartograph.runtime.settings import Config
 
 KEY = "CARTOGRAPH_PSEUDONYM_KEY"
+LONG = "geheim-" * 5  # as long as a key must be
 
 
 @pytest.fixture(autouse=True)
@@ -105,10 +106,10 @@ def test_a_secret_is_refused_in_a_file_and_in_an_argument_and_is_not_repeated(tm
 
 
 def test_shown_and_printed_configurations_hide_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY, "geheim")
+    monkeypatch.setenv(KEY, LONG)
     config = load_config("cluster")
     assert config.preprocess.pseudonym_key is not None
-    assert config.preprocess.pseudonym_key.get_secret_value() == "geheim"
+    assert config.preprocess.pseudonym_key.get_secret_value() == LONG
     assert "geheim" not in show_config(config) + repr(config) + config.model_dump_json()
     assert yaml.safe_load(show_config(config))["preprocess"]["pseudonym_key"] == "**********"
 
@@ -129,8 +130,8 @@ def test_the_key_comes_from_the_environment_then_from_a_file_then_from_the_key_s
     assert (key("demo"), key("cluster"), key("databricks")) == (PUBLIC_KEY, None, None)
     monkeypatch.setenv(f"{KEY}_FILE", str(file))
     assert key("cluster") == made
-    monkeypatch.setenv(KEY, "from the environment")
-    assert key("local") == "from the environment"
+    monkeypatch.setenv(KEY, LONG)
+    assert key("local") == LONG
 
 
 def test_an_empty_or_unreadable_secret_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -140,6 +141,40 @@ def test_an_empty_or_unreadable_secret_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(KEY, "  ")
     with pytest.raises(SecretError, match=f"{KEY} is empty"):
         load_config("cluster")
+
+
+@pytest.mark.parametrize("variable", [KEY, "CARTOGRAPH_OLD_PSEUDONYM_KEY"])
+def test_a_key_that_could_be_guessed_is_refused(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(variable, "x" * 31)
+    with pytest.raises(SecretError, match=rf"{variable}: the pseudonym key has 31 bytes and needs 32 or more"):
+        load_config("cluster")
+    monkeypatch.setenv(variable, "é" * 16)  # bytes count, not letters
+    load_config("cluster")
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / "key"))
+    (tmp_path / "key").write_text("short\n")
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(SecretError, match=rf"{variable}_FILE: the pseudonym key has 5 bytes"):
+        load_config("cluster")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o666])
+def test_a_key_file_that_others_can_read_is_refused(
+    mode: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text(LONG)
+    file.chmod(mode)
+    refused = rf"others can read the secret in {file} \(.*\): its mode is {mode:o}, make it 600"
+    with pytest.raises(SecretError, match=refused):
+        load_config("local", [f"preprocess.key_file={file}"])
+    monkeypatch.setenv(f"{KEY}_FILE", str(file))
+    with pytest.raises(SecretError, match=refused):
+        load_config("cluster")
+    file.chmod(0o600)
+    assert load_config("cluster").preprocess.pseudonym_key is not None
 
 
 def test_of_two_processes_that_make_the_key_file_the_first_wins(tmp_path: Path) -> None:

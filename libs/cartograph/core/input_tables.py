@@ -102,6 +102,14 @@ INPUT_TABLES = (
         checks=(("nothing_lost", "n_in = n_kept + n_quarantined + n_duplicates"),),
     ),
     _table(
+        "silver.key_fingerprints",
+        "Of the key that user ids are hashed with: a fingerprint, which tells another key and gives none away; "
+        "replaces is that of the key before while jobs/rekey.py is at work.",
+        "secret string, fingerprint string, replaces string",
+        key="secret",
+        required="fingerprint",
+    ),
+    _table(
         "silver.product_vectors",
         "Per model and product: its vector. source_hash tells what it was made from (null: all products together): a "
         "product that has not changed keeps its vector.",

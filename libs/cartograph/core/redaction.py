@@ -33,7 +33,8 @@ _IN_TEXT = (
     re.compile(rf"""(?i)(;\s*[\w.-]*(?:{_WORDS})[\w.-]*=)([^;"']+)"""),  # of JDBC URLs: values may hold blanks
     re.compile(rf"""(?i)((?:{_START}(?:{_WORDS})[\w.-]*|\bkey)["']?\s*=\s*)({_VALUE})"""),  # password=…, 'password' = …
     re.compile(rf"""(?i)(["'][\w.-]*(?:{_WORDS})[\w.-]*["']\s*:\s*)("[^"]*"|'[^']*'|\d+)"""),  # "password": "…"
-    re.compile(rf"""(?i)((?:{_START}(?:secret|password|passwd|passphrase)|{_START}[._-](?:token|key)):\s+)({_VALUE})"""),
+    re.compile(rf"""(?i)([{{,]\s*[\w.-]*(?:{_WORDS})[\w.-]*:\s+)({_VALUE})"""),  # {my.password: …}
+    re.compile(rf"""(?i)({_START}(?:password|passwd|passphrase):\s+)({_VALUE})"""),
 )
 _FOLDERS = frozenset({"PWD", "OLDPWD"})  # variables of the shell, no passwords
 _FILES = ("_FILE", "_PATH", "_DIR")  # variables that name where a secret is

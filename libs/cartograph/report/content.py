@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from cartograph.core.plain_text import one_line
 
 Values = dict[str, Any]
-_TITLE = 200  # characters of a title that are shown
+_TITLE = 120  # characters of a title that are shown
 
 
 def shop_facts(events: DataFrame, baskets: DataFrame) -> Values:

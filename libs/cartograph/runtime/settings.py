@@ -89,6 +89,7 @@ class PreprocessSettings(Section):
     """From raw text to clean, pseudonymous tables."""
 
     pseudonym_key: SecretStr | None = None
+    old_pseudonym_key: SecretStr | None = None  # what jobs/rekey.py replaces
     key_source: Literal["required", "generated", "public"]
     key_file: str
     session_gap_minutes: Positive

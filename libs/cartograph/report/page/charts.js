@@ -23,6 +23,18 @@ function logTicks(low, high) {
   return inside.length > 9 ? inside.filter((tick) => Number.isInteger(Math.log10(tick) + 1e-9) || Math.abs(Math.log10(tick) % 1) < 1e-9) : inside;
 }
 
+// Names beside their marks, as {x, y, anchor, text}: which of them can be written without covering one before them.
+function fitting(names) {
+  const written = [];
+  return names.map(({ x, y, anchor, text }) => {
+    const wide = 6.4 * text.length, left = anchor === "end" ? x - wide : anchor === "middle" ? x - wide / 2 : x;
+    if (written.some((other) => left < other.right && other.left < left + wide && Math.abs(y - other.y) < 13)) return false;
+    written.push({ left, right: left + wide, y });
+    return true;
+  });
+}
+const written = ({ x, y, anchor, text }) => svg("text", { x, y, "text-anchor": anchor }, text);
+
 // Calls draw(width) now and whenever the container's width changes.
 function responsive(container, draw) {
   let drawn = 0;

@@ -42,7 +42,7 @@ function communityPicture(all, ties, colour, picked, width, pick) {
     onkeydown: (event) => { if (event.key === "Enter") pick(one.community_id); },
     onpointermove: (event) => showTip(told(one), event.clientX, event.clientY), onpointerleave: hideTip },
   svg("circle", { cx: one.x, cy: one.y, r: 3 + 6 * Math.sqrt((one.pagerank ?? 0) / most), style: `fill:${colour(one.community_id)}` }),
-  named.has(one) ? nodeName(one, width, 22) : null));
+  named.has(one) ? written(named.get(one)) : null));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": "Products joined by what they are bought with" },
     ...lines, ...dots);
 }

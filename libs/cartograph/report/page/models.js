@@ -12,7 +12,7 @@ const METRICS = {
   revenue: ["Revenue", "Money spent in the days after on products that the list held, per customer."],
   serendipity: ["Serendipity", "Share of the list that was bought and that popularity alone would not have shown."],
   diversity: ["Diversity", "How unlike each other the products of a list are: 0 all alike, 1 nothing in common."],
-  calibration: ["Calibration", "How far the categories of the list are from the customer's own (divergence): lower is nearer."],
+  calibration: ["Calibration", "How far the categories of the list are from the customer's own (divergence)."],
   gini: ["Gini", "How unevenly lists show the catalogue: 0 everything alike, 1 one product to all."],
   head_exposure: ["Best sellers' share", "Share of all places that best sellers fill."],
   mid_exposure: ["Middle's share", "Share of all places that the middle of the range fills."],
@@ -41,7 +41,8 @@ function drawModels() {
   const chosen = () => rows.filter((row) => row.metric === metric.value && row.slice === slice.value && row.value !== null);
   const redraw = responsive(byId("models-plot"), (width) => modelPlot(chosen(), models, colour, width));
   const update = () => {
-    byId("metric-note").textContent = METRICS[metric.value]?.[1] ?? "";
+    const note = METRICS[metric.value]?.[1] ?? "", less = direction(metric.value) < 0 ? " Less is better." : "";
+    byId("metric-note").textContent = note + less;
     modelTable(chosen(), colour, direction(metric.value));
     redraw();
   };

@@ -64,8 +64,13 @@ function egoMap(product, known, width, choose) {
   const places = product.related.map((item, index) => {
     const angle = (index / product.related.length) * 2 * Math.PI - Math.PI / 2 + 0.32;
     const far = 1 - 0.5 * ((item.score - weakest) / (strongest - weakest || 1));
-    return { item, x: middle[0] + Math.cos(angle) * reach[0] * far, y: middle[1] + Math.sin(angle) * reach[1] * far };
+    const x = middle[0] + Math.cos(angle) * reach[0] * far, y = middle[1] + Math.sin(angle) * reach[1] * far;
+    const side = x > middle[0] + 20 ? 1 : x < middle[0] - 20 ? -1 : 0;
+    const name = { x: x + 12 * side, y: y + (side ? 4 : y > middle[1] ? 22 : -13), anchor: ["end", "middle", "start"][side + 1],
+      text: shorten(title(item.product_id), wide ? 26 : 12) };
+    return { item, x, y, name };
   });
+  const fits = fitting(places.map((place) => place.name));
   const at = new Map(places.map((place) => [place.item.product_id, place]));
   const ties = new Set();
   for (const place of places)
@@ -77,15 +82,14 @@ function egoMap(product, known, width, choose) {
     for (const mark of document.querySelectorAll("#ego-map .node, #ego-list li"))
       if (mark.getAttribute("data-id") === id) mark.classList.toggle("lit", on);
   };
-  const nodes = places.map(({ item, x, y }) => svg("g", {
+  const nodes = places.map(({ item, x, y, name }, index) => svg("g", {
     class: "node", "data-id": item.product_id, tabindex: 0, role: "button", "aria-label": `${title(item.product_id)}. ${item.why}`,
     onclick: () => { hideTip(); choose(item.product_id); },
     onkeydown: (event) => { if (event.key === "Enter") choose(item.product_id); },
     onpointermove: (event) => { light(item.product_id, true); showTip(`${title(item.product_id)}\n${item.why}`, event.clientX, event.clientY); },
     onpointerleave: () => { light(item.product_id, false); hideTip(); },
   }, svg("circle", { cx: x, cy: y, r: 7 }),
-  svg("text", { x: x + (x > middle[0] + 20 ? 12 : x < middle[0] - 20 ? -12 : 0), y: y + (Math.abs(x - middle[0]) > 20 ? 4 : y > middle[1] ? 22 : -13),
-    "text-anchor": x > middle[0] + 20 ? "start" : x < middle[0] - 20 ? "end" : "middle" }, shorten(title(item.product_id), wide ? 26 : 12))));
+  fits[index] ? written(name) : null));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": `Products related to ${title(product.product_id)}` },
     ...[0.5, 0.75, 1].map((share) => svg("ellipse", { class: "ring", cx: middle[0], cy: middle[1], rx: reach[0] * share, ry: reach[1] * share })),
     ...[...ties].map((pair) => { const [a, b] = pair.split("\u0000"); return line("tie", at.get(a), at.get(b)); }),

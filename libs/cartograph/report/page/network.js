@@ -44,22 +44,14 @@ function networkOf(rules) {
   return { nodes: [...nodes.values()], links };
 }
 
-// The nodes whose names can be written beside them without covering another one, the first ones first.
+// The names of those nodes that can be written beside them, the first ones first: node -> name.
 function namesThatFit(nodes, width, length) {
-  const written = [], fits = new Set();
-  for (const one of nodes) {
-    const wide = 6.4 * shorten(title(one.id), length).length, left = one.x > width - 8 * length ? one.x - 9 - wide : one.x + 9;
-    const box = { left, right: left + wide, y: one.y };
-    if (written.some((other) => box.left < other.right && other.left < box.right && Math.abs(box.y - other.y) < 13)) continue;
-    written.push(box);
-    fits.add(one);
-  }
-  return fits;
-}
-
-function nodeName(one, width, length) {
-  const isLeft = one.x > width - 8 * length;
-  return svg("text", { x: one.x + (isLeft ? -9 : 9), y: one.y + 4, "text-anchor": isLeft ? "end" : "start" }, shorten(title(one.id), length));
+  const names = nodes.map((one) => {
+    const isLeft = one.x > width - 8 * length;
+    return { x: one.x + (isLeft ? -9 : 9), y: one.y + 4, anchor: isLeft ? "end" : "start", text: shorten(title(one.id), length) };
+  });
+  const fits = fitting(names);
+  return new Map(nodes.map((one, index) => [one, names[index]]).filter((_, index) => fits[index]));
 }
 
 function rulesNetwork(rules, width, choose) {
@@ -80,7 +72,7 @@ function rulesNetwork(rules, width, choose) {
     onkeydown: (event) => { if (event.key === "Enter") choose(one.id); },
     onpointermove: (event) => showTip(`${title(one.id)}\n${one.n} rules`, event.clientX, event.clientY), onpointerleave: hideTip },
   svg("circle", { cx: one.x, cy: one.y, r: 3.5 + Math.sqrt(one.n) }),
-  named.has(one) ? nodeName(one, width, 20) : null));
+  named.has(one) ? written(named.get(one)) : null));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": "Products joined by rules" },
     ...arrows, ...dots);
 }

@@ -1,0 +1,72 @@
+"""The key that user ids are hashed with stays the same: with another one every customer would be there twice.
+
+The lake keeps a fingerprint of it. That is a hash under the key itself, of a text that is no user id: it tells two keys
+apart and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from cartograph.core.errors import UserError
+from cartograph.core.schema import table
+from cartograph.runtime.tables import Tables
+
+TABLE = "silver.key_fingerprints"
+_SECRET = "preprocess.pseudonym_key"
+_TEXT = b"\x00cartograph: fingerprint of the pseudonym key"
+
+
+class WrongKey(UserError):
+    """The pseudonym key is not the one that the tables were made with, or is being changed."""
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Of the key in use and, while `jobs/rekey.py` is at work, of the key that it replaces."""
+
+    current: str
+    replaces: str | None = None
+
+
+def fingerprint(key: str) -> str:
+    """32 hexadecimal digits; the same for the same key."""
+    return hmac.new(key.encode(), _TEXT, hashlib.sha256).hexdigest()[:32]
+
+
+def stored_fingerprints(tables: Tables) -> Fingerprints | None:
+    """What the lake knows of its key; None where nothing was ever hashed."""
+    if not tables.exists(TABLE):
+        return None
+    rows = tables.read(TABLE, secret=_SECRET).collect()  # at most one: the column is the key
+    return Fingerprints(rows[0].fingerprint, rows[0].replaces) if rows else None
+
+
+def store_fingerprints(tables: Tables, known: Fingerprints) -> None:
+    """Writes what is known of the key."""
+    rows = [(_SECRET, known.current, known.replaces)]
+    tables.replace(TABLE, tables.spark.createDataFrame(rows, table(TABLE).columns))
+
+
+def require_same_key(tables: Tables, key: str) -> None:
+    """Remembers the key's fingerprint the first time; ever after, does nothing if the key is the same.
+
+    Raises:
+        WrongKey: it is another one, or a change of keys was begun and did not end.
+    """
+    with tables.locks.hold(f"{TABLE},check", wait_seconds=tables.locks.stale_seconds):
+        known = stored_fingerprints(tables)
+        if known is None:
+            store_fingerprints(tables, Fingerprints(fingerprint(key)))
+            return
+    if known.replaces is not None:
+        raise WrongKey("the pseudonym key is being changed: run jobs/rekey.py again, with both keys, until it ends")
+    if known.current != fingerprint(key):
+        raise WrongKey(
+            f"the tables in {tables.catalog or tables.root} were made with another pseudonym key (fingerprint "
+            f"{known.current}, that of the key given is {fingerprint(key)}): every customer would be there twice. Give "
+            "the key that they were made with; to change it, run jobs/rekey.py with both. If it is lost, delete the "
+            "silver and gold tables and run the steps again"
+        )
