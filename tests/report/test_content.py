@@ -15,7 +15,7 @@ MONDAY = datetime(2011, 5, 2)
 
 @pytest.fixture(scope="module")
 def events(spark: SparkSession) -> DataFrame:
-    """7,000 purchases at 3.50 of 2,333 customers and a guest, 1,750 products, 3,500 orders, a second apart; a view later.
+    """7,000 purchases of 2,333 customers and a guest, 1,750 products, 3,500 orders, a second apart; a view later.
 
     Purchase n is of customer n mod 2,334 (the last of whom is the guest), product n mod 1,750 and order n div 2.
     """
