@@ -26,6 +26,7 @@ from cartograph.preprocess.resolve import resolved_events
 from cartograph.preprocess.settings import Flags, Rules
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from cartograph.runtime.job import Job, main
+from cartograph.runtime.key_fingerprint import require_same_key
 
 _MOST_LISTED = 1000  # batches that are named in a filter, so that Delta skips the files of others
 
@@ -76,6 +77,7 @@ def run(job: Job) -> None:
     if work is None:
         job.progress.say("  nothing new in bronze")
         return
+    require_same_key(job.tables, job.secret("pseudonym_key"))
     key = job.secret("pseudonym_key").encode()
     rules, flags = Rules(**job.settings.rules.model_dump()), Flags(**job.settings.flags.model_dump())
     judged = [

@@ -52,7 +52,7 @@ from cartograph.runtime.tables import Tables, WriteResult
 from cartograph.runtime.tracking import Tracking
 
 # Steps that see all there is, so they have no point in time.
-UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain"})
+UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain", "rekey"})
 
 Run = Callable[["Job"], None]
 RunSuite = Callable[["Suite", argparse.Namespace], None]

@@ -70,3 +70,38 @@ def require_same_key(tables: Tables, key: str) -> None:
             "the key that they were made with; to change it, run jobs/rekey.py with both. If it is lost, delete the "
             "silver and gold tables and run the steps again"
         )
+
+
+def require_change(tables: Tables, old: str, new: str) -> None:
+    """Does nothing if `old` is the key in use, or if a change from it to `new` was begun.
+
+    Raises:
+        WrongKey: neither is so; the message says which key is the wrong one.
+    """
+    known, wanted = stored_fingerprints(tables), Fingerprints(fingerprint(new), fingerprint(old))
+    if known is None:
+        raise WrongKey(f"{TABLE} is not in {tables.catalog or tables.root}: no user id was hashed yet, any key will do")
+    if known == wanted:
+        return  # a run that did not end
+    if known.replaces is not None:
+        raise WrongKey(
+            f"another change of keys was begun (fingerprints {known.replaces} to {known.current}) and did not end: "
+            "run it to its end first, with those keys"
+        )
+    if known.current == wanted.current:
+        raise WrongKey("the tables are under the new key already")
+    if known.current != wanted.replaces:
+        raise WrongKey(
+            f"the old key is not the one that the tables were made with (fingerprint {known.current}, that of the key "
+            f"given is {wanted.replaces})"
+        )
+
+
+def begin_change(tables: Tables, old: str, new: str) -> None:
+    """From now on preprocess refuses to run, until `end_change`."""
+    store_fingerprints(tables, Fingerprints(fingerprint(new), fingerprint(old)))
+
+
+def end_change(tables: Tables, new: str) -> None:
+    """The new key is the one in use."""
+    store_fingerprints(tables, Fingerprints(fingerprint(new)))
