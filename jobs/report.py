@@ -37,7 +37,8 @@ def collected(job: Job) -> dict[str, Any]:
     """Everything the page shows, under the names its template uses."""
     assert job.as_of is not None
     settings, events, baskets = job.settings, job.read("silver.events"), job.read("silver.baskets")
-    facts = content.shop_facts(events, baskets)
+    products = job.read("silver.products")
+    facts = content.shop_facts(events, baskets, products)
     related = _of(job.read, job, "gold.related_products")
     rules = _of(job.read, job, "gold.rules")
     places = _of(job.read, job, "silver.communities")
@@ -63,7 +64,7 @@ def collected(job: Job) -> dict[str, Any]:
         "ledger": content.ledger_totals(_of(job.read_all, job, "silver.ledger")),
         "reasons": content.quarantine_reasons(_of(job.read_all, job, "silver.quarantine")),
     }
-    shown["titles"] = content.titles(job.read("silver.products"), content.product_ids(shown))
+    shown["titles"] = content.titles(products, content.product_ids(shown))
     shown["tables"] = [
         {"name": name, "version": job.tables.version(name), "comment": table.comment}
         for name, table in schema.TABLES.items()

@@ -36,14 +36,15 @@ def events(spark: SparkSession) -> DataFrame:
 
 def test_totals_are_exact(spark: SparkSession, events: DataFrame) -> None:
     baskets = events.where("order_id IS NOT NULL").select("order_id").distinct()
-    assert shop_facts(events, baskets) == {
-        "n_events": 7_001, "n_orders": 3_500, "n_customers": 2_333, "n_products": 1_750,
+    products = spark.range(1_751)  # one of them never sold
+    assert shop_facts(events, baskets, products) == {
+        "n_events": 7_001, "n_orders": 3_500, "n_customers": 2_333, "n_products": 1_751,
         "first_on": "2011-05-02", "last_on": "2011-05-18",
     }  # fmt: skip
 
 
 def test_a_shop_without_events_has_none_of_anything(events: DataFrame) -> None:
-    facts = shop_facts(events.limit(0), events.limit(0))
+    facts = shop_facts(events.limit(0), events.limit(0), events.limit(0))
     assert {facts[name] for name in ("n_events", "n_orders", "n_customers", "n_products")} == {0}
     assert facts["first_on"] is None
     assert all_weeks([], None, None) == []

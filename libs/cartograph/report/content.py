@@ -14,10 +14,11 @@ Values = dict[str, Any]
 _TITLE = 120  # characters of a title that are shown
 
 
-def shop_facts(events: DataFrame, baskets: DataFrame) -> Values:
+def shop_facts(events: DataFrame, baskets: DataFrame, products: DataFrame) -> Values:
     """Totals of the shop: n_events, n_orders, n_customers, n_products, first_on, last_on.
 
-    Counts are exact: a group per customer and per product first, whose number is then counted. Guests are no customers.
+    All are exact. Customers are those who did something, without guests: one group each, counted. Products are those
+    of the catalogue, sold or not.
     """
     moments = (F.min("event_at").alias("first_on"), F.max("event_at").alias("last_on"))
     by_customer = events.groupBy("user_id").agg(F.count(F.lit(1)).alias("n_events"), *moments)
@@ -27,7 +28,7 @@ def shop_facts(events: DataFrame, baskets: DataFrame) -> Values:
         F.min("first_on").alias("first_on"),
         F.max("last_on").alias("last_on"),
     )
-    n_products = events.select("product_id").distinct().agg(F.count(F.lit(1)).alias("n_products"))
+    n_products = products.agg(F.count(F.lit(1)).alias("n_products"))
     n_orders = baskets.agg(F.count(F.lit(1)).alias("n_orders"))
     return rows_of(totals.join(n_products).join(n_orders))[0]
 
