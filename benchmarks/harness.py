@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cartograph.runtime.tracking_records import as_json
+
 ROOT = Path(__file__).parents[1]
 PEER_PYTHON = "CARTOGRAPH_BENCH_PYTHON"
 
@@ -154,5 +156,5 @@ def print_result(
         "failed": failed,
     }
     sys.stderr.flush()
-    print(json.dumps(result), flush=True)
+    print(json.dumps(as_json(result), allow_nan=False), flush=True)
     return result

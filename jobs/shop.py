@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from cartograph.core.errors import UserError
 from cartograph.runtime.job import Job, main
+from cartograph.runtime.lock_files import lock_files
+from cartograph.runtime.locks import Locks
 from cartograph.runtime.places import resolve
 from cartograph.shop.export import export
 from cartograph.shop.plan import Plan
@@ -24,9 +26,19 @@ def run(job: Job) -> None:
         plan = Plan(**settings)
     except ValueError as error:
         raise UserError(f"shop: {error}") from error
-    manifest = export(job.spark, plan, path)
+    with locks_of(job, path).hold("shop"):
+        manifest = export(job.spark, plan, path)
     for name in ("n_events_written", "n_products_written", "n_users_written"):
         job.metric(name, manifest[name])
+
+
+def locks_of(job: Job, path: str) -> Locks:
+    """Two runs that make the same shop, for lakes of their own, would mix their files."""
+    lake, folder = job.config.lake, f"{path}/_locks"
+    return Locks(
+        lock_files(job.spark, folder), folder, wait_seconds=lake.lock_wait_seconds,
+        beat_seconds=lake.lock_heartbeat_seconds, stale_seconds=lake.lock_stale_seconds,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -161,3 +161,14 @@ def test_show_config_of_a_job_hides_secrets_in_the_shell() -> None:
     )  # fmt: skip
     assert SECRET not in done.stdout + done.stderr
     assert HIDDEN in done.stdout
+
+
+def test_spark_s_own_log_hides_passwords(spark: SparkSession) -> None:
+    lines = (ROOT / "conf" / "log4j2.properties").read_text().splitlines()
+    (pattern,) = (line.partition(" = ")[2] for line in lines if line.startswith("appender.console.layout.pattern"))
+    log4j = spark._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
+    layout = log4j.core.layout.PatternLayout.newBuilder().withPattern(pattern).build()
+    message = log4j.message.SimpleMessage(f"no answer of jdbc:db://u:{SECRET}@h/x?password={SECRET}&ssl=true, sorry")
+    event = log4j.core.impl.Log4jLogEvent.newBuilder().setLoggerName("a.b").setMessage(message).build()
+    told = str(layout.toSerializable(event))
+    assert told.strip().endswith(f"b: no answer of jdbc:db://{HIDDEN}@h/x?password={HIDDEN}&ssl=true, sorry")

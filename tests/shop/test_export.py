@@ -10,6 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Job, Suite
+from cartograph.runtime.lock_files import LocalFiles
+from cartograph.runtime.locks import LockHeld, Locks
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.tables import Tables
 from cartograph.runtime.tracking import Tracking
@@ -88,3 +90,13 @@ def test_the_job_writes_the_shop_of_its_settings(spark: SparkSession, tmp_path: 
     manifest = json.loads((tmp_path / "shop" / "manifest.json").read_text())
     assert manifest["plan"]["end_on"] == "2025-07-01"
     assert spark.read.text(f"{tmp_path}/shop/events").count() == manifest["n_events_written"]
+
+
+def test_two_runs_do_not_make_the_same_shop_at_the_same_time(spark: SparkSession, tmp_path: Path) -> None:
+    config = load_config("demo", [*LOCAL, f"shop.path={tmp_path}/shop", f"lake.root={tmp_path}/lake"])
+    suite = Suite("tests", config, spark, Tables.of(spark, config), Tracking(config), Progress())
+    folder = f"{tmp_path}/shop/_locks"
+    with suite.step("shop") as job, Locks(LocalFiles(folder), folder).hold("shop"):
+        with pytest.raises(LockHeld, match=r"shop is being written by process \d+"):
+            shop.run(job)
+    assert not (tmp_path / "shop" / "events").exists()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cartograph.core.errors import UserError
+from cartograph.core.redaction import redacted_text
 from cartograph.runtime import places
 from cartograph.runtime.repositories import Repositories, configured
 
@@ -156,6 +157,7 @@ def ivy(folder: Path, repositories: Repositories) -> Iterator[Resolve]:
         gateway.shutdown()
         gateway.proc.stdin.close()
         gateway.proc.wait()
+        log.write_text(redacted_text(log.read_text(errors="replace")))  # it names repositories as they were given
 
 
 def _ivy_settings(jvm: Any, folder: Path, repositories: Repositories, stream: Any) -> Any:

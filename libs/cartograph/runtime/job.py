@@ -41,6 +41,7 @@ from pyspark.sql import functions as F
 from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.core.model import Silver
+from cartograph.core.plain_text import plain_text
 from cartograph.core.redaction import redacted_text
 from cartograph.runtime import preflight
 from cartograph.runtime.config import load_config, redacted, show_config
@@ -272,6 +273,6 @@ def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
             run(suite, given)
     except Exception as error:
         if given.verbose or not isinstance(error, UserError):
-            print(redacted_text(traceback.format_exc()), end="", file=sys.stderr)
-        print(redacted_text(f"{name}: {error}"), file=sys.stderr)
+            print(plain_text(redacted_text(traceback.format_exc())), end="", file=sys.stderr)
+        print(plain_text(redacted_text(f"{name}: {error}")), file=sys.stderr)
         sys.exit(2 if isinstance(error, UserError) else 1)
