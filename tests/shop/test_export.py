@@ -96,7 +96,8 @@ def test_two_runs_do_not_make_the_same_shop_at_the_same_time(spark: SparkSession
     config = load_config("demo", [*LOCAL, f"shop.path={tmp_path}/shop", f"lake.root={tmp_path}/lake"])
     suite = Suite("tests", config, spark, Tables.of(spark, config), Tracking(config), Progress())
     folder = f"{tmp_path}/shop/_locks"
-    with suite.step("shop") as job, Locks(LocalFiles(folder), folder).hold("shop"):
-        with pytest.raises(LockHeld, match=r"shop is being written by process \d+"):
+    with suite.step("shop") as job:
+        with Locks(LocalFiles(folder), folder).hold("shop"), pytest.raises(LockHeld, match=r"written by process \d+"):
             shop.run(job)
+        assert isinstance(job, Job)
     assert not (tmp_path / "shop" / "events").exists()
