@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -50,7 +51,7 @@ def test_what_data_says_is_printed_as_it_is(is_terminal: bool) -> None:
         progress.wrote(hostile, 1, changed=True)
     with contextlib.suppress(ValueError), progress.step(hostile):
         raise ValueError
-    lines = [line.strip() for line in out.getvalue().splitlines()]
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).splitlines()]
     assert f"{hostile}: 1 rows" in lines
     assert hostile in lines
     assert any(line.startswith(f"✓ {hostile} ") for line in lines)
