@@ -23,7 +23,7 @@ def test_titles_are_printed_as_they_are_and_in_one_line(spark: SparkSession) -> 
     cells = [[cell.strip() for cell in line.split("│")[1:3]] for line in out.getvalue().splitlines() if "│" in line]
     assert cells == [
         ["Cup [/b]", "0.5000"], ["Mug [set of 4] :smile:", "1.0000"], ["a b\ufffd[2J", "2.0000"],
-        ["x" * 199 + "…", "None"], [HOSTILE, "3.0000"],
+        ["x" * 199 + "…", "–"], [HOSTILE, "3.0000"],
     ]  # fmt: skip
 
 

@@ -16,5 +16,7 @@ def printed(text: str, style: str = "") -> Text:
 
 
 def cell(value: object) -> Text:
-    """One value of a table."""
+    """One value of a table; a dash for nothing."""
+    if value is None:
+        return Text("–")
     return Text(f"{value:.4f}" if isinstance(value, float) else one_line(str(value), CELL))
