@@ -6,18 +6,21 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy.special import chdtrc, ndtr
 
-from cartograph.core.exact_tests import double_of
+from cartograph.core.multiple_tests import with_q_value
 from cartograph.rules.counting import Tree, counted_per_node, itemset_tree
 from cartograph.rules.kernels import Longs
+from cartograph.rules.trend_tests import Months, season_test, trend_test
 
 _COUNTED = "itemset array<string>, month int, n long"
+_TESTED = (
+    "antecedent array<string>, consequent array<string>, direction double, trend_p double, trend_per_year double, "
+    "season_p double, peak_month int"
+)
 
 
 def with_trends(rules: DataFrame, baskets: DataFrame, level: float = 0.05) -> DataFrame:
@@ -25,22 +28,20 @@ def with_trends(rules: DataFrame, baskets: DataFrame, level: float = 0.05) -> Da
 
     `trend`: rising, fading, or steady where the movement could be chance at `level`, all rules allowed for.
     `trend_per_year`: by how much the confidence changes in a year, the slope of the weighted least-squares line.
-    `trend_q`: the Cochran-Armitage test for a trend in proportions (Armitage 1955), two-sided, then Benjamini-Hochberg.
-    From two years of baskets on, months are compared with the same month of other years only (the test is stratified,
-    Mantel 1963), so that a season is no trend.
-    `peak_month`: the calendar month (1 to 12) in which the confidence is furthest above its trend; null unless the
-    months differ at `level`. `season_q`: chi square of the calendar months, then Benjamini-Hochberg. With less than
-    two years of baskets a season cannot be told from something that happened once.
+    `trend_q`: `trend_tests.trend_test`, two-sided, then Benjamini-Hochberg; from two years of baskets on months are
+    compared with the same month of other years only, so that a season is no trend.
+    `peak_month`: the calendar month (1 to 12) in which the confidence is furthest above its trend; null where that may
+    be chance at `level`. `season_q`: `trend_tests.season_test`, then Benjamini-Hochberg. With less than two years of
+    baskets a season cannot be told from something that happened once.
 
     Args:
         rules: `antecedent`, `consequent`.
         baskets: `ordered_at`, `product_ids`, those that the rules come from.
     """
-    monthly = _monthly(rules, baskets)
-    judged = _judged(monthly)
+    judged = _judged(_monthly(rules, baskets))
     for name in ("trend", "season"):
-        judged = _with_q_value(judged, f"{name}_p", f"{name}_q")
-    rising = F.when(F.col("trend_z") > 0, "rising").otherwise("fading")
+        judged = with_q_value(judged, f"{name}_p", f"{name}_q", ["antecedent", "consequent"])
+    rising = F.when(F.col("direction") > 0, "rising").otherwise("fading")
     labels = {
         "trend": F.when(F.col("trend_q") <= level, rising).otherwise("steady"),
         "peak_month": F.when(F.col("season_q") <= level, F.col("peak_month")),
@@ -86,68 +87,24 @@ def _count(batches: Iterable[pa.RecordBatch], tree: Tree, itemsets: pa.Array) ->
 
 
 def _judged(monthly: DataFrame) -> DataFrame:
-    """One row per rule: `trend_z`, `trend_p`, `trend_per_year`, `season_p`, `peak_month`."""
-    rule = Window.partitionBy("antecedent", "consequent")
-    two_years = F.max("month").over(rule) - F.min("month").over(rule) >= 23
-    known = monthly.withColumn("stratum", F.when(two_years, F.col("month") % 12).otherwise(F.lit(0)))
-    stratum = Window.partitionBy("antecedent", "consequent", "stratum")
-    n_ab, n_a = (F.sum(name).over(stratum).cast("double") for name in ("n_ab", "n_a"))
-    # Months are counted from the middle of those that are compared, which also keeps the sums small.
-    middle = F.sum(F.col("month") * F.col("n_a")).over(stratum) / n_a
-    known = known.withColumns({"mean": n_ab / n_a, "t": F.col("month") - middle})
-    spread = F.col("t") * F.col("t") * F.col("n_a")
-    sums = known.groupBy("antecedent", "consequent").agg(
-        F.sum(F.col("t") * (F.col("n_ab") - F.col("n_a") * F.col("mean"))).alias("moved"),
-        F.sum(spread).alias("spread"),
-        F.sum(spread * F.col("mean") * (1 - F.col("mean"))).alias("variance"),
-    )
-    lines = sums.select(
-        "antecedent",
-        "consequent",
-        (F.col("moved") / F.sqrt(F.nullif(F.col("variance"), F.lit(0.0)))).alias("trend_z"),
-        (12 * F.col("moved") / F.nullif(F.col("spread"), F.lit(0.0))).alias("trend_per_year"),
-    )
-    lines = lines.withColumn("trend_p", double_of(_two_sided, F.col("trend_z"))).localCheckpoint()
-    return lines.join(_season(monthly, lines), ["antecedent", "consequent"])
+    """One row per rule: columns of _TESTED."""
+    month = F.struct("month", F.col("n_ab").cast("long").alias("n_ab"), F.col("n_a").cast("long").alias("n_a"))
+    rules = monthly.groupBy("antecedent", "consequent").agg(F.array_sort(F.collect_list(month)).alias("months"))
+    counts = [F.col(f"months.{name}").cast("array<long>").alias(name) for name in ("month", "n_ab", "n_a")]
+    return rules.select("antecedent", "consequent", *counts).mapInArrow(_tested, _TESTED)
 
 
-def _season(monthly: DataFrame, lines: DataFrame) -> DataFrame:
-    """One row per rule: `season_p`, `peak_month`, once the trend is taken out."""
-    rule = Window.partitionBy("antecedent", "consequent")
-    n_a = F.sum("n_a").over(rule).cast("double")
-    t = F.col("month") - F.sum(F.col("month") * F.col("n_a")).over(rule) / n_a
-    known = monthly.withColumns({"mean": F.sum("n_ab").over(rule) / n_a, "t": t})
-    known = known.join(lines.select("antecedent", "consequent", "trend_per_year"), ["antecedent", "consequent"])
-    line = F.col("mean") + F.coalesce("trend_per_year", F.lit(0.0)) / 12 * F.col("t")
-    calendar = (
-        known.withColumn("excess", F.col("n_ab") - F.col("n_a") * line)
-        .groupBy("antecedent", "consequent", (F.col("month") % 12 + 1).cast("int").alias("calendar"), "mean")
-        .agg(F.sum("excess").alias("excess"), F.sum("n_a").alias("n_a"))
-    )
-    variance = F.nullif(F.col("n_a") * F.col("mean") * (1 - F.col("mean")), F.lit(0.0))
-    calendar = calendar.withColumn("square", F.col("excess") * F.col("excess") / variance)
-    highest = F.max_by("calendar", F.struct(F.col("excess") / F.sqrt(variance), -F.col("calendar")))
-    found = calendar.groupBy("antecedent", "consequent").agg(
-        F.sum("square").alias("chi_square"), (F.count("*") - 1).cast("double").alias("df"), highest.alias("peak_month")
-    )
-    p = double_of(_chi_square, F.col("chi_square"), F.col("df"))
-    return found.withColumn("season_p", p).drop("chi_square", "df")
+def _tested(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The tests of the rules of each batch."""
+    for batch in batches:
+        month, n_ab, n_a = (batch.column(place) for place in (2, 3, 4))
+        starts = np.concatenate(([0], np.cumsum(pc.list_value_length(month).to_numpy(zero_copy_only=False))))
+        months = Months(starts, *(each.flatten().to_numpy(zero_copy_only=False) for each in (month, n_ab, n_a)))
+        if not batch.num_rows:
+            continue
+        trends, (season, peak) = trend_test(months), season_test(months)
+        found = [trends.direction, trends.p_value, trends.per_year, season, peak.astype(np.int32)]
+        columns = [*batch.columns[:2], *(pa.array(each, from_pandas=True) for each in found)]
+        yield pa.record_batch(columns, [name.split()[0] for name in _TESTED.split(", ")])
 
 
-def _two_sided(z: pd.Series) -> pd.Series:
-    return pd.Series(2 * ndtr(-np.abs(z.to_numpy(np.float64)))).fillna(1.0)
-
-
-def _chi_square(value: pd.Series, df: pd.Series) -> pd.Series:
-    return pd.Series(np.where(df > 0, chdtrc(np.maximum(df, 1), value.fillna(0.0)), 1.0))
-
-
-def _with_q_value(rules: DataFrame, p_value: str, q_value: str) -> DataFrame:
-    """The same rules with `q_value` (Benjamini & Hochberg 1995), over all of them."""
-    everything = Window.partitionBy(F.lit(0))
-    by_p = everything.orderBy(p_value, "antecedent", "consequent")
-    falling = everything.orderBy(F.desc("place")).rowsBetween(Window.unboundedPreceding, 0)
-    placed = rules.withColumns({"place": F.row_number().over(by_p), "n_tests": F.count("*").over(everything)})
-    step = F.col(p_value) * F.col("n_tests") / F.col("place")
-    raised = placed.withColumn(q_value, F.least(F.lit(1.0), F.min(step).over(falling)))
-    return raised.drop("place", "n_tests")
