@@ -1,4 +1,4 @@
-"""Writes the demo shop in the format of `benchmarks.relations`: interactions.csv.gz, truth.csv, products.csv.
+"""Writes the demo shop for `benchmarks.relations` and `.repurchases`: interactions, truth, products, repeats (CSV).
 
     python -m benchmarks.shop_relations --shop build/demo/shop --to build/relations
 
@@ -31,6 +31,7 @@ def main() -> None:
     events.to_csv(target / "interactions.csv.gz", index=False)
     truth_of(Path(options.shop), set(events["item_id"])).to_csv(target / "truth.csv", index=False)
     products_of(Path(options.shop)).to_csv(target / "products.csv", index=False)
+    repeats_of(Path(options.shop)).to_csv(target / "repeats.csv", index=False)
     print(f"{len(events):,} interactions: {target}")
 
 
@@ -65,6 +66,12 @@ def products_of(shop: Path) -> pd.DataFrame:
         rows += [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     facts = pd.DataFrame(rows).sort_values("seen_at").drop_duplicates("product_id", keep="last")
     return facts.rename(columns={"product_id": "item_id"})[["item_id", "title", "brand", "category"]]
+
+
+def repeats_of(shop: Path) -> pd.DataFrame:
+    """One row per product that is bought again by the calendar: item_id, days."""
+    rows = pd.read_parquet(shop / "truth" / "repeats")
+    return rows.rename(columns={"product_id": "item_id", "rhythm_days": "days"})[["item_id", "days"]]
 
 
 if __name__ == "__main__":
