@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product as product_pairs
+
+import numpy as np
 import pytest
 from pyspark.sql import Row, SparkSession
+from scipy.stats import hypergeom, poisson
 
 from cartograph.rules.hierarchy import generalised_rules, groups_of
 from tests.rules.baskets import frame
@@ -15,6 +19,15 @@ PRODUCTS = [
     ("tea2", "Leaf", ["food", "tea"]),
     ("odd", None, None),
 ]
+MIXED = [
+    ("a1", "Acme", ["home", "kitchen", "cups"]),
+    ("a2", "Acme", ["home", "kitchen", "cups"]),
+    ("a3", "Acme", ["home", "garden"]),
+    ("b1", "Best", ["home", "kitchen", "pans"]),
+    ("b2", "Best", ["home", "garden"]),
+    ("c1", "Cosy", ["food"]),
+]
+SCHEMA = "product_id string, brand string, category array<string>"
 # Cups and tea of any kind go together evenly, and cup2 with tea2 far more than that.
 BASKETS = (
     [["cup1", "tea1"]] * 10 + [["cup1", "tea2"]] * 10 + [["cup2", "tea1"]] * 10 + [["cup2", "tea2"]] * 30
@@ -24,7 +37,7 @@ BASKETS = (
 
 @pytest.fixture(scope="module")
 def rules(spark: SparkSession) -> dict[tuple[str, str], Row]:
-    products = spark.createDataFrame(PRODUCTS, "product_id string, brand string, category array<string>")
+    products = spark.createDataFrame(PRODUCTS, SCHEMA)
     found = generalised_rules(frame(spark, BASKETS).coalesce(1), products, 0.01, 0.05, min_interest=1.1).collect()
     rules = {(row.antecedent, row.consequent): row for row in found}
     assert len(rules) == len(found)
@@ -49,6 +62,7 @@ def test_categories_and_brands_have_rules_of_their_own(rules: dict[tuple[str, st
     assert (row.n_baskets, row.antecedent_level, row.consequent_level) == (60, "category", "category")
     assert row.confidence == pytest.approx(60 / 105)
     assert row.lift == pytest.approx(60 / 105 / (100 / 200))
+    assert row.p_value == pytest.approx(hypergeom.sf(59, 200, 105, 100))  # nothing is above kitchen and food
     assert ("brand:Acme", "brand:Leaf") in rules
     # Everything from the kitchen is a cup here, so the finer categories say nothing that these two do not.
     assert ("category:kitchen/cups", "category:food/tea") not in rules
@@ -60,7 +74,10 @@ def test_a_product_rule_stays_only_where_it_beats_its_categories(rules: dict[tup
     from_both = 60 * 55 / 105 * 50 / 100
     from_one = 40 * 55 / 105  # baskets of any cup and tea2, of which cup2 would have its share
     from_other = 40 * 50 / 100  # baskets of cup2 and any tea
-    assert row.interest == pytest.approx(30 / max(from_both, from_one, from_other))
+    expected = max(from_both, from_one, from_other)
+    assert row.interest == pytest.approx(30 / expected)
+    assert row.p_value == pytest.approx(poisson.sf(29, expected))
+    assert row.p_value <= row.q_value <= 1
     assert ("cup1", "tea1") not in rules
     assert ("cup2", "tea1") not in rules
 
@@ -79,3 +96,48 @@ def test_products_of_one_category_are_compared_with_its_pairs(spark: SparkSessio
     interest = {(row.antecedent, row.consequent): row.interest for row in found}
     # 12 pairs; lines a 10, b 10, c 8 of 28: chance of a and b is 2 * 100 / (784 - 264).
     assert interest["a", "b"] == interest["b", "a"] == pytest.approx(8 / (12 * 200 / 520))
+
+
+def test_products_bought_alone_make_no_rule_of_their_brand_and_their_category(spark: SparkSession) -> None:
+    products = spark.createDataFrame(PRODUCTS, SCHEMA)
+    alone = [["cup1"]] * 60 + [["tea1"]] * 40
+    assert generalised_rules(frame(spark, alone), products, 0.01, 0.0, min_interest=0.0).count() == 0
+    # Two cups by Acme in one basket do: one stands for the brand, the other one for the category.
+    both = generalised_rules(frame(spark, [*alone, ["cup1", "cup2"]]), products, 0.001, 0.0, min_interest=0.0)
+    found = {(row.antecedent, row.consequent): row.n_baskets for row in both.collect()}
+    assert found["brand:Acme", "category:kitchen"] == found["cup1", "cup2"] == 1
+
+
+def counted_by_hand(baskets: list[list[str]], min_count: int) -> dict[tuple[str, str], tuple[int, float, float]]:
+    """Every rule with its baskets, confidence and lift, by looking for two different products in each basket."""
+    members: dict[str, set[str]] = {}
+    above: dict[str, set[str]] = {}
+    for product, brand, category in MIXED:
+        path = [f"category:{'/'.join(category[: n + 1])}" for n in range(len(category))]
+        above[product] = {f"brand:{brand}", *path}
+        for depth, name in enumerate(path):
+            above.setdefault(name, set()).update(path[:depth])
+        for name in (product, f"brand:{brand}", *path):
+            members.setdefault(name, set()).add(product)
+    n_item = {item: sum(bool(held & set(basket)) for basket in baskets) for item, held in members.items()}
+    rules = {}
+    for one, other in product_pairs(members, repeat=2):
+        if one == other or one in above.get(other, ()) or other in above.get(one, ()):
+            continue
+        n = sum(any(a != b for a in members[one] & set(k) for b in members[other] & set(k)) for k in baskets)
+        if n >= min_count:
+            rules[one, other] = (n, n / n_item[one], n * len(baskets) / n_item[one] / n_item[other])
+    return rules
+
+
+def test_every_rule_counts_the_baskets_in_which_two_products_stand_for_its_sides(spark: SparkSession) -> None:
+    """Brands across categories and categories of three levels, in baskets of one to four products."""
+    rng = np.random.default_rng(2)
+    names = [name for name, _, _ in MIXED]
+    baskets = [[str(name) for name in rng.choice(names, rng.integers(1, 5), replace=False)] for _ in range(60)]
+    rules = generalised_rules(frame(spark, baskets), spark.createDataFrame(MIXED, SCHEMA), 0.05, 0.0, min_interest=0.0)
+    found = {(row.antecedent, row.consequent): (row.n_baskets, row.confidence, row.lift) for row in rules.collect()}
+    expected = counted_by_hand(baskets, 3)
+    assert found.keys() == expected.keys()
+    for rule, numbers in expected.items():
+        assert found[rule] == pytest.approx(numbers), rule

@@ -60,9 +60,11 @@ RESULT_TABLES = (
     _table(
         "gold.generalised_rules",
         "Rules between products, brands (brand:…) and categories (category:…); interest is how many times more often "
-        "a rule holds than the rules of its groups make expect.",
+        "a rule holds than the rules of its groups make expect, p_value how likely chance does that, q_value the same "
+        "with all pairs allowed for.",
         "as_of date, antecedent string, consequent string, antecedent_level string, consequent_level string, "
-        "n_baskets long, support double, confidence double, lift double, interest double",
+        "n_baskets long, support double, confidence double, lift double, interest double, p_value double, "
+        "q_value double",
         key="as_of antecedent consequent",
         partition="as_of",
         required="antecedent_level consequent_level n_baskets support confidence lift",

@@ -6,9 +6,15 @@ products, and a rule is of interest when it holds more often than the rules of i
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from scipy.special import gammainc
 
+from cartograph.core.baskets import item_counts
+from cartograph.core.exact_tests import double_of, p_value
+from cartograph.core.multiple_tests import with_q_value
 from cartograph.rules.mining import mine
 
 LEVELS = ("product", "brand", "category")
@@ -20,17 +26,21 @@ def groups_of(products: DataFrame) -> DataFrame:
     Groups are named `brand:Acme` and `category:kitchen/cups`; every part of a category path is a group of its own, as
     far as the path. `products` has the columns of silver.products.
     """
-    path = F.transform(
-        F.sequence(F.lit(1), F.size("category")),
-        lambda depth: F.concat(F.lit("category:"), F.array_join(F.slice("category", 1, depth), "/")),
-    )
     brand = products.where("brand is not null").select(
         "product_id", F.concat(F.lit("brand:"), "brand").alias("group"), F.lit("brand").alias("level")
     )
     category = products.where("size(category) > 0").select(
-        "product_id", F.explode(path).alias("group"), F.lit("category").alias("level")
+        "product_id", F.explode(_path()).alias("group"), F.lit("category").alias("level")
     )
     return brand.unionByName(category).distinct()
+
+
+def _path() -> Column:
+    """The names of the groups of a category path, the highest first."""
+    return F.transform(
+        F.sequence(F.lit(1), F.size("category")),
+        lambda depth: F.concat(F.lit("category:"), F.array_join(F.slice("category", 1, depth), "/")),
+    )
 
 
 def generalised_rules(
@@ -40,8 +50,13 @@ def generalised_rules(
 
     Columns: `antecedent`, `consequent` (string), `antecedent_level`, `consequent_level`, `n_baskets`, `support`,
     `confidence`, `lift`, `interest`: the rule's baskets over the most that any rule of its groups makes expect, null
-    where there is no such rule. Rules between a product and its own group, or a category and one above it, say nothing
-    and are left out, and so are rules of an `interest` below `min_interest`.
+    where there is no such rule; `p_value`: how likely chance brings about as many baskets where so many are expected
+    (Poisson), or, where nothing is, if the sides had nothing to do with each other (Fisher); `q_value`: at most that
+    share of the rules up to it is chance (Benjamini & Hochberg 1995, all pairs allowed for).
+
+    A basket holds a pair of items when two different products of it stand for them: a cup by Acme alone says nothing of
+    Acme and cups. Rules between a product and its own group, or a category and one above it, are left out, and so are
+    rules of an `interest` below `min_interest`.
 
     Args:
         baskets: `product_ids`.
@@ -51,50 +66,79 @@ def generalised_rules(
         min_interest: how many times more often than expected; 0 keeps every rule.
     """
     groups = groups_of(products).persist()
-    numbered = baskets.select(F.monotonically_increasing_id().alias("basket"), "product_ids").persist()
-    extended = _extended(numbered, groups)
-    above = _above(groups).persist()
-    itemsets = mine(extended, min_support, max_length=2).persist()
+    numbered = baskets.select(F.monotonically_increasing_id().alias("basket"), "product_ids").localCheckpoint()
+    in_groups = _in_groups(numbered, groups).persist()
+    above = _above(products, groups).persist()
+    itemsets = mine(_extended(numbered, in_groups), min_support, max_length=2).persist()
     singles = itemsets.where("n_items = 1").select(
         F.col("itemset")[0].alias("item"), F.col("n_baskets").alias("n_item")
     )
-    pairs = itemsets.where("n_items = 2").select(
-        F.col("itemset")[0].alias("first"), F.col("itemset")[1].alias("second"), "n_baskets", "support"
-    )
-    related = above.select(F.least("item", "group").alias("first"), F.greatest("item", "group").alias("second"))
-    pairs = pairs.join(related.distinct(), ["first", "second"], "left_anti").persist()
-    expected = _expected(pairs, singles, above, numbered, groups)
-    judged = pairs.join(expected, ["first", "second"], "left")
+    ends = [F.least("item", "group").alias("first"), F.greatest("item", "group").alias("second")]
+    related = above.select(*ends).distinct()
+    pairs = _pairs(itemsets, in_groups, min_support).join(related, ["first", "second"], "left_anti").persist()
+    expected = _expected(pairs, singles, above, numbered, groups, in_groups)
+    judged = _tested(_with_sides(pairs, singles).join(expected, ["first", "second"], "left"))
     judged = judged.withColumn("interest", F.col("n_baskets") / F.col("expected"))
     judged = judged.where(F.col("interest").isNull() | (F.col("interest") >= min_interest))
-    return _directed(judged, singles).where(F.col("confidence") >= min_confidence)
+    return _directed(judged).where(F.col("confidence") >= min_confidence)
 
 
-def _extended(numbered: DataFrame, groups: DataFrame) -> DataFrame:
+def _in_groups(numbered: DataFrame, groups: DataFrame) -> DataFrame:
+    """One row per basket and group with products in it: `basket`, `group`, `size` (how many), `first_id` (of them)."""
+    lines = numbered.select("basket", F.explode(F.array_distinct("product_ids")).alias("product_id"))
+    counted = lines.join(groups, "product_id").groupBy("basket", "group")
+    return counted.agg(F.count("*").alias("size"), F.min("product_id").alias("first_id"))
+
+
+def _extended(numbered: DataFrame, in_groups: DataFrame) -> DataFrame:
     """Baskets of the products and of all their groups: `product_ids`."""
-    lines = numbered.select("basket", F.explode("product_ids").alias("product_id"))
-    named = lines.join(groups, "product_id").groupBy("basket").agg(F.collect_set("group").alias("groups"))
+    named = in_groups.groupBy("basket").agg(F.collect_list("group").alias("groups"))
     whole = numbered.join(named, "basket", "left")
     return whole.select(
         F.concat("product_ids", F.coalesce("groups", F.array().cast("array<string>"))).alias("product_ids")
     )
 
 
-def _above(groups: DataFrame) -> DataFrame:
+def _pairs(itemsets: DataFrame, in_groups: DataFrame, min_support: float) -> DataFrame:
+    """Pairs that two different products stand for often enough: `first`, `second`, `n_baskets`, `support`.
+
+    Mining counts a basket for two groups also where one product alone is in both, and no other in either: these are
+    taken off.
+    """
+    n = F.col("n_baskets") / F.col("support")
+    together = itemsets.where("n_items = 2").select(
+        F.col("itemset")[0].alias("first"), F.col("itemset")[1].alias("second"), "n_baskets", n.alias("n")
+    )
+    alone = in_groups.where("size = 1").groupBy("basket", "first_id").agg(
+        F.array_sort(F.collect_list("group")).alias("groups")
+    )  # fmt: skip
+    two = "transform(groups, (one, i) -> transform(slice(groups, i + 2, size(groups)), other -> struct(one, other)))"
+    doubles = alone.where("size(groups) > 1").select(F.explode(F.flatten(F.expr(two))).alias("pair"))
+    doubles = doubles.groupBy(F.col("pair.one").alias("first"), F.col("pair.other").alias("second")).agg(
+        F.count("*").alias("n_alone")
+    )
+    counted = together.join(doubles, ["first", "second"], "left")
+    counted = counted.withColumn("n_baskets", F.col("n_baskets") - F.coalesce("n_alone", F.lit(0)))
+    asked = F.greatest(F.lit(1), F.ceil(min_support * F.col("n") - 1e-9))  # as `core.baskets.minimum_count`
+    often = counted.where(F.col("n_baskets") >= asked)
+    return often.select("first", "second", "n_baskets", (F.col("n_baskets") / F.col("n")).alias("support"))
+
+
+def _above(products: DataFrame, groups: DataFrame) -> DataFrame:
     """One row per item and group that holds it: `item`, `group`; a category is held by those on its path."""
-    categories = groups.where("level = 'category'").select(F.col("group").alias("item")).distinct()
-    parts = F.split("item", "/")
-    higher = categories.select(
-        "item",
-        F.explode(
-            F.transform(F.sequence(F.lit(1), F.size(parts)), lambda depth: F.array_join(F.slice(parts, 1, depth), "/"))
-        ).alias("group"),
-    ).where("item <> group")
+    paths = products.where("size(category) > 1").select(_path().alias("path")).distinct()
+    higher = paths.select(F.posexplode("path").alias("depth", "item"), "path")
+    higher = higher.select("item", F.explode(F.slice("path", F.lit(1), F.col("depth"))).alias("group"))
     return groups.select(F.col("product_id").alias("item"), "group").unionByName(higher).distinct()
 
 
 def _expected(
-    pairs: DataFrame, singles: DataFrame, above: DataFrame, numbered: DataFrame, groups: DataFrame
+    pairs: DataFrame,
+    singles: DataFrame,
+    above: DataFrame,
+    numbered: DataFrame,
+    groups: DataFrame,
+    in_groups: DataFrame,
 ) -> DataFrame:
     """`first`, `second`, `expected`: the most baskets that a pair of their groups makes expect.
 
@@ -122,17 +166,15 @@ def _expected(
         .select("first", "second", (F.col("n_groups") * F.col("share_first") * F.col("share_second")).alias("expected"))
     )
     within = _expected_within(
-        asked.where("A = B").select("first", "second", F.col("A").alias("group")), numbered, groups
+        asked.where("A = B").select("first", "second", F.col("A").alias("group")), numbered, groups, in_groups
     )
     return apart.unionByName(within).groupBy("first", "second").agg(F.max("expected").alias("expected"))
 
 
-def _expected_within(asked: DataFrame, numbered: DataFrame, groups: DataFrame) -> DataFrame:
+def _expected_within(asked: DataFrame, numbered: DataFrame, groups: DataFrame, in_groups: DataFrame) -> DataFrame:
     """`first`, `second`, `expected` for pairs of products of one group."""
-    lines = numbered.select("basket", F.explode("product_ids").alias("product_id")).join(groups, "product_id")
-    sold = lines.groupBy("group", "product_id").agg(F.count("*").alias("n")).persist()
-    sizes = lines.groupBy("basket", "group").agg(F.count("*").alias("size"))
-    n_pairs = sizes.groupBy("group").agg(F.sum(F.col("size") * (F.col("size") - 1) / 2).alias("n_pairs"))
+    sold = item_counts(numbered).withColumnRenamed("n_baskets", "n").join(groups, "product_id").persist()
+    n_pairs = in_groups.groupBy("group").agg(F.sum(F.col("size") * (F.col("size") - 1) / 2).alias("n_pairs"))
     totals = sold.groupBy("group").agg(F.sum("n").alias("total"), F.sum(F.col("n") * F.col("n")).alias("squares"))
     one = sold.select("group", F.col("product_id").alias("first"), F.col("n").alias("n_first"))
     other = sold.select("group", F.col("product_id").alias("second"), F.col("n").alias("n_second"))
@@ -147,15 +189,34 @@ def _expected_within(asked: DataFrame, numbered: DataFrame, groups: DataFrame) -
     return known.select("first", "second", (F.col("n_pairs") * chance).alias("expected"))
 
 
-def _directed(pairs: DataFrame, singles: DataFrame) -> DataFrame:
+def _with_sides(pairs: DataFrame, singles: DataFrame) -> DataFrame:
+    """The pairs with the baskets of each side and of all: `n_first`, `n_second`, `n`."""
+    one = singles.select(F.col("item").alias("first"), F.col("n_item").alias("n_first"))
+    other = singles.select(F.col("item").alias("second"), F.col("n_item").alias("n_second"))
+    n = F.round(F.col("n_baskets") / F.col("support")).cast("long").alias("n")
+    return pairs.select("*", n).join(one, "first").join(other, "second")
+
+
+def _tested(pairs: DataFrame) -> DataFrame:
+    """The pairs with `p_value` and `q_value`."""
+    by_chance = double_of(_at_least, F.col("n_baskets"), F.col("expected"))
+    apart = p_value(*(F.col(name) for name in ("n_baskets", "n_first", "n_second", "n")))
+    tested = pairs.withColumn("p_value", F.when(F.col("expected").isNull(), apart).otherwise(by_chance))
+    return with_q_value(tested, "p_value", "q_value", ["first", "second"])
+
+
+def _at_least(count: pd.Series, expected: pd.Series) -> pd.Series:
+    """The chance of at least `count` of what is expected so often, on its own each time."""
+    return pd.Series(gammainc(count.to_numpy(np.float64), expected.fillna(0.0).to_numpy(np.float64)))
+
+
+def _directed(pairs: DataFrame) -> DataFrame:
     """Each pair as a rule in both directions, with its measures."""
-    ways = pairs.select("first", "second", "n_baskets", "support", "interest").unionByName(
-        pairs.select(F.col("second").alias("first"), F.col("first").alias("second"), "n_baskets", "support", "interest")
-    )
-    left = singles.select(F.col("item").alias("first"), F.col("n_item").alias("n_a"))
-    right = singles.select(F.col("item").alias("second"), F.col("n_item").alias("n_b"))
-    n = F.col("n_baskets") / F.col("support")
-    return ways.join(left, "first").join(right, "second").select(
+    same = ["n_baskets", "support", "n", "interest", "p_value", "q_value"]
+    there = pairs.select("first", "second", F.col("n_first").alias("n_a"), F.col("n_second").alias("n_b"), *same)
+    back = pairs.select(F.col("second").alias("first"), F.col("first").alias("second"), F.col("n_second").alias("n_a"),
+                        F.col("n_first").alias("n_b"), *same)  # fmt: skip
+    return there.unionByName(back).select(
         F.col("first").alias("antecedent"),
         F.col("second").alias("consequent"),
         _level("first").alias("antecedent_level"),
@@ -163,8 +224,10 @@ def _directed(pairs: DataFrame, singles: DataFrame) -> DataFrame:
         "n_baskets",
         "support",
         (F.col("n_baskets") / F.col("n_a")).alias("confidence"),
-        (F.col("n_baskets") / F.col("n_a") / F.col("n_b") * n).alias("lift"),
+        (F.col("n_baskets") / F.col("n_a") / F.col("n_b") * F.col("n")).alias("lift"),
         "interest",
+        "p_value",
+        "q_value",
     )  # fmt: skip
 
 
