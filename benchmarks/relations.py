@@ -1,21 +1,25 @@
 """Quality of typed relations on interactions with known complements and substitutes.
 
     python -m benchmarks.relations --interactions interactions.csv --truth truth.csv [--products products.csv]
+        [--without view cart category]
 
 Interactions are a CSV with header user_id, item_id, time (unix seconds), `.gz` too; a column event_type (view, cart,
 purchase) is used where there is one, otherwise everything is a purchase. What a customer does within a day is one order
 and one session. Truth is a CSV item_id, complements, substitutes (lists `[1, 2]`); products, if given, one of item_id,
 title, brand, category (levels apart by ` > `). `benchmarks.shop_relations` writes such files of the demo shop.
+`--without` takes types of events and columns of products away: what is found where a shop does not have them.
 
 Per relation, for items that have one in the truth: `auc`, that a true pair scores above a pair of the item with one
 drawn at random that is neither; `precision@10` of the first ten by score, `listed_precision@5` of at most five that
-the rules keep, and `recall@10`. With `--learn` half of the items teach a classifier over the same counts; the metrics
+the rules keep, `listed_by_score`: how many are listed from a score on, and the share of these that is true, and
+`recall@10`. With `--learn` half of the items teach a classifier over the same counts; the metrics
 are then those of the other half, by the rules and by the classifier (`…_learned`).
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -42,13 +46,14 @@ def main() -> None:
     parser.add_argument("--interactions", required=True)
     parser.add_argument("--truth", required=True)
     parser.add_argument("--products")
+    parser.add_argument("--without", nargs="+", default=[], help="types of events, columns of products")
     parser.add_argument("--max-chance", type=float, default=200.0, help="pairs more likely by chance score nothing")
     parser.add_argument("--learn", action="store_true", help="judge a classifier taught by half of the items, too")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
         spark = spark_session("relations", ["spark.driver_memory=4g", "spark.shuffle_partitions=8"])
-        data = silver_of(spark, options.interactions, options.products)
+        data = silver_of(spark, options.interactions, options.products, options.without)
         warm_up(spark)
     with watch("graph"):
         edges = product_graph(data, max_chance=options.max_chance).persist()
@@ -81,12 +86,14 @@ def main() -> None:
     spark.stop()
 
 
-def silver_of(spark: SparkSession, interactions: str, products: str | None) -> Silver:
-    """Silver frames of the interactions."""
-    events = events_of(spark, interactions)
+def silver_of(spark: SparkSession, interactions: str, products: str | None, without: Sequence[str] = ()) -> Silver:
+    """Silver frames of the interactions, without those types of events and columns of products."""
+    events = events_of(spark, interactions).where(~F.col("event_type").isin(*without))
     events = events.repartition(spark.sparkContext.defaultParallelism, "user_id").persist()
     events.count()
-    return Silver(events, baskets_of(events).persist(), _products(spark, events, products).persist())
+    known = _products(spark, events, products)
+    blank = {field.name: F.lit(None).cast(field.dataType) for field in known.schema if field.name in without}
+    return Silver(events, baskets_of(events).persist(), known.withColumns(blank).persist())
 
 
 def _products(spark: SparkSession, events: DataFrame, path: str | None) -> DataFrame:
@@ -152,6 +159,7 @@ def judged(
         "recall@10": round(len(first & known) / max(len(known), 1), 4),
         "listed_precision@5": round(len(kept & known) / max(len(kept), 1), 4),
         "n_listed@5": len(kept),
+        "listed_by_score": _by_score(listed, known),
         "n_true": len(known),
     }
 
@@ -160,6 +168,15 @@ def _first(rows: pd.DataFrame, k: int) -> set[tuple[str, str]]:
     """The pairs of the `k` highest scores per src."""
     best = rows.sort_values(["src", "score", "dst"], ascending=[True, False, True]).groupby("src").head(k)
     return set(zip(best["src"], best["dst"], strict=True))
+
+
+def _by_score(listed: pd.DataFrame, known: set[tuple[str, str]]) -> dict[str, tuple[int, float]]:
+    """Per tenth of a score: how many pairs are listed with it or more, and the share of true ones among them."""
+    is_true = np.array([pair in known for pair in zip(listed["src"], listed["dst"], strict=True)], bool)
+    from_on = {f"{step / 10:.1f}": (listed["score"] >= step / 10).to_numpy() for step in range(10)}
+    return {
+        score: (int(rows.sum()), round(float(is_true[rows].mean()), 4)) for score, rows in from_on.items() if rows.any()
+    }
 
 
 def _auc(positive: Any, negative: Any) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 
 import pytest
 from pyspark.sql import SparkSession
+from scipy.stats import gamma
 
 from cartograph.graph.repeats import repeats
 
@@ -24,4 +26,8 @@ def test_days_between_purchases_of_the_same_customer_are_summed_up(spark: SparkS
     assert (beans.product_id, beans.n_buyers, beans.n_repeaters) == ("beans", 3, 2)
     assert beans.repeat_share == pytest.approx(2 / 3)
     assert beans.median_days == 20  # of 20, 20 and 22
-    assert beans.spread == pytest.approx(1 / 20)
+    assert beans.spread == pytest.approx(1 / 20)  # quartiles 20, 20 and, halfway, 21
+    # The logarithms of 19.25, 19.75 and 21.5 (two purchases after 20 days lie half a day apart) under Exp(1) + Exp(2).
+    spread = math.log(21.5 / 19.25)
+    assert beans.p_value == pytest.approx(gamma.cdf(spread, 1.5**2 / 1.25, scale=1.25 / 1.5))
+    assert beans.q_value == beans.p_value  # the one product of the test

@@ -19,6 +19,7 @@ from cartograph.core.coded_groups import coded_groups
 from cartograph.core.exact_tests import p_value
 from cartograph.core.measures import Counts, lift, npmi
 from cartograph.core.model import Silver
+from cartograph.core.multiple_tests import least_of
 from cartograph.core.pair_rows import pair_rows
 from cartograph.core.pairs import Catalogue, RowsOf, catalogue_of, counted
 from cartograph.core.swings import UNIT, swings
@@ -43,10 +44,11 @@ def product_graph(
 
     Columns: src, dst; n_orders, n_sessions, n_views (orders with both, sessions with both, sessions in which both were
     looked at); lift, npmi, p_value of n_orders (0, -1 and 1 where never bought together), view_lift, view_npmi,
-    view_p_value of n_views; chance: how many edges a product would have by chance that are as unlikely as this one;
-    swing over customers; n_followed, n_preceded: orders and customers where dst came after src, before it, within the
-    window; forward_share: n_followed of both (null for none); gap_days: mean days from src to dst (null for none);
-    weight: npmi plus view_npmi, each where above chance.
+    view_p_value of n_views; chance: how many edges a product would have by chance that are as unlikely, in orders or
+    in views, as this one (of two p values the lesser is small more often than one: allowed for); swing over customers;
+    n_followed, n_preceded: orders and customers where dst came after src, before it, within the window;
+    forward_share: n_followed of both (null for none); gap_days: mean days from src to dst (null for none); weight: npmi
+    plus view_npmi, each where above chance.
 
     Args:
         data: silver tables before `as_of`, of `core.product_sets.of_shoppers`.
@@ -137,7 +139,8 @@ def _measured(pairs: DataFrame, catalogues: dict[str, Catalogue]) -> DataFrame:
     measured = _against_chance(by_orders, "view_", ("n_views", "src_views", "dst_views"), in_views.total)
     ordered = F.nullif(F.col("n_followed") + F.col("n_preceded"), F.lit(0))
     gap = F.col("seconds") / F.nullif(F.col("n_followed"), F.lit(0)) / SECONDS_PER_DAY
-    chance = F.least("p_value", "view_p_value") * float(len(in_orders.product_ids))
+    looked_at = [name for name, each in (("p_value", in_orders), ("view_p_value", in_views)) if each.total]
+    chance = least_of(*[F.col(name) for name in looked_at or ["p_value"]]) * float(len(in_orders.product_ids))
     above = [F.greatest(F.col(name), F.lit(0.0)) for name in ("npmi", "view_npmi")]
     return measured.withColumns(
         {

@@ -1,38 +1,70 @@
-"""How often, and after how many days, customers buy the same product again."""
+"""How often, and after how many days, customers buy the same product again, and whether that could be chance."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+
+from cartograph.core.multiple_tests import with_q_value
+from cartograph.graph.rhythms import rhythms
+
+_MOST_GAPS = 5  # of a customer, the first: no product's rhythm is that of one customer
+_COUNTED = "product_id string, n_buyers long, n_repeaters long"
+_MEASURED = f"{_COUNTED}, median_days double, spread double, p_value double"
 
 
 def repeats(events: DataFrame) -> DataFrame:
     """One row per product that some customer bought again on another day.
 
     Columns: product_id, n_buyers, n_repeaters (customers who bought it, who bought it again), repeat_share,
-    median_days between, and spread: distance of the quartiles of these days over the median (0 for a calendar, about
-    1.6 where purchases come by chance).
+    median_days between, spread: distance of the quartiles of these days over the median (0 for a calendar, about 1.6
+    where purchases come by chance), p_value: how likely chance makes the days as much alike (`rhythms`), q_value: at
+    most that share of the products up to it is chance (Benjamini & Hochberg 1995, over all rows).
 
     Args:
         events: rows of silver.events.
     """
     days = events.where("event_type = 'purchase' AND user_id IS NOT NULL").select("user_id", "product_id", "event_on")
     one_by_one = Window.partitionBy("user_id", "product_id").orderBy("event_on")
-    gaps = days.distinct().withColumn("gap", F.datediff("event_on", F.lag("event_on").over(one_by_one)))
-    per_customer = gaps.groupBy("user_id", "product_id").agg(F.count("gap").alias("n_again"))
-    per_product = per_customer.groupBy("product_id").agg(
-        F.count("*").alias("n_buyers"), F.count_if(F.col("n_again") > 0).alias("n_repeaters")
+    placed = days.distinct().select(
+        "product_id",
+        F.datediff("event_on", F.lag("event_on").over(one_by_one)).alias("days"),
+        F.row_number().over(one_by_one).alias("place"),
     )
-    named = per_product.join(_quartiles(gaps), "product_id")
-    spread = (F.col("upper") - F.col("lower")) / F.col("median_days")
-    return named.select(
-        "product_id", "n_buyers", "n_repeaters", (F.col("n_repeaters") / F.col("n_buyers")).alias("repeat_share"),
-        "median_days", spread.alias("spread"),
+    counted = placed.where(F.col("place") <= _MOST_GAPS + 1).groupBy("product_id", "days").agg(
+        F.count("*").alias("n"), F.count_if(F.col("place") == 2).alias("n_second")
+    )  # fmt: skip
+    is_gap, gap = F.col("days").isNotNull(), F.struct(F.col("days").cast("long").alias("days"), "n")
+    per_product = counted.groupBy("product_id").agg(
+        F.sum(F.when(~is_gap, F.col("n"))).alias("n_buyers"),
+        F.sum("n_second").alias("n_repeaters"),
+        F.array_sort(F.collect_list(F.when(is_gap, gap))).alias("gaps"),
+    )
+    known = per_product.where("n_repeaters > 0").select(*_names(_COUNTED), "gaps.days", "gaps.n")
+    measured = with_q_value(known.mapInArrow(_measured, _MEASURED), "p_value", "q_value", ["product_id"])
+    share = F.col("n_repeaters") / F.col("n_buyers")
+    return measured.select(
+        "product_id", "n_buyers", "n_repeaters", share.alias("repeat_share"), "median_days", "spread", "p_value",
+        "q_value",
     )  # fmt: skip
 
 
-def _quartiles(gaps: DataFrame) -> DataFrame:
-    """Quartiles of the days between purchases, per product: lower, median_days, upper."""
-    known = gaps.where("gap IS NOT NULL").groupBy("product_id")
-    shares = {"lower": 0.25, "median_days": 0.5, "upper": 0.75}
-    return known.agg(*[F.percentile("gap", F.lit(share)).alias(name) for name, share in shares.items()])
+def _measured(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The products of each batch with the columns of _MEASURED."""
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        days, counts = batch.column(3), batch.column(4)
+        starts = np.concatenate(([0], np.cumsum(days.value_lengths().to_numpy(zero_copy_only=False))))
+        found = rhythms(starts, *(each.flatten().to_numpy(zero_copy_only=False) for each in (days, counts)))
+        spread = (found.upper - found.lower) / found.median
+        columns = [*batch.columns[:3], *(pa.array(each) for each in (found.median, spread, found.p_value))]
+        yield pa.record_batch(columns, _names(_MEASURED))
+
+
+def _names(schema: str) -> list[str]:
+    return [column.split()[0] for column in schema.split(", ")]
