@@ -86,7 +86,7 @@ $(READY):
 	@echo "Making $(VENV): about 6 GB of pinned packages, a few minutes, once."
 	$(call environment,$(VENV))
 	@$(VENV)/$(PIP_INSTALL) "$$(grep '^setuptools==' constraints.txt)"
-	@$(VENV)/$(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[spark,approximate,text,dev]'
+	@$(VENV)/$(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[spark,approximate,graph,text,dev]'
 	@$(BIN)/python -m pip check
 	@touch $@
 

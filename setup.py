@@ -43,6 +43,7 @@ setup(
             "mlflow>=3.17,<4",
         ],
         "approximate": ["faiss-cpu>=1.12,<2"],
+        "graph": ["igraph>=1.0,<2"],  # GPL: graphs that fit one worker are analysed by it; without it by GraphFrames
         "text": ["sentence-transformers>=6.2,<7"],
         "dev": [
             "pytest",

@@ -19,6 +19,7 @@ from cartograph.core.errors import UserError
 from cartograph.core.histories import active, histories
 from cartograph.core.model import Model, Silver
 from cartograph.core.product_sets import of_shoppers
+from cartograph.graph.analyses import Analyses
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
 from cartograph.graph.bundles import bundles
@@ -54,7 +55,8 @@ def write_graph(job: Job) -> DataFrame:
     data = of_shoppers(job.silver())
     edges = product_graph(data, **settings.building.model_dump())
     job.metric("n_edges", job.replace("silver.product_graph", edges).rows)
-    found = relations(edges, data, RelationRules(**settings.relations.model_dump()))
+    rules = RelationRules(**settings.relations.model_dump())
+    found = relations(edges, data, rules, settings.building.max_products)
     job.metric("n_relations", job.replace("gold.relations", found).rows)
     if settings.analytics.run or settings.bundles.enabled:
         write_places(job, edges, data)
@@ -97,10 +99,8 @@ def write_places(job: Job, edges: DataFrame, data: Silver) -> None:
         made = bundles(graph, data.baskets, **bundling.model_dump(exclude={"enabled"}))
         job.metric("n_bundles", job.replace("gold.bundles", made).rows)
     if settings.run:
-        found = places(
-            graph, settings.run, earlier_communities(job), job.as_of,
-            iterations=settings.iterations, rounds=settings.rounds, n_hubs=settings.n_hubs,
-        )  # fmt: skip
+        asked = Analyses(**settings.model_dump(exclude={"max_chance"}))
+        found = places(graph, asked, earlier_communities(job), job.as_of, job.progress.say)
         job.metric("n_products_in_graph", job.replace("silver.communities", found).rows)
 
 

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.core.product_sets import of_shoppers
+from cartograph.graph.analyses import Analyses
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
 from cartograph.graph.bundles import bundles
@@ -76,8 +77,7 @@ plt.show()
 
 known = tables.read("silver.communities", as_of) if made and tables.exists("silver.communities") else None
 if known is None or known.isEmpty():
-    asked = ("communities", "pagerank")
-    known = places(graph_of(edges), asked, None, as_of, iterations=10, rounds=5, n_hubs=5)
+    known = places(graph_of(edges), Analyses(run=("communities", "pagerank")), None, as_of, print)
 known = known.persist()
 largest = known.groupBy("community_id").agg(F.count("*").alias("products")).orderBy(F.desc("products"), "community_id")
 colour_of = {row.community_id: COLOURS[place % 8] for place, row in enumerate(largest.limit(40).collect())}

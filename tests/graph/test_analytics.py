@@ -14,14 +14,24 @@ from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
 from cartograph.graph import analytics
-from cartograph.graph.communities import ANALYTICS, named, places
+from cartograph.graph.analyses import Analyses
+from cartograph.graph.communities import named, places
 
 DAY = date(2011, 6, 1)
-# Two groups of five that all know each other, with a bridge, a tail, and a triangle apart.
+# Two groups of five that all know each other, with a bridge, a tail, and a triangle apart; and pairs, stars, and three
+# products that are each bought with three others.
+ALONE = [
+    *[{f"pair{n}a", f"pair{n}b"} for n in range(12)],
+    *[{f"star{n}", *(f"star{n}-{leaf}" for leaf in range(n + 2))} for n in range(4)],
+    {f"{side}{n}" for side in ("left", "right") for n in range(3)},
+]
 PAIRS = [
     *combinations("abcde", 2),
     *combinations("pqrst", 2),
     *[("e", "p"), ("t", "u"), ("u", "v"), ("x", "y"), ("y", "z"), ("x", "z")],
+    *[(f"pair{n}a", f"pair{n}b") for n in range(12)],
+    *[(f"star{n}", f"star{n}-{leaf}") for n in range(4) for leaf in range(n + 2)],
+    *[(f"left{n}", f"right{other}") for n in range(3) for other in range(3)],
 ]
 
 
@@ -41,10 +51,13 @@ def oracle() -> nx.Graph:
     return nx.Graph(PAIRS)
 
 
-@pytest.fixture(scope="module")
-def found(graph: GraphFrame) -> dict[str, Row]:
-    rows = places(graph, ANALYTICS, None, DAY, iterations=25, rounds=3, n_hubs=2)
+@pytest.fixture(scope="module", params=["igraph", "graphframes"])
+def found(request: pytest.FixtureRequest, graph: GraphFrame) -> dict[str, Row]:
+    told: list[str] = []
+    asked = Analyses(engine=request.param, iterations=25, rounds=3, n_hubs=2)
+    rows = places(graph, asked, None, DAY, told.append)
     assert rows.columns == [name for name in columns_of("silver.communities") if name != "as_of"]
+    assert all(any(line.startswith(name) for line in told) for name in asked.run)
     return {row.product_id: row for row in rows.collect()}
 
 
@@ -91,6 +104,12 @@ def test_communities_are_the_groups_that_know_each_other(found: dict[str, Row]) 
     assert {frozenset("abcde"), frozenset("xyz")} <= {frozenset(group) for group in groups.values()}
     assert set("pqrst") <= groups[found["p"].community_id]
     assert found["a"].community_id == "a@2011-06-01"
+
+
+def test_pairs_stars_and_groups_of_two_sides_are_whole_communities(found: dict[str, Row]) -> None:
+    for group in ALONE:
+        assert {found[name].community_id for name in group} == {f"{min(group)}@2011-06-01"}
+    assert len({found[name].community_id for group in ALONE for name in group}) == len(ALONE)
 
 
 def test_hubs_are_the_most_central_products_and_distances_are_those_of_networkx(

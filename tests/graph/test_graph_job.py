@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.weights import Weights
+from cartograph.graph.analyses import ANALYTICS, Analyses
 from cartograph.graph.building import product_graph
 from cartograph.graph.bundles import bundles
-from cartograph.graph.communities import ANALYTICS
 from cartograph.graph.relations import RelationRules
 from cartograph.runtime.config import load_config
 from cartograph.runtime.graph_settings import GraphAnalysis
@@ -107,6 +107,7 @@ def test_settings_of_the_file_are_the_defaults_of_the_code() -> None:
     assert settings.building.model_dump() == {each.name: each.default for each in parameters if each.name != "data"}
     defaults = {name: one.default for name, one in inspect.signature(bundles).parameters.items()}
     assert settings.bundles.model_dump(exclude={"enabled"}) == {name: defaults[name] for name in list(defaults)[2:]}
+    assert Analyses(**settings.analytics.model_dump(exclude={"max_chance"})) == Analyses()
     assert settings.analytics.run == ANALYTICS == GraphAnalysis.__args__
 
 

@@ -1,9 +1,11 @@
 """Where each product stands in the product graph, by GraphFrames.
 
-Traps of GraphFrames 0.9 that are avoided here: every algorithm reads vertices and edges many times, so both are kept in
-few partitions before the first; string ids are numbered anew on each call, so no number of its making leaves this file;
-its label propagation breaks ties by the order of messages, so communities have rules of their own (`communities`);
-the connected components of its `graphframes` algorithm write checkpoints and take four times as long as GraphX does.
+For graphs that do not fit into one task; smaller ones go to `local_analytics`, whose answers are the same but for
+communities. Traps of GraphFrames 0.9 that are avoided here: every algorithm reads vertices and edges many times, so
+both are kept in few partitions before the first; string ids are numbered anew on each call, so no number of its making
+leaves this file; its label propagation breaks ties by the order of messages, so communities have rules of their own
+(`communities`); the connected components of its `graphframes` algorithm write checkpoints and take four times as long
+as GraphX does.
 """
 
 from __future__ import annotations
@@ -15,6 +17,14 @@ from graphframes.lib import Pregel
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from cartograph.graph.analyses import Say
+
+_MOST_LOOKS = 6  # at label propagation, whether it has come to an end
+
+
+def nothing_said(_: str) -> None:
+    """For those who do not want to hear how far something is."""
 
 
 def graph_of(edges: DataFrame, max_chance: float = 0.05, n_partitions: int | None = None) -> GraphFrame:
@@ -81,7 +91,7 @@ def triangles(graph: GraphFrame) -> DataFrame:
     return counts.select(F.col("id").alias("product_id"), F.col("count").cast("long").alias("n_triangles"))
 
 
-def cores(graph: GraphFrame, rounds: int = 4) -> DataFrame:
+def cores(graph: GraphFrame, rounds: int = 4, say: Say = nothing_said) -> DataFrame:
     """One row per product: product_id, core (int): the largest k such that it is in a part where all have k neighbours.
 
     Each product starts from its degree and takes the largest k for which k neighbours claim at least k, until nothing
@@ -95,18 +105,35 @@ def cores(graph: GraphFrame, rounds: int = 4) -> DataFrame:
         run = run.withVertexColumn("core", F.col("claim"), F.least("core", k))
         run = run.sendMsgToDst(Pregel.src("core")).aggMsgs(F.collect_list(Pregel.msg()))
         after: DataFrame = run.run().localCheckpoint()
-        if after.where("core < claim").isEmpty():
+        n_moved = after.where("core < claim").count()
+        say(f"cores: {n_moved:,} products moved in {rounds} rounds")
+        if n_moved == 0:
             return after.select(F.col("id").alias("product_id"), "core")
         degrees = after.select("id", F.col("core").alias("claim"))
 
 
-def communities(graph: GraphFrame, rounds: int = 5) -> DataFrame:
+def communities(graph: GraphFrame, rounds: int = 5, say: Say = nothing_said) -> DataFrame:
     """One row per product: product_id, label (a product of the community that it belongs to).
 
     Label propagation (Raghavan, Albert and Kumara 2007) by weight: a product takes the label that weighs most among its
-    neighbours; of equals its own, else the last by name. In each round one half of the products, by a hash, looks round
-    and then the other half: if all did at once, two that only know each other would swap labels for ever.
+    neighbours; of equals its own, else the last by name. In each step a half of the products looks round, another one
+    each time, by a hash: if both ends of a pair always looked at the same time, they would swap labels for ever. It
+    ends when no product would take another label, or after _MOST_LOOKS times `rounds` rounds of two steps.
     """
+    labelled: DataFrame = graph.vertices.select("id", F.col("id").alias("start"))
+    for look in range(_MOST_LOOKS):
+        run = _propagated(GraphFrame(labelled, graph.edges), 2 * rounds, 2 * rounds * look)
+        after = run.localCheckpoint()
+        n_moving = after.where(~F.col("settled")).count()
+        say(f"communities: {n_moving:,} products would move after {rounds * (look + 1)} rounds")
+        labelled = after.select("id", F.col("label").alias("start"))
+        if n_moving == 0:
+            break
+    return labelled.select(F.col("id").alias("product_id"), F.col("start").alias("label"))
+
+
+def _propagated(graph: GraphFrame, n_steps: int, first_step: int) -> DataFrame:
+    """The products after so many steps: label, and `settled`: whether the last one found it to be the heaviest."""
     votes = Pregel.msg()
     totals = F.transform(
         F.array_distinct(F.transform(votes, lambda vote: vote["label"])),
@@ -114,13 +141,16 @@ def communities(graph: GraphFrame, rounds: int = 5) -> DataFrame:
             _weight_of(votes, label).alias("total"), (label == F.col("label")).alias("own"), label.alias("label")
         ),
     )
-    looks = F.pmod(F.pmod(F.xxhash64("id"), F.lit(2)) + F.col("step"), F.lit(2)) == 0
-    heaviest = F.when(looks & votes.isNotNull(), F.array_max(totals)["label"]).otherwise(F.col("label"))
-    run = graph.pregel.setMaxIter(2 * rounds).setCheckpointInterval(4)
-    run = run.withVertexColumn("label", F.col("id"), heaviest).withVertexColumn("step", F.lit(0), F.col("step") + 1)
+    heaviest = F.array_max(totals)
+    looks = F.pmod(F.xxhash64("id", "step"), F.lit(2)) == 0
+    label = F.when(looks & votes.isNotNull(), heaviest["label"]).otherwise(F.col("label"))
+    run = graph.pregel.setMaxIter(n_steps).setCheckpointInterval(4)
+    run = run.withVertexColumn("label", F.col("start"), label)
+    run = run.withVertexColumn("settled", F.lit(True), F.coalesce(heaviest["own"], F.lit(True)))
+    run = run.withVertexColumn("step", F.lit(first_step), F.col("step") + 1)
     vote = F.struct(Pregel.src("label").alias("label"), Pregel.edge("weight").alias("weight"))
     labelled: DataFrame = run.sendMsgToDst(vote).aggMsgs(F.collect_list(Pregel.msg())).run()
-    return labelled.select(F.col("id").alias("product_id"), "label").localCheckpoint()
+    return labelled
 
 
 def _weight_of(votes: Column, label: Column) -> Column:

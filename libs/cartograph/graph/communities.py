@@ -1,8 +1,7 @@
-"""Communities that keep their names from day to day, and all analytics of a day side by side."""
+"""All analytics of a day side by side, and communities that keep their names from day to day."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date
 
 from graphframes import GraphFrame
@@ -10,50 +9,61 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.graph import analytics
+from cartograph.graph.analyses import Analyses, Say, choose_engine
 
-ANALYTICS = ("components", "communities", "pagerank", "triangles", "cores", "hubs")
 
-
-def places(
-    graph: GraphFrame,
-    asked: Collection[str],
-    earlier: DataFrame | None,
-    as_of: date,
-    *,
-    iterations: int,
-    rounds: int,
-    n_hubs: int,
-) -> DataFrame:
+def places(graph: GraphFrame, asked: Analyses, earlier: DataFrame | None, as_of: date, say: Say) -> DataFrame:
     """One row per product of the graph, in the columns of silver.communities but as_of.
 
     Args:
-        asked: which of ANALYTICS; the columns of the others are null. `hubs` needs `pagerank`.
+        graph: of `analytics.graph_of`.
+        asked: which analytics.
         earlier: product_id and community_id of an earlier day; None when there is none.
         as_of: the day, which new communities are named after.
-        iterations: of PageRank.
-        rounds: of label propagation.
-        n_hubs: products of the highest PageRank that distances are measured to.
+        say: is told what is done, and how far it is.
     """
-    found: DataFrame = graph.vertices.select(F.col("id").alias("product_id"))
-    if "components" in asked:
-        found = found.join(analytics.components(graph), "product_id", "left")
-    if "communities" in asked:
-        found = found.join(named(analytics.communities(graph, rounds), earlier, as_of), "product_id", "left")
-    if "pagerank" in asked:
-        ranks = analytics.pagerank(graph, iterations).localCheckpoint()
-        found = found.join(ranks, "product_id", "left")
-        if "hubs" in asked:
-            best = ranks.orderBy(F.desc("pagerank"), "product_id").limit(n_hubs).collect()
-            hubs = analytics.nearest_hubs(graph, [row["product_id"] for row in best])
-            found = found.join(hubs, "product_id", "left")
-    if "triangles" in asked:
-        found = found.join(analytics.triangles(graph), "product_id", "left")
-    if "cores" in asked:
-        found = found.join(analytics.cores(graph), "product_id", "left")
+    engine, reason = choose_engine(asked, graph.edges.count() // 2)
+    say(f"graph analytics by {engine}: {reason}")
+    if engine == "igraph":
+        from cartograph.graph.local_analytics import analysed
+
+        found = analysed(graph.edges, asked, say)
+    else:
+        found = _by_messages(graph, asked, say)
+    if "communities" in asked.run:
+        names = named(found.select("product_id", "label"), earlier, as_of)
+        found = found.join(names, "product_id", "left")
     columns = [
         F.col(name) if name in found.columns else F.lit(None).cast(kind).alias(name) for name, kind in _COLUMNS.items()
     ]
     return found.select("product_id", *columns)
+
+
+def _by_messages(graph: GraphFrame, asked: Analyses, say: Say) -> DataFrame:
+    """One row per product: product_id and the columns of what is asked for, by GraphFrames."""
+    found: DataFrame = graph.vertices.select(F.col("id").alias("product_id"))
+    ranks = analytics.pagerank(graph, asked.iterations).localCheckpoint() if "pagerank" in asked.run else None
+    for number, name in enumerate(asked.run, 1):
+        say(f"{name}, {number} of {len(asked.run)}")
+        if name == "components":
+            made = analytics.components(graph)
+        elif name == "communities":
+            made = analytics.communities(graph, asked.rounds, say)
+        elif name == "triangles":
+            made = analytics.triangles(graph)
+        elif name == "cores":
+            made = analytics.cores(graph, say=say)
+        else:
+            assert ranks is not None
+            made = ranks if name == "pagerank" else _distances(graph, ranks, asked.n_hubs)
+        found = found.join(made.localCheckpoint(), "product_id", "left")
+    return found
+
+
+def _distances(graph: GraphFrame, ranks: DataFrame, n_hubs: int) -> DataFrame:
+    """One row per product from which one of the products of the highest rank can be reached."""
+    best = ranks.orderBy(F.desc("pagerank"), "product_id").limit(n_hubs).collect()
+    return analytics.nearest_hubs(graph, [row["product_id"] for row in best])
 
 
 _COLUMNS = {

@@ -25,13 +25,17 @@ class BuildingSettings(Section):
 
 
 class AnalyticsSettings(Section):
-    """graph.communities.places."""
+    """graph.analyses.Analyses, and the edges that they look at."""
 
     run: tuple[GraphAnalysis, ...]
     max_chance: Annotated[float, Field(gt=0)]
+    engine: Literal["auto", "igraph", "graphframes"]
+    max_edges: Positive
     iterations: Positive
     rounds: Positive
+    resolution: AboveZero
     n_hubs: Positive
+    seed: Annotated[int, Field(ge=0)]
 
 
 class BundleSettings(Section):
@@ -49,7 +53,8 @@ class RelationSettings(Section):
     level: Annotated[float, Field(gt=0)]
     min_orders: Positive
     min_forward: Share
-    min_similarity: Share
+    min_score: Share
+    repeat_level: Annotated[float, Field(gt=0, lt=1)]
     min_repeaters: Positive
     min_repeat_share: Share
     max_spread: NotNegative
