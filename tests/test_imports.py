@@ -21,6 +21,7 @@ ONLY_IN = {
     "mlflow": "libs/cartograph/runtime/",
     "petastorm": "libs/cartograph/core/feed.py",
     "graphframes": "libs/cartograph/graph/",
+    "igraph": "libs/cartograph/graph/local_analytics.py",
 }
 
 

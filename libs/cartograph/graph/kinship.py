@@ -23,7 +23,7 @@ def kinship(pairs: DataFrame, products: DataFrame) -> DataFrame:
     one = weighted.select(F.col("product_id").alias("src"), F.col("weights").alias("_one"))
     other = weighted.select(F.col("product_id").alias("dst"), F.col("weights").alias("_other"))
     joined = pairs.join(one, "src", "left").join(other, "dst", "left")
-    return joined.withColumn("kinship", F.coalesce(_cosine("_one", "_other"), F.lit(0.0))).drop("_one", "_other")
+    return joined.withColumn("kinship", _cosine("_one", "_other")).drop("_one", "_other")
 
 
 def _weighted_words(products: DataFrame) -> DataFrame:
@@ -55,9 +55,9 @@ def _with_words(products: DataFrame, column: str) -> DataFrame:
 
 
 def _cosine(one: str, other: str) -> Column:
-    """The cosine of two maps of length one; rounded, as sums differ in their last bits by order."""
+    """The cosine of two maps of length one, 0 for none; rounded, as sums differ in their last bits by order."""
     shared = F.filter(F.map_entries(one), lambda entry: F.map_contains_key(F.col(other), entry["key"]))
     product = F.aggregate(
         shared, F.lit(0.0), lambda total, entry: total + entry["value"] * F.element_at(F.col(other), entry["key"])
     )
-    return F.round(F.least(product, F.lit(1.0)), 9)
+    return F.round(F.least(F.coalesce(product, F.lit(0.0)), F.lit(1.0)), 9)

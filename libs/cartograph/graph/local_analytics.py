@@ -138,24 +138,39 @@ def communities(network: Network, asked: Analyses, say: Say) -> Longs:
     for number, place in enumerate(large):
         own = members[bounds[place] : bounds[place + 1]]
         part = network.graph if len(own) == len(label) else network.graph.induced_subgraph(own.tolist())
-        label[own] = own[_first_members(_split(part, asked))]
-        if time.monotonic() - told > 10:
+        label[own] = own[_first_members(_split(part, asked, say))]
+        if time.monotonic() - told > 10 or number + 1 == len(large):
             told = time.monotonic()
-            say(f"communities: {number + 1:,} of {len(large):,} components")
+            say(f"communities: {number + 1:,} of {len(large):,} components with more than three products")
     return label
 
 
-def _split(component: Any, asked: Analyses) -> Longs:
+def _split(component: Any, asked: Analyses, say: Say) -> Longs:
     """The community number of each vertex of a connected graph: the best split of some tries, or one for all."""
     ig.set_random_number_generator(random.Random(asked.seed))
-    how = {"weights": "weight", "resolution": asked.resolution}
     best = [0] * component.vcount()
-    modularity = component.modularity(best, **how)
+    modularity = component.modularity(best, weights="weight", resolution=asked.resolution)
     for _ in range(int(np.clip(_EDGES_TRIED // component.ecount(), 1, _MOST_TRIES))):
-        found = component.community_leiden(objective_function="modularity", n_iterations=asked.rounds, **how).membership
-        if component.modularity(found, **how) > modularity + _NO_GAIN:
-            best, modularity = found, component.modularity(found, **how)
+        found, gained = _leiden(component, asked, say)
+        if gained > modularity + _NO_GAIN:
+            best, modularity = found, gained
     return np.array(best)
+
+
+def _leiden(component: Any, asked: Analyses, say: Say) -> tuple[list[int], float]:
+    """A split and its modularity, after `asked.rounds` iterations or the first one that gains nothing."""
+    how = {"weights": "weight", "resolution": asked.resolution}
+    found, modularity = list(range(component.vcount())), -np.inf
+    for number in range(asked.rounds):
+        found = component.community_leiden(
+            objective_function="modularity", n_iterations=1, initial_membership=found, **how
+        ).membership
+        before, modularity = modularity, component.modularity(found, **how)
+        if component.ecount() > _EDGES_TRIED:
+            say(f"communities: {number + 1} of {asked.rounds} rounds, modularity {modularity:.4f}")
+        if modularity <= before + _NO_GAIN:
+            break
+    return found, modularity
 
 
 def pagerank(network: Network, restart: float = 0.15) -> Doubles:
