@@ -49,7 +49,7 @@ def world() -> list[tuple[str, str, int]]:
 def test_as_many_purchases_come_as_the_probabilities_add_up_to(
     spark: SparkSession, world: list[tuple[str, str, int]], today: int
 ) -> None:
-    """In each fifth, the least likely first; a quarter is what few customers leave open of the share that comes back."""
+    """In each fifth, the least likely first; a quarter is what few customers leave open of the share that returns."""
     known = purchases_of(spark, [row for row in world if row[2] < today])
     came = {(user, product) for user, product, day in world if today <= day < today + 30}
     rows = sorted(repurchases(known, START + timedelta(days=today), Rhythm(30)).collect(), key=lambda r: r.probability)
