@@ -74,6 +74,12 @@ def test_an_edge_is_measured_against_chance(edges: dict[tuple[str, str], Row]) -
     assert cup.weight == pytest.approx(cup.view_npmi)
 
 
+def test_chance_allows_for_having_looked_at_orders_and_at_views(edges: dict[tuple[str, str], Row]) -> None:
+    either = {pair: 1 - (1 - min(row.p_value, row.view_p_value)) ** 2 for pair, row in edges.items()}
+    counted = [row.chance / either[pair] for pair, row in edges.items()]  # the products that each is tested with
+    assert counted == pytest.approx([round(counted[0])] * len(counted))
+
+
 def test_an_edge_tells_what_was_bought_first_and_after_how_many_days(edges: dict[tuple[str, str], Row]) -> None:
     there, back = edges["grill", "tongs"], edges["tongs", "grill"]
     # Four customers and a guest take grill and tongs in one order, one buys the grill two days after the tongs.
