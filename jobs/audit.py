@@ -59,8 +59,9 @@ def sources(job: Job) -> Sources:
 
     events, baskets, products = (job.read_all(f"silver.{name}") for name in ("events", "baskets", "products"))
     return Sources(
-        events, baskets, products, optional("silver.users"), optional("bronze.products"), optional("gold.exposures")
-    )
+        events, baskets, products, optional("silver.users"), optional("bronze.products"), optional("gold.exposures"),
+        optional("silver.listings"),
+    )  # fmt: skip
 
 
 def write(job: Job, findings: Iterable[Finding]) -> None:

@@ -102,14 +102,15 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## How the one list was made
-# MAGIC `rank` tries several ways on an earlier day, and takes the one that was best for customers it learned nothing
-# MAGIC from.
+# MAGIC `rank` tries several ways on an earlier day. Reciprocal ranks give way only to one that is ahead of them beyond chance,
+# MAGIC for customers whom nothing was learned from.
 
 # COMMAND ----------
 
 fusion = tables.read("gold.fusion", as_of).collect()
 for row in fusion:
     print(f"{row.as_of}: {row.method}", f"learned from {row.learned_from}" if row.learned_from else "")
+    print(row.reason)
     print({name: round(value, 4) for name, value in (row.ndcg or {}).items()})
 
 shown = tables.read("gold.recommendations", as_of)

@@ -59,6 +59,10 @@ FACTS = [
     {"row_id": "1", "source": "s", "batch_id": "b", "product_id": "cup", "seen_at": "2011-02-01 12:00:00"},
     {"row_id": "2", "source": "s", "batch_id": "b", "product_id": "JAR", "seen_at": "2011-03-05 12:00:00"},
 ]
+LISTED = [
+    {"source": "s", "product_id": "jar", "stated_at": NOON, "is_listed": True},
+    {"source": "s", "product_id": "shown", "stated_at": datetime(2011, 3, 1), "is_listed": True, "stock": 0},
+]
 SHOWN = [
     {"exposure_id": str(n), "experiment": "test", "arm": "new", "user_id": f"u{n}"}
     | {"exposed_at": NOON + n * timedelta(days=10)}
@@ -84,7 +88,22 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str, str]]]] =
     ),
     "gold.hidden": (
         {"user_id": "u1", "product_id": "cup"},
-        [({"product_id": "late"}, "products", "user_id=u1, product_id=late: product late is first seen on 2011-03-03")],
+        [
+            ({"product_id": "late"}, "products",
+             "user_id=u1, product_id=late: product late is first seen on 2011-03-03"),
+            ({"product_id": "shown", "hidden_by": "stock"}, "catalogues",
+             "user_id=u1, product_id=shown is hidden by stock; first in a catalogue: 2011-03-01"),
+        ],
+    ),
+    "gold.hidden_related": (
+        {"product_id": "cup", "relation": "variant", "associated_product_id": "jar", "hidden_by": "not_listed"},
+        [
+            ({"associated_product_id": "late", "hidden_by": "margin"}, "products",
+             "product_id=cup, relation=variant, associated_product_id=late: product late is first seen on 2011-03-03"),
+            ({"associated_product_id": "fresh"}, "catalogues",
+             "product_id=cup, relation=variant, associated_product_id=fresh is hidden by not_listed; "
+             "first in a catalogue: never"),
+        ],
     ),
     "gold.associations": (
         {"model": "als", "product_id": "cup", "rank": 1, "associated_product_id": "shown"},
@@ -216,6 +235,7 @@ def found(spark: SparkSession) -> dict[tuple[str, str], Finding]:
         frame(spark, "silver.users", USERS),
         frame(spark, "bronze.products", FACTS),
         frame(spark, "gold.exposures", SHOWN),
+        frame(spark, "silver.listings", LISTED),
     )
     frames = {name: frame(spark, name, [good, *[good | leak for leak, _, _ in leaks]])
               for name, (good, leaks) in CASES.items()}  # fmt: skip

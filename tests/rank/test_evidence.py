@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from cartograph.core.pair_kernels import own_entries
 from cartograph.rank.evidence import with_evidence
+from cartograph.rank.pair_counts import count_asked
 
 SCHEMA = "order_id string, user_id string, product_ids array<string>"
 
@@ -46,3 +48,42 @@ def test_a_pair_never_bought_together_has_zero_counts_and_no_lift(spark: SparkSe
     asked = spark.createDataFrame([("lamp", "cup")], "product_id string, associated_product_id string")
     [row] = with_evidence(asked, baskets).collect()
     assert (row.n_baskets, row.n_users, row.lift) == (0, 0, None)
+
+
+def test_a_customer_and_a_basket_of_eight_thousand_products_are_counted_without_their_pairs(
+    spark: SparkSession,
+) -> None:
+    """All their pairs would be 64 million rows; asked for are a thousand."""
+    everything = [f"p{n:04}" for n in range(8_000)]
+    orders = [("big", "hog", everything), ("one", "hog", ["p0001"]), ("two", "ann", ["p0000", "p0001"])]
+    orders += [(f"x{n}", "hub", [f"p{n:04}"]) for n in range(0, 40, 2)]
+    pairs = [(everything[n], everything[(n * n + 1) % 8_000]) for n in range(1_000) if (n * n + 1) % 8_000 != n]
+    pairs += [("p0000", "p0002"), ("p0000", "gone"), ("gone", "p0000")]
+    asked = spark.createDataFrame(pairs, "product_id string, associated_product_id string").distinct()
+    found = {(row.product_id, row.associated_product_id): row for row in
+             with_evidence(asked, spark.createDataFrame(orders, SCHEMA)).collect()}  # fmt: skip
+    assert len(found) == len(set(pairs))
+    assert [tuple(found["p0000", other])[2:4] for other in ("p0001", "p0002", "gone")] == [(2, 0), (1, 2), (0, 0)]
+    assert found["p0000", "p0001"].lift == pytest.approx(2 * 23 / (3 * 3))
+    assert found["p0999", "p6002"][2:] == (1, 1, 23.0)
+
+
+def test_short_and_long_groups_are_counted_alike() -> None:
+    """What is asked of a product is read off a short group and looked up in a long one: against sets of Python."""
+    draw = np.random.default_rng(3)
+    groups = [draw.permutation(200)[: draw.integers(1, 190)].astype(np.int32) for _ in range(60)]
+    asked = [draw.permutation(200)[: draw.integers(1, 12)].astype(np.int32) for _ in range(50)]
+    asked[3][0] = -1
+    members, others = np.concatenate(groups), np.concatenate(asked)
+    ends, starts = (np.cumsum([0, *map(len, lists)]) for lists in (groups, asked))
+    n_own = 100
+    own_starts, own_groups, _, _ = own_entries(ends, members, 1, 2, n_own)  # block 1 of 2: products of odd codes
+    places = np.zeros(200, np.int64)
+    rows = np.arange(50)
+    counts = count_asked(rows, starts, others, own_starts, own_groups, ends, members, places)
+    sets = [set(group.tolist()) for group in groups]
+    wanted = [
+        sum({2 * row + 1, other} <= each for each in sets) for row in range(50) for other in asked[row].tolist()
+    ]
+    assert counts.tolist() == wanted
+    assert not places.any()

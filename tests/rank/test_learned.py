@@ -13,10 +13,11 @@ from cartograph.rank.features import features
 from cartograph.rank.fused_candidates import fused_candidates
 from cartograph.rank.learned import Trees, contributions, labelled, scored, trained
 from cartograph.rank.methods import Fusion, Votes, best_fusion
+from cartograph.rank.scale import as_shares
 
 DAY = date(2011, 5, 1)
 VOTES = Votes(60.0, {})
-TREES = Trees(n_trees=20, patience=5, held_back=0.4, learning_rate=0.3, min_weight=0.01)
+TREES = Trees(n_trees=20, patience=5, held_back=0.3, judges=0.3, learning_rate=0.3, min_weight=0.01)
 N_USERS = 150
 
 
@@ -66,16 +67,39 @@ def fusion(lists: DataFrame, data: Silver, bought: DataFrame) -> Fusion:
 
 def test_the_ranker_wins_where_only_it_can_know(fusion: Fusion) -> None:
     assert fusion.method == "learned"
-    assert fusion.ndcg is not None
-    assert fusion.ndcg["learned"] == pytest.approx(1.0)
-    assert fusion.ndcg["rrf"] < 0.9
+    assert fusion.judgement is not None
+    assert fusion.judgement.ndcg["learned"] == pytest.approx(1.0)
+    assert fusion.judgement.ndcg["rrf"] < 0.9
+    assert fusion.judgement.leads["learned"].low > 0
+    assert fusion.reason == fusion.judgement.reason
+
+
+def test_who_judges_is_not_learned_from(lists: DataFrame, data: Silver, bought: DataFrame, fusion: Fusion) -> None:
+    """The judges buy something else: the trees stay the same, what is said of them does not."""
+    rows = labelled(features(lists, ["fresh", "own"], data, DAY), bought, TREES)
+    groups = rows.groupBy("is_held_back", "is_judge").agg(F.collect_set("user_id").alias("users")).collect()
+    by_group = {(row.is_held_back, row.is_judge): set(row.users) for row in groups}
+    assert set(by_group) == {(False, False), (True, False), (False, True)}
+    assert sum(len(users) for users in by_group.values()) == N_USERS
+    judges = by_group[False, True]
+    others = bought.where(~F.col("user_id").isin(*judges)).unionByName(
+        lists.where(F.col("user_id").isin(*judges) & (F.col("product_id") == "new1")).select("user_id", "product_id")
+    )
+    again = best_fusion(lists, data, others, DAY, votes=VOTES, trees=TREES, k=3)
+    assert again.ranker == fusion.ranker
+    assert again.judgement is not None
+    assert again.judgement.n == len(judges)
+    assert again.judgement.ndcg["learned"] < 0.7
+    assert again.method == "rrf"
 
 
 def test_lists_are_in_the_rankers_order_and_their_parts_sum_to_the_score(
     lists: DataFrame, data: Silver, fusion: Fusion
 ) -> None:
     ranked, explained = fused_candidates(lists.where("user_id < 'u010'"), data, DAY, fusion, VOTES, n_parts=2)
-    rows = explained(ranked.where("rank <= 3")).orderBy("user_id", "rank").collect()
+    rows = explained(as_shares(ranked.where("rank <= 3"), "user_id")).orderBy("user_id", "rank").collect()
+    assert [row.score for row in rows if row["rank"] == 1] == [1.0] * 10
+    assert all(0 <= row.score <= 1 for row in rows)
     assert [row.product_id for row in rows if row["rank"] == 1] == [f"own{user % 7}z" for user in range(10)]
     for row in rows:
         assert sum(row.parts.values()) == pytest.approx(row.score, abs=1e-4)
@@ -85,7 +109,8 @@ def test_lists_are_in_the_rankers_order_and_their_parts_sum_to_the_score(
 
 def test_the_same_rows_make_the_same_trees(lists: DataFrame, data: Silver, bought: DataFrame, fusion: Fusion) -> None:
     shuffled = lists.repartition(3, "product_id")
-    again = trained(labelled(features(shuffled, ["fresh", "own"], data, DAY), bought, TREES).persist(), TREES, 3)
+    rows = labelled(features(shuffled, ["fresh", "own"], data, DAY), bought, TREES)
+    again = trained(rows.where("NOT is_judge").persist(), TREES, 3)
     assert again == fusion.ranker
 
 
@@ -101,7 +126,7 @@ def test_batches_without_anybody_held_back_make_the_same_trees(
         again = best_fusion(lists, data, bought, DAY, votes=VOTES, trees=TREES, k=3)
     finally:
         spark.conf.set(name, before)
-    assert (again.ranker, again.ndcg) == (fusion.ranker, fusion.ndcg)
+    assert (again.ranker, again.judgement) == (fusion.ranker, fusion.judgement)
 
 
 def test_unlisted_features_are_unknown_and_still_scored(lists: DataFrame, data: Silver, fusion: Fusion) -> None:
@@ -114,4 +139,5 @@ def test_unlisted_features_are_unknown_and_still_scored(lists: DataFrame, data: 
 
 def test_a_handful_of_customers_teaches_nothing(lists: DataFrame, data: Silver, bought: DataFrame) -> None:
     few = lists.where("user_id < 'u020'")
-    assert best_fusion(few, data, bought, DAY, votes=VOTES, trees=TREES, k=3) == Fusion()
+    reason = "too few customers bought what was listed on 2011-05-01 to learn from them"
+    assert best_fusion(few, data, bought, DAY, votes=VOTES, trees=TREES, k=3) == Fusion(reason=reason)

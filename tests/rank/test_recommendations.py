@@ -16,6 +16,7 @@ from cartograph.rank.evidence import with_evidence
 from cartograph.rank.fusion import fused_lists
 from cartograph.rank.recommendations import recent_products, recommendations
 from cartograph.rank.related_products import related_products
+from cartograph.rank.scale import as_shares
 from cartograph.runtime.tables import Tables
 from tests.cluster import Cluster
 
@@ -65,7 +66,7 @@ def associations_of(spark: SparkSession, shop: Silver) -> DataFrame:
 
 
 def test_each_related_product_tells_its_counts(shop: Silver, associations: DataFrame) -> None:
-    rows = related_products(associations, 5).orderBy("rank").collect()
+    rows = related_products(associations, 5)[0].orderBy("rank").collect()
     assert [(row.associated_product_id, row.why) for row in rows] == [
         ("lamp", "Bought in separate orders by 1 customer."),
         ("saucer", "Bought together in 2 baskets, 2.0 times more often than chance."),
@@ -74,7 +75,7 @@ def test_each_related_product_tells_its_counts(shop: Silver, associations: DataF
 
 
 def test_the_list_per_product_is_cut_at_k(shop: Silver, associations: DataFrame) -> None:
-    assert related_products(associations, 2).count() == 2
+    assert related_products(associations, 2)[0].count() == 2
 
 
 def test_substitutes_and_variants_have_lists_of_their_own(spark: SparkSession, associations: DataFrame) -> None:
@@ -86,11 +87,21 @@ def test_substitutes_and_variants_have_lists_of_their_own(spark: SparkSession, a
         ("cup", "cup", "repeat", 0.5, "{}"),
     ]
     typed = spark.createDataFrame(rows, "src string, dst string, relation string, score double, evidence string")
-    found = related_products(associations, 5, typed).orderBy("relation", "rank").collect()
+    found = related_products(associations, 5, typed)[0].orderBy("relation", "rank").collect()
     assert [(row.relation, row["rank"], row.associated_product_id) for row in found] == [
         ("complement", 1, "saucer"), ("complement", 2, "vase"),
         ("substitute", 1, "mug"), ("substitute", 2, "lamp"), ("variant", 1, "red cup"),
     ]  # fmt: skip
+    assert [row.score for row in found] == pytest.approx([1.0, 61 / 62, 1.0, 0.6 / 0.7, 1.0])
+    forbidden = spark.createDataFrame([("mug", "stock"), ("saucer", "not_listed"), ("cup", "stock")],
+                                      "product_id string, hidden_by string")  # fmt: skip
+    shown, hidden = related_products(associations, 1, typed, forbidden)
+    assert {(row.relation, row["rank"], row.associated_product_id) for row in shown.collect()} == {
+        ("complement", 1, "vase"), ("substitute", 1, "lamp"), ("variant", 1, "red cup"),
+    }  # fmt: skip
+    assert {(row.relation, row["rank"], row.associated_product_id, row.hidden_by) for row in hidden.collect()} == {
+        ("complement", 1, "saucer", "not_listed"), ("substitute", 1, "mug", "stock"),
+    }  # fmt: skip
     assert {row.associated_product_id: row.why for row in found if row.relation != "complement"} == {
         "mug": "Goes with 4 products that this one goes with.",
         "lamp": "Looked at together in 12 sessions, 3.4 times more often than chance.",
@@ -106,7 +117,8 @@ def test_each_recommendation_tells_the_best_reason_there_is(
                   ("popularity", "bob", "lamp", 1), ("gru", "bob", "bulb", 2),
                   ("popularity", "new", "cup", 1)]  # fmt: skip
     lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
-    fused = fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}).withColumn("parts", parts.of_votes())
+    fused = as_shares(fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}), "user_id")
+    fused = fused.withColumn("parts", parts.of_votes())
     past = histories(shop.events, 20)
     liked = [("ann", "jug", {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1})]
     tastes = spark.createDataFrame(liked, "user_id string, product_id string, taste map<string, double>")
@@ -146,15 +158,15 @@ def test_each_recommendation_tells_the_best_reason_there_is(
         assert sum(json.loads(row.evidence)["parts"].values()) == pytest.approx(row.score)
     evidence = {(row.user_id, row.product_id): json.loads(row.evidence) for row in rows}
     assert evidence["ann", "saucer"] == {
-        "parts": {"als": 1 / 61}, "because_of": "cup", "n_baskets": 2, "n_users": 0, "lift": 2.0, "n_buyers": 2,
+        "parts": {"als": 1.0}, "because_of": "cup", "n_baskets": 2, "n_users": 0, "lift": 2.0, "n_buyers": 2,
     }  # fmt: skip
-    assert evidence["ann", "kilt"] == {"parts": {"gcn": 1 / 65}, "because_of": "cup", "via": "saucer"}
+    assert evidence["ann", "kilt"] == {"parts": {"gcn": 61 / 65}, "because_of": "cup", "via": "saucer"}
     assert evidence["ann", "jug"]["taste"] == {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1}
     assert evidence["bob", "bulb"]["sequence"] == {
         "gru": {"saucer": 0.1, "cup": 0.6, "other": 0.2}, "lstm": {"saucer": 0.3, "other": 0.2},
     }  # fmt: skip
     assert evidence["ann", "fan"]["sequence"] == {"gru": {"cup": 1.0, "other": 0.0}}
-    assert evidence["eve", "cup"] == {"parts": {"als": 1 / 61}, "days_bought": 1, "n_buyers": 3}
+    assert evidence["eve", "cup"] == {"parts": {"als": 1.0}, "days_bought": 1, "n_buyers": 3}
 
 
 def test_a_product_bought_and_viewed_later_is_told_by_its_purchase(shop: Silver) -> None:
@@ -170,7 +182,7 @@ def test_only_the_last_events_may_be_a_reason(shop: Silver) -> None:
 def rank_on_cluster(spark: SparkSession, root: str) -> dict[str, str]:
     """What the test below runs on a cluster: fuse, give reasons, write, read back."""
     tables, day = Tables(spark, root), date(2011, 6, 1)
-    tables.replace("gold.related_products", related_products(associations_of(spark, shop_of(spark)), 5), as_of=day)
+    tables.replace("gold.related_products", related_products(associations_of(spark, shop_of(spark)), 5)[0], as_of=day)
     rows = tables.read("gold.related_products", day).collect()
     return {row.associated_product_id: row.why for row in rows}
 

@@ -13,7 +13,7 @@ from cartograph.core.histories import histories
 from cartograph.rank.business_rules import BusinessRules
 from cartograph.rank.fusion import fused_lists
 from cartograph.rank.plot import trade_off_figure
-from cartograph.rank.selection import Diversity, rules_of
+from cartograph.rank.selection import Diversity, ruling, taken_apart
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import rank
@@ -32,8 +32,10 @@ def chosen(shop: Suite, *settings: str) -> list[Any]:
         job.config = load_config("demo", [*LOCAL, *settings])
         data = job.silver()
         fused = fused_lists(job.read("gold.candidates"), "user_id", "product_id", 60, {})
-        rows = rank.chosen(job, fused, data, histories(data.events, 50))
+        rules = ruling(data, rank.on_the_shelf(job), job.settings.rules.model_dump())
+        rows, hidden = rank.chosen(job, fused, data, histories(data.events, 50), rules)
         assert rows.columns == fused.columns
+        rank.write_hidden(job, "gold.hidden", hidden)
         return rows.where("user_id = 'user01'").orderBy("rank").collect()
 
 
@@ -71,14 +73,35 @@ def test_products_may_be_alike_by_what_is_told_of_them(shop: Suite) -> None:
     assert found[:2] == [plain[0], plain[2]]
 
 
-def test_settings_of_the_file_are_the_defaults_of_the_code_and_set_no_rule() -> None:
+def test_settings_of_the_file_are_the_defaults_of_the_code() -> None:
     settings = load_config("local").rank
     assert Diversity(**settings.diversity.model_dump(exclude={"vectors", "curve"})) == Diversity()
     assert BusinessRules(**settings.rules.model_dump()) == BusinessRules()
-    assert rules_of(settings.rules.model_dump()) is None
 
 
 def test_the_cost_of_diversity_is_drawn_point_by_point() -> None:
     figure = trade_off_figure([(0.0, 1.0, 0.2), (0.5, 0.9, 0.6)], "mmr")
     [line] = figure.axes[0].lines
     assert line.get_xydata().tolist() == [[0.2, 1.0], [0.6, 0.9]]
+
+
+def test_without_a_catalogue_nothing_is_looked_at_unless_a_rule_is_set(shop: Suite) -> None:
+    with shop.step("rank", as_of=LATER) as job:
+        data, settings = job.silver(), load_config("local").rank.rules.model_dump()
+        assert ruling(data, rank.on_the_shelf(job), settings) is None
+        assert ruling(data, None, settings | {"blocked_products": ["unheard of"]}) is None
+        assert ruling(data, None, settings | {"category_quota": 2}) is not None
+
+
+def test_what_a_rule_keeps_out_is_what_would_stand_in_the_list_without_it(spark: SparkSession) -> None:
+    """Of a list of two: 1, 2 and 4 are hidden, 3 and 5 take the places; 6, hidden too, would have had none."""
+    rows = [("ann", f"p{rank}", rank, 1.0 / rank, "stock" if rank in (1, 2, 4, 6) else None) for rank in range(1, 8)]
+    rows += [("bob", "p1", 1, 0.5, "stock"), ("bob", "p2", 2, 0.25, "stock")]
+    judged = spark.createDataFrame(rows, "user_id string, product_id string, rank int, score double, hidden_by string")
+    shown, hidden = taken_apart(judged, 2, "user_id")
+    assert sorted((row.product_id, row["rank"]) for row in shown.collect()) == [("p3", 1), ("p5", 2), ("p7", 3)]
+    kept_out = {(row.user_id, row.product_id): (row["rank"], row.score) for row in hidden.collect()}
+    assert kept_out == {
+        ("ann", "p1"): (1, pytest.approx(3.0)), ("ann", "p2"): (2, pytest.approx(1.5)),
+        ("ann", "p4"): (4, pytest.approx(0.75)), ("bob", "p1"): (1, 1.0), ("bob", "p2"): (2, 0.5),
+    }  # fmt: skip

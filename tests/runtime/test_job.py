@@ -130,6 +130,19 @@ def test_a_fault_of_the_program_ends_with_status_1_and_its_trace(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_running_out_of_memory_ends_with_status_2_and_one_line_instead_of_java(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(job: Job) -> None:
+        trace = "\n".join(f"\tat org.apache.spark.Broadcast(Broadcast.scala:{line})" for line in range(200))
+        raise RuntimeError(f"Not enough memory to build and broadcast the table to all worker nodes.\n{trace}")
+
+    assert status(exhausted, [*arguments, "--as-of", DAY]) == 2
+    printed = capsys.readouterr().err
+    assert "rules: a table that a join sends to all executors does not fit into the driver's memory" in printed
+    assert "Broadcast.scala" not in printed
+
+
 def test_verbose_shows_the_trace_of_a_user_error_too(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     def wrong(job: Job) -> None:
         raise UserError("no such thing")

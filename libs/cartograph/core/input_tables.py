@@ -81,6 +81,15 @@ INPUT_TABLES = (
         key="product_id",
     ),
     _table(
+        "silver.listings",
+        "What a source's catalogue says of a product from stated_at on until the next row: whether it lists it, and "
+        "the pieces in stock (null: not known). A row per change.",
+        "source string, product_id string, stated_at timestamp, is_listed boolean, stock long",
+        key="source product_id stated_at",
+        partition="source",
+        required="is_listed",
+    ),
+    _table(
         "silver.users",
         "One row per pseudonymous customer.",
         "user_id string, region string, age_band string, first_seen_at timestamp, is_wholesale boolean, is_bot boolean",

@@ -28,7 +28,7 @@ from cartograph.core.workers import placed
 
 _PAIRS_PER_TASK = 100_000_000  # pairs a task counts: about a second, and at most 400 MB of groups
 _PAIRS_AT_ONCE = 500_000  # pairs whose sums are held together: 10 MB with their scores, read while more are counted
-_PARTS = f"block int, {BINARY}"
+PARTS = f"block int, {BINARY}"
 LISTS = "product_id string, associated_product_ids array<string>, scores array<double>"
 SUMS = "code int, others array<int>, sums array<long>"
 
@@ -163,13 +163,22 @@ def _by_block(groups: DataFrame, catalogue: Catalogue, emit: Any, schema: str) -
     context = groups.sparkSession.sparkContext
     n_blocks = max(context.defaultParallelism, catalogue.n_pairs // _PAIRS_PER_TASK + 1)
     shipped = context.broadcast(catalogue)
-    parts = groups.mapInArrow(partial(_deal, catalogue=shipped, n_blocks=n_blocks), _PARTS)
+    parts = dealt(groups, shipped, n_blocks)
     blocks = placed(parts.withColumn("place", F.col("block")), "place", n_blocks)
     return blocks.mapInArrow(partial(_emit, catalogue=shipped, n_blocks=n_blocks, emit=emit), schema)
 
 
+def dealt(groups: DataFrame, catalogue: Broadcast[Any], n_blocks: int) -> DataFrame:
+    """The groups that each block needs, those with a product whose code modulo `n_blocks` is the block's number.
+
+    Columns: block, and those of `coded_groups.binary_columns`, codes being those of the catalogue; products that it
+    does not know are left out. One row per block and portion.
+    """
+    return groups.mapInArrow(partial(_deal, catalogue=catalogue, n_blocks=n_blocks), PARTS)
+
+
 def _deal(batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks: int) -> Iterator[pa.RecordBatch]:
-    """The groups that each block needs, one row per block and portion."""
+    """Rows of `dealt`."""
     for portion in portions(batches):
         places = pc.index_in(portion.products, value_set=catalogue.value.product_ids, skip_nulls=True)
         codes = places.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[portion.codes]

@@ -20,7 +20,7 @@ def of_shoppers(data: Silver) -> Silver:
     """The same tables without the events and baskets of robots and wholesalers (flags of silver.users)."""
     if data.users is None:
         return data
-    flagged = F.broadcast(data.users.where("is_bot OR is_wholesale").select("user_id"))
+    flagged = data.users.where("is_bot OR is_wholesale").select("user_id")
     events, baskets = (frame.join(flagged, "user_id", "left_anti") for frame in (data.events, data.baskets))
     return replace(data, events=events, baskets=baskets)
 

@@ -145,7 +145,8 @@ RESULT_TABLES = (
     ),
     _table(
         "gold.related_products",
-        "The result per product: ranked related products of each relation, with the evidence.",
+        "The result per product: ranked related products of each relation, with the evidence. score is a share of "
+        "that of the best of the same list, which has 1.",
         "as_of date, product_id string, relation string, rank int, associated_product_id string, score double, "
         "why string",
         key="as_of product_id relation rank",
@@ -156,7 +157,9 @@ RESULT_TABLES = (
     _table(
         "gold.recommendations",
         "The result per customer: ranked products, the models that voted for them, why, and what the score is made of: "
-        "evidence is JSON whose parts (votes of models, or what each feature adds) sum to the score.",
+        "evidence is JSON whose parts (votes of models, or what each feature adds) sum to the score. score is a share "
+        "of that of the best of the same list, which has 1; what models say nothing of has 0. It compares products of "
+        "one list, not customers or days.",
         "as_of date, user_id string, rank int, product_id string, score double, models strings, why string, "
         "evidence string",
         key="as_of user_id rank",
@@ -166,9 +169,12 @@ RESULT_TABLES = (
     ),
     _table(
         "gold.fusion",
-        "How the lists of as_of were made one: the method in use, what each method's lists were worth to customers "
-        "held back (NDCG by method), the earlier day that this was learned from, and the trees of the ranker as JSON.",
-        "as_of date, method string, learned_from date, ndcg numbers, features strings, trees string",
+        "How the lists of as_of were made one: the method in use and the reason in words, the earlier day that this "
+        "was learned from, what each method's lists were worth to n_judges customers whom nothing was learned from "
+        "(NDCG by method), the interval of its lead over reciprocal ranks (low and high by method), the ranker's trees "
+        "as JSON.",
+        "as_of date, method string, reason string, learned_from date, n_judges long, ndcg numbers, low numbers, "
+        "high numbers, features strings, trees string",
         key="as_of",
         partition="as_of",
         required="method",

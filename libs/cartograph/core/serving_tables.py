@@ -7,9 +7,21 @@ from cartograph.core.table import defined_table as _table
 SERVING_TABLES = (
     _table(
         "gold.hidden",
-        "Candidates that would have been recommended, and the rule of the shop that hid them.",
+        "Candidates that would have been recommended but for a rule of the shop, and the rule: blocklist, not_listed "
+        "(no catalogue lists it any more), stock, margin, price_band or quota. rank is that among all candidates, "
+        "score a share of that of the best product shown.",
         "as_of date, user_id string, product_id string, rank int, score double, hidden_by string",
         key="as_of user_id product_id",
+        partition="as_of",
+        required="rank score hidden_by",
+    ),
+    _table(
+        "gold.hidden_related",
+        "Products that would have stood in a list of related products but for a rule of the shop, and the rule: "
+        "blocklist, not_listed, stock or margin. rank and score as in gold.hidden.",
+        "as_of date, product_id string, relation string, associated_product_id string, rank int, score double, "
+        "hidden_by string",
+        key="as_of product_id relation associated_product_id",
         partition="as_of",
         required="rank score hidden_by",
     ),

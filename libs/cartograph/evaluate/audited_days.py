@@ -19,7 +19,9 @@ DAYS: dict[str, tuple[str, bool]] = {
     "gold.fusion": ("learned_from", True),
 }
 WORDS, FACTS, BASKETS = "silver.word_vectors", "silver.products", "silver.baskets"
-TABLES = (*DAYS, WORDS, FACTS, BASKETS)
+# Per table of what rules hid, the product that a catalogue must have spoken of.
+HIDDEN = {"gold.hidden": "product_id", "gold.hidden_related": "associated_product_id"}
+TABLES = (*DAYS, WORDS, FACTS, BASKETS, *HIDDEN)
 
 
 def day_checks(frames: Mapping[str, DataFrame], sources: Sources, as_of: date) -> Iterator[DataFrame]:
@@ -41,6 +43,9 @@ def day_checks(frames: Mapping[str, DataFrame], sources: Sources, as_of: date) -
         yield _facts(frames[FACTS], sources.facts, as_of)
     if BASKETS in frames:
         yield _lines(frames[BASKETS], sources.events, as_of)
+    for name in HIDDEN:
+        if name in frames and sources.listings is not None:
+            yield _catalogues(frames[name], name, sources.listings, as_of)
 
 
 def _words(learned: DataFrame, products: DataFrame, as_of: date) -> DataFrame:
@@ -75,3 +80,13 @@ def _lines(baskets: DataFrame, events: DataFrame, as_of: date) -> DataFrame:
     known = baskets.select("order_id").join(orders, "order_id", "left")
     told = F.concat(key_text(BASKETS), F.lit(" has a line of "), F.col("later_at").cast("string"))
     return summary(known, BASKETS, "lines", F.col("later_at").isNotNull(), told)
+
+
+def _catalogues(hidden: DataFrame, name: str, listings: DataFrame, as_of: date) -> DataFrame:
+    """Products that a catalogue hid which had not spoken of them before `as_of`."""
+    first = listings.groupBy(F.col("product_id").alias(HIDDEN[name])).agg(F.min("stated_at").alias("stated_at"))
+    known = hidden.where("hidden_by IN ('not_listed', 'stock')").join(first, HIDDEN[name], "left")
+    is_late = F.coalesce(F.col("stated_at") >= F.lit(as_of).cast("timestamp"), F.lit(True))
+    since = F.coalesce(F.to_date("stated_at").cast("string"), F.lit("never"))
+    told = F.concat_ws(" ", key_text(name), F.lit("is hidden by"), "hidden_by", F.lit("; first in a catalogue:"), since)
+    return summary(known, name, "catalogues", is_late, told)

@@ -29,6 +29,7 @@ PRODUCTS: dict[str, tuple[str, ...]] = {
     "gold.related_products": ("product_id", "associated_product_id"),
     "gold.recommendations": ("product_id",),
     "gold.hidden": ("product_id",),
+    "gold.hidden_related": ("product_id", "associated_product_id"),
 }
 USERS: dict[str, tuple[str, ...]] = {
     "gold.factors": ("id",),

@@ -31,7 +31,7 @@ class Sources:
     """The tables that everything is recomputed from, rows of all days.
 
     `users` is None where no source tells about customers, `facts` (bronze.products) where products come from nowhere
-    but silver, `exposures` where nothing was shown in an experiment.
+    but silver, `exposures` where nothing was shown in an experiment, `listings` where there is no catalogue.
     """
 
     events: DataFrame
@@ -40,6 +40,7 @@ class Sources:
     users: DataFrame | None = None
     facts: DataFrame | None = None
     exposures: DataFrame | None = None
+    listings: DataFrame | None = None
 
 
 def summary(rows: DataFrame, name: str, check: str, is_leak: Column, told: Column) -> DataFrame:

@@ -134,7 +134,7 @@ def _measured(pairs: DataFrame, catalogues: dict[str, Catalogue]) -> DataFrame:
     products = _products(pairs.sparkSession, in_orders, in_views)
     source = products.toDF("code", "src", "src_orders", "src_views")
     goal = products.toDF("other", "dst", "dst_orders", "dst_views")
-    named = pairs.join(F.broadcast(source), "code").join(F.broadcast(goal), "other")
+    named = pairs.join(source, "code").join(goal, "other")
     by_orders = _against_chance(named, "", ("n_orders", "src_orders", "dst_orders"), in_orders.total)
     measured = _against_chance(by_orders, "view_", ("n_views", "src_views", "dst_views"), in_views.total)
     ordered = F.nullif(F.col("n_followed") + F.col("n_preceded"), F.lit(0))

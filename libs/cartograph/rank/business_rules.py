@@ -16,6 +16,7 @@ class BusinessRules:
     """Rules of the shop; None and empty lists ask for nothing. What is not known of a product speaks for it.
 
     Attributes:
+        listed_only: what a catalogue has named and no catalogue lists any more is not shown.
         min_stock: fewest pieces in stock.
         min_margin: smallest share of the price that is left after the cost, the attribute `cost` of the product.
         max_price_ratio: highest price, as a multiple of the median of what the customer has paid; customers of fewer
@@ -27,7 +28,8 @@ class BusinessRules:
         category_level: the level of the path that quotas count by, 1 the highest.
     """
 
-    min_stock: int | None = None
+    listed_only: bool = True
+    min_stock: int | None = 1
     min_margin: float | None = None
     max_price_ratio: float | None = None
     blocked_products: Sequence[str] = ()
@@ -36,25 +38,50 @@ class BusinessRules:
     category_quota: int | None = None
     category_level: int = 1
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether anything depends on whose list it is."""
+        return self.max_price_ratio is not None or self.category_quota is not None
 
-def with_rules(lists: DataFrame, products: DataFrame, events: DataFrame, rules: BusinessRules) -> DataFrame:
+
+def unsellable(products: DataFrame, shelf: DataFrame, rules: BusinessRules) -> DataFrame:
+    """One row per product that may be shown to nobody: product_id, hidden_by, the first rule that says so.
+
+    Rules: blocklist, not_listed, stock, margin.
+
+    Args:
+        products: rows of silver.products.
+        shelf: of `shelf.shelf`.
+        rules: of the shop.
+    """
+    cost = F.try_element_at("attributes", F.lit("cost")).alias("cost")
+    known = products.select("product_id", "price", "brand", "category", cost).join(shelf, "product_id", "left")
+    return known.select("product_id", _forbidden(rules).alias("hidden_by")).where("hidden_by IS NOT NULL")
+
+
+def with_rules(
+    lists: DataFrame, forbidden: DataFrame, products: DataFrame, events: DataFrame, rules: BusinessRules
+) -> DataFrame:
     """`lists` with one more column, hidden_by: the first rule that forbids the row, null where none does.
 
-    Rules: blocklist, stock, margin, price_band; then quota, which counts what the others leave, best first.
+    Rules: those of `unsellable`, price_band; then quota, which counts what the others leave, best first.
 
     Args:
         lists: user_id, product_id, rank and any further columns.
+        forbidden: of `unsellable`.
         products: rows of silver.products.
         events: rows of silver.events: what customers have paid.
         rules: of the shop.
     """
-    facts = products.select(
-        "product_id", "stock", "price", "brand", "category", F.try_element_at("attributes", F.lit("cost")).alias("cost")
-    )
-    told = lists.join(facts, "product_id", "left")
+    ruled = lists.join(forbidden, "product_id", "left")
+    if not rules.is_personal:
+        return ruled.select(*lists.columns, "hidden_by")
+    told = products.select("product_id", F.col("price").alias("__price"), F.col("category").alias("__category"))
+    ruled = ruled.join(told, "product_id", "left")
     if rules.max_price_ratio is not None:
-        told = told.join(usual_prices(events), "user_id", "left")
-    ruled = told.withColumn("hidden_by", _forbidden(rules))
+        ruled = ruled.join(usual_prices(events), "user_id", "left")
+        is_dear = F.col("__price") > rules.max_price_ratio * F.col("usual_price")
+        ruled = ruled.withColumn("hidden_by", F.coalesce("hidden_by", F.when(is_dear, "price_band")))
     if rules.category_quota is not None:
         ruled = ruled.withColumn("hidden_by", F.coalesce("hidden_by", _beyond_quota(rules)))
     return ruled.select(*lists.columns, "hidden_by")
@@ -68,15 +95,15 @@ def usual_prices(events: DataFrame) -> DataFrame:
 
 
 def _forbidden(rules: BusinessRules) -> Column:
-    """The first rule that speaks against the row; a rule that finds null finds nothing."""
+    """The first rule that speaks against the product; a rule that finds null finds nothing."""
     reasons = [F.when(_blocked(rules), "blocklist")]
+    if rules.listed_only:
+        reasons.append(F.when(~F.col("is_listed"), "not_listed"))
     if rules.min_stock is not None:
         reasons.append(F.when(F.col("stock") < rules.min_stock, "stock"))
     if rules.min_margin is not None:
         margin = 1 - F.expr("try_cast(cost as double)") / F.nullif("price", F.lit(0.0))
         reasons.append(F.when(margin < rules.min_margin, "margin"))
-    if rules.max_price_ratio is not None:
-        reasons.append(F.when(F.col("price") > rules.max_price_ratio * F.col("usual_price"), "price_band"))
     return F.coalesce(*reasons)
 
 
@@ -90,7 +117,7 @@ def _blocked(rules: BusinessRules) -> Column:
 
 def _beyond_quota(rules: BusinessRules) -> Column:
     """`quota` from the row on that is one too many of its category; products without a category have no quota."""
-    category = F.get("category", F.lit(rules.category_level - 1))
+    category = F.get("__category", F.lit(rules.category_level - 1))
     is_left = F.col("hidden_by").isNull()
     so_far = Window.partitionBy("user_id", category).orderBy("rank")
     n_before = F.count(F.when(is_left, 1)).over(so_far)

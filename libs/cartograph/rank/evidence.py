@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.coded_groups import coded_groups
-from cartograph.core.pair_rows import coded_products, pair_rows
 from cartograph.core.pairs import catalogue_of
+from cartograph.rank.pair_counts import pair_counts
 
 FEWEST = 2  # one basket or customer alone is an accident, not a reason
 
-_PAIR = ["product_id", "associated_product_id"]
-_UNORDERED = ["first", "second"]
+_ADDED = ("n_baskets", "n_users", "lift")
 
 
 def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
@@ -25,53 +24,32 @@ def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
     together or not; 0 where not counted).
 
     Args:
-        pairs: product_id, associated_product_id and any further columns.
+        pairs: product_id, associated_product_id (each once per product_id) and any further columns.
         baskets: rows of silver.baskets. Those of guests count in n_baskets, not in n_users.
     """
-    ordered = {"first": F.least(*_PAIR), "second": F.greatest(*_PAIR)}
-    asked = pairs.withColumns(ordered)
-    unordered = asked.select(*_UNORDERED).distinct()
-    in_baskets = _together(unordered, baskets, "n_baskets")
-    rare = unordered.join(in_baskets.where(F.col("n_baskets") >= FEWEST), _UNORDERED, "left_anti")
-    by_customers = _together(rare, _customers(baskets), "n_users")
-    counted = (
-        asked.join(in_baskets, _UNORDERED, "left")
-        .join(by_customers, _UNORDERED, "left")
-        .na.fill(0, ["n_baskets", "n_users"])
+    further = [name for name in pairs.columns if name != "product_id"]
+    together = F.collect_list(F.struct(*further)).alias("pairs")
+    # Kept, as the counts are aligned with the rows in the order that they have here.
+    asked = pairs.groupBy("product_id").agg(together).localCheckpoint()
+    coded = coded_groups(baskets.select("product_ids"))
+    counted = pair_counts(
+        asked.select("product_id", F.col("pairs.associated_product_id").alias("product_ids")),
+        coded, coded_groups(_customers(baskets)), catalogue_of(coded), FEWEST,
+    )  # fmt: skip
+    rows = asked.join(counted, "product_id", "left").select(
+        "product_id", F.inline(F.arrays_zip("pairs", *[_aligned(name).alias(name) for name in _ADDED]))
     )
-    return _with_lift(counted, baskets).select(*pairs.columns, "n_baskets", "n_users", "lift")
+    counts = [F.coalesce(name, F.lit(0)).cast("long").alias(name) for name in ("n_baskets", "n_users")]
+    known = [F.col(f"pairs.{name}").alias(name) for name in further]
+    return rows.select("product_id", *known, *counts, "lift").select(*pairs.columns, *_ADDED)
 
 
-def _together(pairs: DataFrame, sets: DataFrame, name: str) -> DataFrame:
-    """One row per pair that some row of `sets` holds: in how many of them.
-
-    All pairs of `sets` are counted, in compiled code, and those asked for are picked out: looking for single pairs in
-    every set that has one of the two takes over three times as long where sets are large.
-    """
-    coded = coded_groups(sets.select("product_ids"))
-    catalogue = catalogue_of(coded)
-    products = coded_products(pairs.sparkSession, catalogue)
-    # Codes are in order of product_id, as the two of a pair are.
-    counts = pair_rows(coded, catalogue).where("code < other").withColumnRenamed("sum", name)
-    for side, code in zip(_UNORDERED, ("code", "other"), strict=True):
-        pairs = pairs.join(products.select(F.col("product_id").alias(side), F.col("code").alias(code)), side)
-    return pairs.join(counts, ["code", "other"]).select(*_UNORDERED, name)
+def _aligned(name: str) -> Column:
+    """The counts of a product's pairs; as many nulls of a product that is in no basket."""
+    return F.coalesce(name, F.transform("pairs", lambda _: F.lit(None)))
 
 
 def _customers(baskets: DataFrame) -> DataFrame:
     """One row per customer: product_ids, everything they bought."""
     lines = baskets.where("user_id is not null").select("user_id", F.explode("product_ids").alias("product_id"))
     return lines.groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids"))
-
-
-def _with_lift(counted: DataFrame, baskets: DataFrame) -> DataFrame:
-    """`counted` with lift = n_baskets x orders / (baskets with the first x baskets with the second)."""
-    sizes = baskets.select(F.explode("product_ids").alias("product")).groupBy("product").count()
-    n_orders = baskets.agg(F.count(F.lit(1)).alias("n_orders"))
-    lift = F.col("n_baskets").cast("double") * F.col("n_orders") / (F.col("n_first") * F.col("n_second"))
-    return (
-        counted.join(sizes.select(F.col("product").alias("first"), F.col("count").alias("n_first")), "first", "left")
-        .join(sizes.select(F.col("product").alias("second"), F.col("count").alias("n_second")), "second", "left")
-        .join(F.broadcast(n_orders))
-        .withColumn("lift", F.when(F.col("n_baskets") > 0, lift))
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
@@ -16,6 +16,7 @@ from cartograph.rank.fusion import FUSED, in_order
 from cartograph.rank.learned import Ranker, contributions, scored
 from cartograph.rank.links import Graph
 from cartograph.rank.methods import Fusion, Votes
+from cartograph.rank.scale import share
 
 Explain = Callable[[DataFrame], DataFrame]
 
@@ -33,9 +34,10 @@ def fused_candidates(
 ) -> tuple[DataFrame, Explain]:
     """One row per customer and product listed by any model, and a function that explains such rows.
 
-    Columns: user_id, product_id, score, rank, models and votes, as of `fusion.fused_lists`. The function takes some of
-    the rows and adds parts (map from string to double): numbers that sum to the score, the votes of models or, where
-    the ranker made the score, what each feature adds to it. Rows that are not of these lists have votes.
+    Columns: user_id, product_id, score (0 or more), rank, models and votes, as of `fusion.fused_lists`. The function
+    takes some of the rows, their scores `as_shares`, and adds parts (map from string to double): numbers that sum to
+    the score, the votes of models or, where the ranker made the score, what each feature adds to it, `bias` being where
+    the customer's candidates start from. Rows that are not of these lists have votes.
 
     Args:
         lists: gold.candidates of `as_of`.
@@ -57,13 +59,16 @@ def fused_candidates(
 def _by_ranker(
     lists: DataFrame, told: DataFrame, ranker: Ranker, votes: Votes, n_parts: int
 ) -> tuple[DataFrame, Explain]:
-    unordered = votes.fused(lists).drop("score", "rank").join(scored(told, ranker), _PAIR)
-    ranked = in_order(unordered, *_PAIR).localCheckpoint()
+    """By what the ranker says, counted from the weakest of the customer's candidates on: trees know no zero."""
+    said = votes.fused(lists).drop("score", "rank").join(scored(told, ranker), _PAIR)
+    weakest = F.min("score").over(Window.partitionBy("user_id"))
+    ranked = in_order(said.withColumn("score", F.col("score") - weakest), *_PAIR).localCheckpoint()
 
     def explained(shown: DataFrame) -> DataFrame:
         adds = contributions(told.join(shown.select(*_PAIR), _PAIR, "left_semi"), ranker)
-        largest = parts.largest(F.col("contributions"), n_parts)
-        told_apart = shown.join(adds.select(*_PAIR, largest.alias("parts")), _PAIR, "left")
-        return told_apart.withColumn("parts", F.coalesce("parts", parts.of_votes()))
+        known = shown.join(adds, _PAIR, "left")
+        shares = F.transform_values("contributions", lambda _, number: share(number, F.col("best")))
+        largest = parts.largest(shares, F.col("score"), n_parts)
+        return known.withColumn("parts", F.coalesce(largest, parts.of_votes())).drop("contributions")
 
     return ranked, explained

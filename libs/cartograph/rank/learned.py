@@ -21,7 +21,7 @@ from xgboost.spark import SparkXGBRanker
 from cartograph.core.workers import placed, slots
 
 _PAIR = ["user_id", "product_id"]
-_LEAST_GROUPS = 20  # customers per worker: with fewer, a worker might have nobody to learn from or to stop by
+LEAST_GROUPS = 20  # customers per worker: with fewer, a worker might have nobody to learn from or to stop by
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Trees:
         columns: share of the features that a tree may look at.
         rows: share of the candidates that a tree is made from.
         patience: trees without a better NDCG of customers held back, after which training ends.
-        held_back: share of the customers that are held back.
-        max_customers: learned from, drawn by a hash.
+        held_back: share of the customers who say when training ends.
+        judges: share of the customers on whom methods are compared: nothing is learned from them, not even when to end.
+        max_customers: sampled by a hash, these shares included.
         seed: of what is drawn.
     """
 
@@ -51,6 +52,7 @@ class Trees:
     rows: float = 0.8
     patience: int = 30
     held_back: float = 0.2
+    judges: float = 0.2
     max_customers: int = 100_000
     seed: int = 7
 
@@ -64,45 +66,55 @@ class Ranker:
 
 
 def labelled(features: DataFrame, bought: DataFrame, settings: Trees) -> DataFrame:
-    """The candidates of customers who bought some of them: `features`, is_bought (0 or 1) and is_held_back.
+    """The candidates of customers who bought some of them: `features`, is_bought (0 or 1), is_held_back and is_judge.
 
-    Customers who bought nothing that was listed for them teach nothing about order: they are left out.
+    Customers who bought nothing that was listed for them teach nothing about order: they are left out. The others are
+    dealt to three groups that have nobody in common: those the trees are made from, those held back, and the judges.
 
     Args:
         features: of the earlier day, of `features.features`.
         bought: user_id, product_id, what was bought since.
-        settings: which customers are drawn and held back.
+        settings: which customers are sampled, held back and judge.
     """
     hits = bought.select(*_PAIR).distinct().withColumn("is_bought", F.lit(1))
     told = features.join(hits, _PAIR, "left").na.fill(0, ["is_bought"])
     teachers = told.where("is_bought = 1").select("user_id").distinct()
-    drawn = _draw("sample", settings.seed)
-    few = teachers.orderBy(drawn).limit(settings.max_customers)
-    is_held_back = _draw("held back", settings.seed) < settings.held_back
-    return told.join(few, "user_id", "left_semi").withColumn("is_held_back", is_held_back)
+    sampled = _draw("sample", settings.seed)
+    few = teachers.orderBy(sampled).limit(settings.max_customers)
+    place = _draw("held back", settings.seed)
+    is_held_back = place < settings.held_back
+    is_judge = ~is_held_back & (place < settings.held_back + settings.judges)
+    return told.join(few, "user_id", "left_semi").withColumns({"is_held_back": is_held_back, "is_judge": is_judge})
+
+
+def parameters(settings: Trees, k: int) -> dict[str, Any]:
+    """What XGBoost is told, by the names of its scikit-learn interface."""
+    return {
+        "n_estimators": settings.n_trees, "max_depth": settings.depth, "learning_rate": settings.learning_rate,
+        "min_child_weight": settings.min_weight, "reg_lambda": settings.l2, "colsample_bytree": settings.columns,
+        "subsample": settings.rows, "tree_method": "hist", "objective": "rank:ndcg", "lambdarank_pair_method": "topk",
+        "lambdarank_num_pair_per_sample": max(2 * k, 20), "ndcg_exp_gain": False, "eval_metric": f"ndcg@{k}",
+        "early_stopping_rounds": settings.patience, "random_state": settings.seed,
+    }  # fmt: skip
 
 
 def trained(rows: DataFrame, settings: Trees, k: int) -> Ranker | None:
     """The ranker of the `labelled` rows; None where there are too few customers to learn from.
 
     Args:
-        rows: `labelled`, in use several times: persisted.
+        rows: `labelled`, without the judges, in use several times: persisted.
         settings: see there.
         k: the length of list at which NDCG is to be best.
     """
     counts = rows.groupBy("is_held_back").agg(F.countDistinct("user_id").alias("n")).collect()
     least = min((row.n for row in counts), default=0)
-    if len(counts) < 2 or least < _LEAST_GROUPS:
+    if len(counts) < 2 or least < LEAST_GROUPS:
         return None
-    n_workers = max(1, min(slots(rows.sparkSession), least // _LEAST_GROUPS))
-    names = tuple(name for name in rows.columns if name not in {*_PAIR, "is_bought", "is_held_back"})
+    n_workers = max(1, min(slots(rows.sparkSession), least // LEAST_GROUPS))
+    names = tuple(name for name in rows.columns if name not in {*_PAIR, "is_bought", "is_held_back", "is_judge"})
     estimator = SparkXGBRanker(
         features_col="features", label_col="is_bought", qid_col="group", validation_indicator_col="is_held_back",
-        num_workers=n_workers, n_estimators=settings.n_trees, max_depth=settings.depth,
-        learning_rate=settings.learning_rate, min_child_weight=settings.min_weight, reg_lambda=settings.l2,
-        colsample_bytree=settings.columns, subsample=settings.rows, tree_method="hist", objective="rank:ndcg",
-        lambdarank_pair_method="topk", lambdarank_num_pair_per_sample=max(2 * k, 20), ndcg_exp_gain=False,
-        eval_metric=f"ndcg@{k}", early_stopping_rounds=settings.patience, random_state=settings.seed,
+        num_workers=n_workers, **parameters(settings, k),
     )  # fmt: skip
     booster = estimator.fit(side_by_side(grouped(rows, n_workers), names)).get_booster()
     booster.feature_names = list(names)

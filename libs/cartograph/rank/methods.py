@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.metrics import mean_ndcg
 from cartograph.core.model import Silver
 from cartograph.rank.calibrated import chances, models_of
 from cartograph.rank.features import features
 from cartograph.rank.fusion import FUSED, fused_lists, in_order
+from cartograph.rank.judging import PLAIN, Judgement, Method, judged
 from cartograph.rank.learned import Ranker, Trees, labelled, scored, trained
 from cartograph.rank.links import Graph
 
-Method = Literal["rrf", "calibrated", "learned"]
 _PAIR = ["user_id", "product_id"]
 
 
@@ -36,19 +34,21 @@ class Votes:
 
 @dataclass(frozen=True)
 class Fusion:
-    """One way of fusing, and how good each was for customers that nothing was learned from.
+    """One way of fusing, and why it is the one.
 
     Attributes:
         method: rrf, calibrated or learned.
-        ndcg: by method; empty where nothing could be learned.
+        judgement: what customers said of each whom nothing was learned from; None where nothing could be learned.
         chances: of `calibrated.chances`.
         ranker: of `learned.trained`.
+        reason: in words.
     """
 
-    method: Method = "rrf"
-    ndcg: Mapping[Method, float] | None = None
+    method: Method = PLAIN
+    judgement: Judgement | None = None
     chances: DataFrame | None = None
     ranker: Ranker | None = None
+    reason: str = ""
 
 
 def best_fusion(
@@ -62,7 +62,7 @@ def best_fusion(
     k: int,
     graph: Graph | None = None,
 ) -> Fusion:
-    """The method of the highest NDCG@k for customers held back; reciprocal ranks where too few bought what was listed.
+    """Reciprocal ranks, or what is surely better at NDCG@k for customers whom nothing was learned from.
 
     Args:
         lists: gold.candidates of an earlier day.
@@ -70,18 +70,18 @@ def best_fusion(
         bought: user_id, product_id: what customers bought since.
         as_of: that day.
         votes: how models vote.
-        trees: how the ranker is trained, and who is held back.
+        trees: how the ranker is trained, and who judges.
         k: length of the lists shown.
         graph: what the graph step made of that day.
     """
     models = models_of(lists, without=[FUSED])
     rows = labelled(features(lists, models, data, as_of, graph), bought, trees).persist()
-    ranker = trained(rows, trees, k)
+    learners, judges = rows.where("NOT is_judge"), rows.where("is_judge")
+    ranker = trained(learners, trees, k)
     if ranker is None:
         rows.unpersist()
-        return Fusion()
-    teachers, judges = rows.where("NOT is_held_back"), rows.where("is_held_back")
-    hits = teachers.select(*_PAIR, F.col("is_bought").cast("double").alias("hit"))
+        return Fusion(reason=f"too few customers bought what was listed on {as_of} to learn from them")
+    hits = learners.select(*_PAIR, F.col("is_bought").cast("double").alias("hit"))
     worth = chances(lists.where(F.col("model").isin(models)), hits, "user_id", "product_id").localCheckpoint()
     asked = lists.join(judges.select("user_id").distinct(), "user_id", "left_semi")
     lists_by_method: dict[Method, DataFrame] = {
@@ -90,7 +90,6 @@ def best_fusion(
         "learned": in_order(scored(judges, ranker), *_PAIR),
     }
     right = judges.where("is_bought = 1").groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids"))
-    ndcg = {name: mean_ndcg(found, right, k) for name, found in lists_by_method.items()}
+    judgement = judged(lists_by_method, right, k)
     rows.unpersist()
-    best = max(ndcg, key=lambda name: ndcg[name])
-    return Fusion(best, ndcg, worth, ranker)
+    return Fusion(judgement.winner, judgement, worth, ranker, judgement.reason)

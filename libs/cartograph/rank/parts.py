@@ -7,16 +7,23 @@ from pyspark.sql import functions as F
 
 from cartograph.core.contributions import OTHER
 
+BIAS = "bias"  # what a ranker says of any candidate
+
 
 def of_votes() -> Column:
     """The vote of each model, from models and votes."""
     return F.map_from_arrays("models", "votes")
 
 
-def largest(parts: Column, k: int) -> Column:
-    """The `k` numbers farthest from 0 and `bias`, the rest summed up as `other`."""
-    bias = F.filter(F.map_entries(parts), lambda part: part["key"] == "bias")
-    named = F.filter(F.map_entries(parts), lambda part: part["key"] != "bias")
+def largest(adds: Column, score: Column, k: int) -> Column:
+    """The `k` numbers farthest from 0, the rest summed up as `other`, and `bias`: what all of them leave of the score.
+
+    Args:
+        adds: map from feature to what it adds; its own `bias` is not looked at.
+        score: what the parts sum to.
+        k: see above.
+    """
+    named = F.filter(F.map_entries(adds), lambda part: part["key"] != BIAS)
     by_size = F.array_sort(
         F.transform(named, lambda part: F.struct((-F.abs(part["value"])).alias("size"), part["key"].alias("key"),
                                                  part["value"].alias("value")))
@@ -24,6 +31,14 @@ def largest(parts: Column, k: int) -> Column:
     kept = F.transform(
         F.slice(by_size, 1, k), lambda part: F.struct(part["key"].alias("key"), part["value"].alias("value"))
     )
-    rest = F.aggregate(F.slice(by_size, k + 1, 10_000), F.lit(0.0), lambda total, part: total + part["value"])
-    other = F.array(F.struct(F.lit(OTHER).alias("key"), rest.alias("value")))
-    return F.map_from_entries(F.concat(bias, kept, other))
+    rest = _sum(F.slice(by_size, k + 1, 10_000))
+    ends = F.array(_part(BIAS, score - _sum(by_size)), _part(OTHER, rest))
+    return F.map_from_entries(F.concat(kept, ends))
+
+
+def _sum(entries: Column) -> Column:
+    return F.aggregate(entries, F.lit(0.0), lambda total, part: total + part["value"])
+
+
+def _part(name: str, value: Column) -> Column:
+    return F.struct(F.lit(name).alias("key"), value.alias("value"))

@@ -34,13 +34,14 @@ def recommendations(
     customer's `recent` last products (`leads`), the strongest lead of the best kind; without any it is what a network
     of sequences would miss most in the history; else likeness of customers when one of `user_models` voted, and what of
     the customer's own products this comes from, else popularity. The product that a reason leads from, the counts of
-    the pair or the product between them, what own products add to the score of ALS, and what scores of networks would
-    lose without them, are added to the evidence.
+    the pair or the product between them, what own products add to the score of ALS, what scores of networks would lose
+    without them, and the chance that was drawn of a new product, are added to the evidence.
 
-    Columns: user_id, rank, product_id, score, models, why, evidence (JSON).
+    Columns: user_id, rank, product_id, score (a share of the best of the list, `scale`), models, why, evidence (JSON).
 
     Args:
-        fused: `fused_lists` of gold.candidates, with parts: a map of numbers that sum to the score.
+        fused: lists of candidates, `scale.as_shares`, with parts: a map of numbers that sum to the score; and chance,
+            of `exploration`, where new products were tried.
         associations: `fused_lists` of gold.associations, `with_evidence`.
         histories: what each customer did, of `core.histories`.
         data: silver tables before `as_of`.
@@ -68,9 +69,9 @@ def recommendations(
     led = F.when(F.size("leading") > 0, reasons.sentence(reasons.of_sequence(F.col("leading"))))
     why = F.coalesce(again, tried, "lead_reason", led, reasons.sentence(voters))
     lead = [F.when(again.isNull(), F.col(name)).alias(name) for name in LEAD_EVIDENCE]
-    evidence = F.to_json(
-        F.struct("parts", *lead, "taste", "sequence", F.col("n_days").alias("days_bought"), "n_buyers")
-    )
+    chance = (F.col("chance") if "chance" in fused.columns else F.lit(None).cast("double")).alias("chance")
+    bought_on = F.col("n_days").alias("days_bought")
+    evidence = F.to_json(F.struct("parts", *lead, "taste", "sequence", bought_on, "n_buyers", chance))
     return reasoned.join(n_buyers, "product_id", "left").select(
         "user_id", "rank", "product_id", "score", "models", why.alias("why"), evidence.alias("evidence")
     )

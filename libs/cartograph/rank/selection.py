@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
-from cartograph.rank.business_rules import BusinessRules, with_rules
+from cartograph.rank.business_rules import BusinessRules, unsellable, with_rules
 from cartograph.rank.calibration import calibrated, tastes_of
 from cartograph.rank.diversity import diversified
+from cartograph.rank.scale import share
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,66 @@ class Diversity:
         return self.method in {"mmr", "dpp"}
 
 
-def allowed(lists: DataFrame, data: Silver, rules: BusinessRules, k: int) -> tuple[DataFrame, DataFrame]:
-    """The rows that no rule forbids, ranked without gaps, and those of the first `k` that one does (with hidden_by).
+@dataclass(frozen=True)
+class Ruling:
+    """The rules of the shop on a day, and what they forbid to everybody.
+
+    Attributes:
+        rules: of the shop.
+        forbidden: of `business_rules.unsellable`.
+        data: silver tables before the day.
+    """
+
+    rules: BusinessRules
+    forbidden: DataFrame
+    data: Silver
+
+    def judged(self, lists: DataFrame) -> DataFrame:
+        """The rows of customers' lists with hidden_by."""
+        return with_rules(lists, self.forbidden, self.data.products, self.data.events, self.rules)
+
+    def allowed(self, lists: DataFrame, k: int) -> tuple[DataFrame, DataFrame]:
+        """`taken_apart` of customers' lists: what may be shown, and what the rules keep out of them."""
+        return taken_apart(self.judged(lists), k, "user_id")
+
+
+def ruling(data: Silver, shelf: DataFrame | None, settings: Mapping[str, object]) -> Ruling | None:
+    """The rules that are set and what they forbid; None where nothing can be hidden, so that no list is looked at.
 
     Args:
-        lists: user_id, product_id, rank and any further columns.
-        data: silver tables before `as_of`.
-        rules: of the shop.
-        k: length of a list as it is shown.
+        data: silver tables before the day.
+        shelf: of `shelf.shelf`; None where no catalogue says anything.
+        settings: of BusinessRules.
     """
-    ruled = with_rules(lists, data.products, data.events, rules)
-    hidden = ruled.where(F.col("hidden_by").isNotNull() & (F.col("rank") <= k))
-    best_first = Window.partitionBy("user_id").orderBy("rank")
-    shown = ruled.where("hidden_by is null").drop("hidden_by").withColumn("rank", F.row_number().over(best_first))
-    return shown, hidden
+    rules = BusinessRules(**settings)  # type: ignore[arg-type]
+    if shelf is None:
+        rules = replace(rules, listed_only=False, min_stock=None)
+        shelf = data.products.select("product_id", F.lit(None).cast("boolean").alias("is_listed"), "stock").limit(0)
+    if rules == BusinessRules(listed_only=False, min_stock=None, category_level=rules.category_level):
+        return None
+    forbidden = unsellable(data.products, shelf, rules).localCheckpoint()
+    return Ruling(rules, forbidden, data) if rules.is_personal or not forbidden.isEmpty() else None
+
+
+def taken_apart(judged: DataFrame, k: int, *group: str) -> tuple[DataFrame, DataFrame]:
+    """The rows that no rule hides, ranked without gaps, and those that one keeps out of a list of `k`, with hidden_by.
+
+    A row is kept out if it would stand in the list were it not for its rule, the others being hidden as they are. Its
+    score is a share of the best that may be shown (`scale`), so it may be above 1.
+
+    Args:
+        judged: `group`, rank, score, hidden_by (null: nothing speaks against it) and any further columns.
+        k: length of a list as it is shown.
+        group: the columns that name a list.
+    """
+    is_shown = F.col("hidden_by").isNull()
+    in_turn = Window.partitionBy(*group).orderBy("rank").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    placed = judged.withColumn("place", F.count_if(is_shown).over(in_turn).cast("int"))
+    shown = placed.where(is_shown).withColumn("rank", F.col("place")).drop("place", "hidden_by")
+    whole = Window.partitionBy(*group)
+    best = F.coalesce(F.max(F.when(is_shown, F.col("score"))).over(whole), F.max("score").over(whole))
+    hidden = placed.withColumn("score", share(F.col("score"), best)).where(~is_shown & (F.col("place") < k))
+    return shown, hidden.drop("place")
 
 
 def diverse(
@@ -82,10 +129,3 @@ def diverse(
             raise ValueError(f"{diversity.method} needs vectors of products")
         chosen = diversified(given, vectors, k, diversity.method, diversity.weight, diversity.depth)
     return lists.drop("rank").join(chosen, ["user_id", "product_id"]).select(*lists.columns)
-
-
-def rules_of(settings: Mapping[str, object]) -> BusinessRules | None:
-    """The rules that are set; None if there are none, so that nobody's list is looked at."""
-    rules = BusinessRules(**settings)  # type: ignore[arg-type]
-    idle = BusinessRules(category_level=rules.category_level)
-    return None if rules == idle else rules

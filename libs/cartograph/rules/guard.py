@@ -102,7 +102,7 @@ def _retail(baskets: DataFrame, users: DataFrame | None) -> DataFrame:
     if users is None:
         return baskets.withColumn("is_wholesale", F.lit(False))
     wholesale = users.where("is_wholesale").select("user_id", "is_wholesale")
-    marked = baskets.join(F.broadcast(wholesale), "user_id", "left")
+    marked = baskets.join(wholesale, "user_id", "left")
     return marked.withColumn("is_wholesale", F.coalesce("is_wholesale", F.lit(False)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_INSTANTS = ("event_at", "ordered_at", "exposed_at", "first_seen_at")
+_INSTANTS = ("event_at", "ordered_at", "exposed_at", "stated_at", "first_seen_at")
 
 
 def before(columns: Sequence[str], as_of: date) -> Column:

@@ -44,6 +44,7 @@ from cartograph.core.model import Silver
 from cartograph.core.plain_text import plain_text
 from cartograph.core.redaction import redacted_text
 from cartograph.runtime import preflight
+from cartograph.runtime.breakdowns import breakdown
 from cartograph.runtime.config import load_config, redacted, show_config
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
@@ -264,6 +265,7 @@ def main_suite(
 
 def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
     """Loads the configuration, opens the suite and turns what goes wrong into a status."""
+    config: Config | None = None
     try:
         config = load_config(given.env, given.set, given.conf_dir)
         if given.show_config:
@@ -272,7 +274,8 @@ def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
         with Suite.open(name, config) as suite:
             run(suite, given)
     except Exception as error:
-        if given.verbose or not isinstance(error, UserError):
+        told = error if isinstance(error, UserError) or config is None else breakdown(error, config.spark) or error
+        if given.verbose or not isinstance(told, UserError):
             print(plain_text(redacted_text(traceback.format_exc())), end="", file=sys.stderr)
-        print(plain_text(redacted_text(f"{name}: {error}")), file=sys.stderr)
-        sys.exit(2 if isinstance(error, UserError) else 1)
+        print(plain_text(redacted_text(f"{name}: {told}")), file=sys.stderr)
+        sys.exit(2 if isinstance(told, UserError) else 1)

@@ -23,6 +23,7 @@ class DiversitySettings(Section):
 class RuleSettings(Section):
     """rank.business_rules.BusinessRules."""
 
+    listed_only: bool
     min_stock: Positive | None
     min_margin: Annotated[float, Field(lt=1)] | None
     max_price_ratio: Annotated[float, Field(gt=0)] | None
@@ -45,8 +46,15 @@ class TreeSettings(Section):
     rows: Annotated[float, Field(gt=0, le=1)]
     patience: Positive
     held_back: Annotated[float, Field(gt=0, lt=1)]
+    judges: Annotated[float, Field(gt=0, lt=1)]
     max_customers: Positive
     seed: int
+
+    @model_validator(mode="after")
+    def _somebody_left_to_learn_from(self) -> Self:
+        if self.held_back + self.judges >= 1:
+            raise ValueError(f"held_back ({self.held_back:g}) and judges ({self.judges:g}) must sum to less than 1")
+        return self
 
 
 class FusionSettings(Section):
@@ -89,3 +97,9 @@ class RankSettings(Section):
     exploration: ExplorationSettings
     diversity: DiversitySettings
     rules: RuleSettings
+
+    @model_validator(mode="after")
+    def _places_left_for_the_best(self) -> Self:
+        if self.exploration.slots >= self.k:
+            raise ValueError(f"exploration.slots ({self.exploration.slots}) must be less than k ({self.k})")
+        return self

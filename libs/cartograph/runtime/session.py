@@ -19,6 +19,12 @@ from cartograph.runtime.settings import Config
 
 # What needs a new Java machine or context: spark-submit and Databricks have settled these before we run.
 _SETTLED = ("spark.master", "spark.jars", "spark.driver.", "spark.local.dir", "spark.executor.memory", "spark.log.")
+# What a session that is given must have, too: when a day begins, and which joins are broadcast.
+_GIVEN_TOO = (
+    "spark.sql.session.timeZone",
+    "spark.sql.autoBroadcastJoinThreshold",
+    "spark.sql.adaptive.autoBroadcastJoinThreshold",
+)
 _DAEMON = "cartograph.runtime.worker_daemon"
 
 
@@ -35,7 +41,9 @@ def spark_session(config: Config, app_name: str) -> SparkSession:
     active = SparkSession.getActiveSession()
     if active is not None:
         if "DATABRICKS_RUNTIME_VERSION" in os.environ:
-            active.conf.set("spark.sql.session.timeZone", "UTC")
+            for key, value in _defaults(places.home() / "conf" / "spark-defaults.conf").items():
+                if key in _GIVEN_TOO:
+                    active.conf.set(key, value)
         return active
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ

@@ -100,7 +100,8 @@ class Tables:
         """Rows of table `name`; with `as_of` only those known before that day, with `equals` only those that match.
 
         A table with an `as_of` column is read at that partition. Others keep the rows whose event_at, ordered_at,
-        exposed_at or first_seen_at lies before `as_of` 00:00 UTC; one whose first_seen_at is unknown is always there.
+        exposed_at, stated_at or first_seen_at lies before `as_of` 00:00 UTC; one whose first_seen_at is unknown is
+        always there.
 
         Raises:
             TableMissing: the table has not been written.

@@ -93,5 +93,5 @@ def price_classes(prices: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 def _of_products(facts: DataFrame, product_ids: pa.Array) -> pa.Table:
     """The rows of `facts` of the products, in order; nulls where there is none."""
     asked = facts.sparkSession.createDataFrame(pa.table({"product_id": product_ids}))
-    rows = facts.join(F.broadcast(asked), "product_id", "left_semi").toArrow()
+    rows = facts.join(asked, "product_id", "left_semi").toArrow()
     return rows.take(pc.index_in(product_ids, value_set=rows.column("product_id").combine_chunks()))

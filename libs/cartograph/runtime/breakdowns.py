@@ -1,0 +1,97 @@
+"""Spark's ways of running out of something, in one sentence with a remedy instead of two hundred lines of Java."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cartograph.core.errors import UserError
+from cartograph.runtime.settings import SparkSettings
+
+
+class OutOfResources(UserError):
+    """A machine has too little of something for what was asked; nothing is wrong with code or data."""
+
+
+_WORKER = (
+    "leave more of the machine's memory to Python: give the Java machine less ({heap}), or run fewer tasks at a time "
+    "(fewer cores in spark.master)"
+)
+# What Spark writes, what that means, what to do; the first that is found counts.
+_BREAKDOWNS = (
+    (
+        r"Not enough memory to build and broadcast|Cannot broadcast the table (?:that is larger|over)",
+        "a table that a join sends to all executors does not fit into the driver's memory",
+        "set spark.conf.spark.sql.adaptive.autoBroadcastJoinThreshold to -1, or raise {driver}",
+    ),
+    (
+        r"bigger than spark\.driver\.maxResultSize",
+        "what tasks send back to the driver is more than it takes",
+        "raise spark.conf.spark.driver.maxResultSize and {driver}",
+    ),
+    (
+        r"No space left on device",
+        "a disk is full",
+        "free some of it, or set spark.temp_dir to a folder on a larger disk",
+    ),
+    (
+        r"Container (?:killed|marked as failed).{0,200}memory|OOMKilled|exceeding (?:physical )?memory limits",
+        "the platform ended an executor that took more memory than it was given",
+        "raise spark.executor_memory, or spark.conf.spark.executor.memoryOverhead for Python's share",
+    ),
+    (
+        r"OutOfMemoryError|GC overhead limit exceeded|[Uu]nable to acquire \d+ bytes|UNABLE_TO_ACQUIRE_MEMORY",
+        "Java's memory is used up",
+        "raise {heap}; spark.shuffle_partitions makes tasks smaller",
+    ),
+    (
+        r"ExecutorLostFailure|Lost executor|Remote RPC client disassociated",
+        "an executor was lost, as a rule because its machine ran out of memory",
+        "raise {heap} or take more executors, and look into the executor's log",
+    ),
+    (
+        r"Python worker exited unexpectedly|Python worker failed to connect back",
+        "a Python worker was ended, as a rule by a system that ran out of memory",
+        _WORKER,
+    ),
+    (
+        r"Py4JNetworkError|Answer from Java side is empty|Java gateway process exited",
+        "the Java machine of the driver is gone, as a rule ended by a system that ran out of memory",
+        "give the machine more memory than {driver} asks for, or ask for less",
+    ),
+)
+
+
+def breakdown(error: BaseException, spark: SparkSettings) -> OutOfResources | None:
+    """What ran out, and what to do about it; None where the error is of another kind.
+
+    Args:
+        error: anything that a step raised.
+        spark: the settings of the session, which the remedy names with their values.
+    """
+    told = "\n".join(_texts(error))
+    for pattern, meaning, remedy in _BREAKDOWNS:
+        found = re.search(pattern, told)
+        if found:
+            line = told[told.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()
+            return OutOfResources(f"{meaning}: {remedy.format(**_settings(spark))}. Spark said: {line[:_LONGEST]}")
+    return None
+
+
+_LONGEST = 200  # letters that are quoted
+
+
+def _texts(error: BaseException) -> Iterator[str]:
+    """What the error and those that it came from say."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield f"{type(seen).__name__}: {seen}"
+        seen = seen.__cause__ or seen.__context__
+
+
+def _settings(spark: SparkSettings) -> dict[str, str]:
+    """The settings that give memory, with their values."""
+    driver = f"spark.driver_memory (now {spark.driver_memory or 'what spark-submit says'})"
+    executor = f"spark.executor_memory (now {spark.executor_memory or 'what spark-submit says'})"
+    is_local = (spark.master or "").startswith("local[")
+    return {"driver": driver, "heap": driver if is_local else executor}
