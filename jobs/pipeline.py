@@ -4,12 +4,15 @@ Runs the same functions as the single jobs and adds no logic: shop (when the sou
 preprocess, then embed, rules, cf, sequence, graph and rank for `as_of` - evaluate.horizon_days and for `as_of`, then
 audit, evaluate and report. The earlier lists are judged by what customers bought since; the later ones are the result.
 
-Without --as-of the day after the last event is taken, so that everything is used and no clock is read.
+Without --as-of the day after the last event is taken, so that everything is used and no clock is read; a few events
+long after all others, of a clock that runs ahead, do not count.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
@@ -33,10 +36,14 @@ MODELS = {
 }
 
 
+_LONG = timedelta(days=60)  # without events before those of a clock that runs ahead
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the pipeline asks for besides the usual."""
     parser.add_argument("--source", default=shop.SOURCE, help="a declaration in conf/sources (default: the demo shop)")
     parser.add_argument("--path", help="file, folder, glob, URI or JDBC URL of the source's inputs")
+    ingest.limits(parser)
 
 
 def run(suite: Suite, given: argparse.Namespace) -> None:
@@ -87,8 +94,26 @@ def _printed(title: str, rows: DataFrame) -> Table:
 
 def day_after_last_event(suite: Suite) -> date:
     """The first day on which everything there is lies in the past."""
-    last: date = suite.tables.read("silver.events").agg(F.max("event_on")).collect()[0][0]
-    return last + timedelta(days=1)
+    days = suite.tables.read("silver.events").groupBy("event_on").agg(F.count("*").alias("n")).collect()
+    return last_day({row.event_on: row.n for row in days}) + timedelta(days=1)
+
+
+def last_day(n_events: Mapping[date, int]) -> date:
+    """The last day with events; what comes over two months after all others is left out where it is next to nothing.
+
+    Args:
+        n_events: events per day; at least one day.
+    """
+    days, total, later = sorted(n_events, reverse=True), sum(n_events.values()), 0
+    few = max(0.001 * total, min(0.02 * total, 3))
+    last = days[0]
+    for day, before in itertools.pairwise(days):
+        later += n_events[day]
+        if later > few:
+            break
+        if day - before > _LONG:
+            last = before
+    return last
 
 
 if __name__ == "__main__":

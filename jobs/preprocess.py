@@ -3,13 +3,17 @@
 Reads   bronze.events, bronze.products, bronze.users, bronze.batches, and the silver rows that new ones touch
 Writes  silver.quarantine, silver.events, silver.baskets, silver.products, silver.users, silver.ledger
 
-A batch is done when the ledger, which is written last, has it; an interrupted run is done again and gives the same.
-Returns do not change baskets, and an order whose lines all went to another order keeps its basket: sources do not do
-that.
+Where so much of a source is set aside, or orders hold so much that can't be one order, that the source must be declared
+wrongly, the run stops before it has written anything. A batch is done when the ledger, which is written last, has it;
+an interrupted run is done again and gives the same. Where batches that silver has were ingested anew, all of silver is
+made again. Returns do not change baskets, and an order whose lines all went to another order keeps its basket: sources
+do not do that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 
@@ -17,18 +21,22 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.schema import table
-from cartograph.preprocess import ledger
+from cartograph.preprocess import conflicts, ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import good_events, judged_events, quarantined
+from cartograph.preprocess.limits import SetAside, mixed_orders, refuse_misread, refuse_mixed, set_aside
 from cartograph.preprocess.products import facts_of, judged_facts, products, quarantined_facts
 from cartograph.preprocess.resolve import resolved_events
-from cartograph.preprocess.settings import Flags, Rules
+from cartograph.preprocess.settings import Fences, Flags, Limits
 from cartograph.preprocess.users import judged_users, quarantined_users, users
+from cartograph.preprocess.versions import kept_lines, with_fates
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.key_fingerprint import require_same_key
 
 _MOST_LISTED = 1000  # batches that are named in a filter, so that Delta skips the files of others
+Apart = list[tuple[DataFrame, Cleaning]]  # raw rows, apart by how their source writes values
 
 
 @dataclass
@@ -36,28 +44,34 @@ class _Work:
     """The batches to do, and how tables are read and written while doing them."""
 
     job: Job
-    batches: DataFrame  # batch_id, source, target, n_in
-    is_first: bool  # no batch was ever finished: what silver holds is the leftover of an interrupted run
+    key: bytes
+    batches: DataFrame  # batch_id, source, target, n_in, cleaning
+    is_first: bool  # nothing that silver holds counts: there is none, a leftover, or it is to be made anew
 
-    def bronze(self, target: str) -> DataFrame:
+    def bronze(self, target: str) -> Apart:
         """Rows of the new batches of one bronze table."""
-        new = self.batches.where(F.col("target") == target).select("batch_id")
-        few = new.limit(_MOST_LISTED + 1).collect()
-        rows = self._bronze(target)
-        if len(few) > _MOST_LISTED:
-            return rows.join(F.broadcast(new), "batch_id", "left_semi")
-        return rows.where(F.col("batch_id").isin([row["batch_id"] for row in few]))
+        return self._apart(target, self.batches.where(F.col("target") == target))
 
-    def all_bronze(self, target: str) -> DataFrame:
+    def all_bronze(self, target: str) -> Apart:
         """Rows of all recorded batches of one bronze table."""
-        recorded = self.job.tables.read("bronze.batches", target=target).select("batch_id")
-        return self._bronze(target).join(F.broadcast(recorded), "batch_id", "left_semi")
+        return self._apart(target, self.job.tables.read("bronze.batches", target=target))
 
-    def _bronze(self, target: str) -> DataFrame:
+    def _apart(self, target: str, batches: DataFrame) -> Apart:
         name = f"bronze.{target}"
-        if self.job.tables.exists(name):
-            return self.job.read(name)
-        return self.job.spark.createDataFrame([], table(name).columns)
+        few = batches.select("batch_id", "cleaning").limit(_MOST_LISTED + 1).collect()
+        if not few:
+            return [(self.job.spark.createDataFrame([], table(name).columns), Cleaning())]
+        rows = self.job.read(name)
+        if len(few) > _MOST_LISTED:
+            ways = [row.cleaning for row in batches.select("cleaning").distinct().collect()]
+            of = {way: batches.where(F.col("cleaning") == way).select("batch_id") for way in ways}
+            found = {way: rows.join(F.broadcast(ids), "batch_id", "left_semi") for way, ids in of.items()}
+        else:
+            listed: dict[str, list[str]] = {}
+            for row in few:
+                listed.setdefault(row.cleaning, []).append(row.batch_id)
+            found = {way: rows.where(F.col("batch_id").isin(ids)) for way, ids in listed.items()}
+        return [(frame, Cleaning.model_validate_json(way)) for way, frame in found.items()]
 
     def stored(self, name: str) -> DataFrame | None:
         """A silver table as it is; None when nothing of it counts."""
@@ -71,93 +85,180 @@ class _Work:
             self.job.merge(name, rows)
 
 
+@dataclass
+class _Judged:
+    """New rows with their verdicts, and good events with their fates."""
+
+    events: DataFrame
+    facts: DataFrame
+    people: DataFrame
+    fated: DataFrame
+    n_conflicts: int
+
+    @property
+    def good(self) -> DataFrame:
+        """New events that are kept."""
+        return kept_lines(self.fated)
+
+
 def run(job: Job) -> None:
-    """Judges the new rows one by one, resolves the good ones together, and balances the ledger."""
+    """Judges the new rows one by one and the good ones together; stops where a source is misread, writes otherwise."""
     work = _pending(job)
     if work is None:
         job.progress.say("  nothing new in bronze")
         return
     require_same_key(job.tables, job.secret("pseudonym_key"))
-    key = job.secret("pseudonym_key").encode()
-    rules, flags = Rules(**job.settings.rules.model_dump()), Flags(**job.settings.flags.model_dump())
-    judged = [
-        judged_events(work.bronze("events"), key, rules),
-        judged_facts(work.bronze("products"), rules),
-        judged_users(work.bronze("users"), key),
+    with _judged(work) as judged:
+        _write(work, judged)
+
+
+@contextmanager
+def _judged(work: _Work) -> Iterator[_Judged]:
+    """The judged rows, computed once within the block.
+
+    Raises:
+        SourceMisread: a source is declared wrongly.
+    """
+    settings = work.job.settings
+    fences, limits = Fences(**settings.fences.model_dump()), Limits(**settings.limits.model_dump())
+    frames = [
+        judged_events(work.bronze("events"), work.key, fences),
+        _union(*[judged_facts(rows, cleaning) for rows, cleaning in work.bronze("products")]),
+        _union(*[judged_users(rows, work.key, cleaning) for rows, cleaning in work.bronze("users")]),
     ]
+    kept = [frame.persist(StorageLevel.DISK_ONLY) for frame in frames]
     try:
-        events, facts, people = (rows.persist(StorageLevel.DISK_ONLY) for rows in judged)
-        _write(work, events, facts, people, rules, flags, key)
+        events, facts, people = kept
+        aside = set_aside({"events": events, "products": facts, "users": people})
+        for each in aside:
+            work.job.progress.say(f"  set aside {each}")
+        refuse_misread(aside, limits)
+        kept.append(with_fates(good_events(events), _earlier_events(work)).persist(StorageLevel.DISK_ONLY))
+        judged = _Judged(events, facts, people, kept[-1], _refuse_conflicts(work, kept[-1], limits))
+        _refuse_mixed_orders(work, judged.good, limits)
+        yield judged
     finally:
-        for rows in judged:
-            rows.unpersist()
+        for frame in kept:
+            frame.unpersist()
 
 
-def _write(
-    work: _Work, judged: DataFrame, facts: DataFrame, people: DataFrame, rules: Rules, flags: Flags, key: bytes
-) -> None:
+def _earlier_events(work: _Work) -> DataFrame | None:
+    """silver.events without what an interrupted run left there of the new batches."""
+    stored = work.stored("silver.events")
+    new = work.batches.select("batch_id")
+    return None if stored is None else stored.join(F.broadcast(new), "batch_id", "left_anti")
+
+
+def _refuse_conflicts(work: _Work, fated: DataFrame, limits: Limits) -> int:
+    """How many rows have an event id that another event has, too; raises where they are too many."""
+    is_conflict = F.col("fate") == "conflict"
+    by_source = fated.groupBy("source").agg(
+        F.count_if("is_new"),
+        F.count_if(is_conflict & F.col("is_new")),
+        F.count_if(is_conflict),
+        F.min(F.when(is_conflict, F.col("event_id"))),
+    )
+    rows = by_source.collect()
+    for source, n_new, n_aside, _, example in rows:
+        if n_aside:
+            reason = f"event_id '{example}' is that of another event too"
+            each = SetAside(source, "events", conflicts.RULE, n_new, n_aside, (reason,))
+            work.job.progress.say(f"  set aside {each}")
+            refuse_misread([each], limits)
+    return sum(row[3] for row in rows)
+
+
+def _refuse_mixed_orders(work: _Work, good: DataFrame, limits: Limits) -> None:
+    orders = mixed_orders(good.where("event_type = 'purchase'"), work.stored("silver.baskets"))
+    for each in orders:
+        if each.n_mixed:
+            work.job.progress.say(f"  {each}")
+    refuse_mixed(orders, limits)
+
+
+def _write(work: _Work, judged: _Judged) -> None:
     """Writes the silver tables out of judged events, product facts and customers; the ledger last."""
-    aside = _union(quarantined(judged), quarantined_facts(facts), quarantined_users(people))
-    work.write("silver.quarantine", aside)
-    good, stored = good_events(judged), work.stored("silver.events")
-    lost = ledger.duplicates(good, stored).localCheckpoint()
-    work.write("silver.events", resolved_events(good, stored, work.job.settings.session_gap_minutes))
-    _write_baskets(work, good)
-    _write_products(work, good, facts, rules)
-    _write_users(work, good, people, key, flags)
-    kept = [
-        rows.where("rule IS NULL").groupBy("batch_id").agg(F.count("*").alias("n_kept")) for rows in (facts, people)
+    aside = _union(quarantined(judged.events), quarantined_facts(judged.facts), quarantined_users(judged.people))
+    work.write("silver.quarantine", _union(aside, *_conflicting(work, judged)))
+    gap = work.job.settings.session_gap_minutes
+    work.write("silver.events", resolved_events(judged.fated, _earlier_events(work), gap))
+    _write_baskets(work, judged.fated)
+    _write_products(work, judged.good, judged.facts)
+    _write_users(work, judged.good, judged.people)
+    people = [
+        rows.where("rule IS NULL").groupBy("batch_id").agg(F.count("*").alias("n_kept"), F.lit(0).alias("n_merged"))
+        for rows in (judged.facts, judged.people)
     ]
-    _balance(work, _union(*kept), lost)
+    _balance(work, _union(*people), ledger.duplicates(judged.fated))
+
+
+def _conflicting(work: _Work, judged: _Judged) -> list[DataFrame]:
+    """Rows of silver.quarantine for events whose id another event has; none, as a rule."""
+    if not judged.n_conflicts:
+        return []
+    aside = judged.events.where("rule IS NOT NULL").select("row_id")
+    stored = work.stored("silver.quarantine")
+    if stored is not None:
+        aside = aside.union(stored.where(F.col("rule") != conflicts.RULE).select("row_id"))
+    return [conflicts.conflicting(work.all_bronze("events"), work.key, judged.fated, aside)]
 
 
 def _pending(job: Job) -> _Work | None:
     """The batches that the ledger does not have; None when it has all."""
-    batches = job.read("bronze.batches").select("batch_id", "source", "target", F.col("n_kept").alias("n_in"))
+    columns = ("batch_id", "source", "target", F.col("n_kept").alias("n_in"), "cleaning")
+    batches = job.read("bronze.batches").select(*columns)
     is_first = not job.tables.exists("silver.ledger") or job.tables.read("silver.ledger").isEmpty()
     if not is_first:
-        batches = batches.join(job.tables.read("silver.ledger"), "batch_id", "left_anti")
+        done = job.tables.read("silver.ledger").select("batch_id")
+        if done.join(batches, "batch_id", "left_anti").isEmpty():
+            batches = batches.join(done, "batch_id", "left_anti")
+        else:
+            job.progress.say("  batches were ingested anew: all of silver is made again")
+            is_first = True
     batches = batches.localCheckpoint()
-    return None if batches.isEmpty() else _Work(job, batches, is_first)
+    key = job.secret("pseudonym_key").encode()
+    return None if batches.isEmpty() else _Work(job, key, batches, is_first)
 
 
-def _write_baskets(work: _Work, good: DataFrame) -> None:
+def _write_baskets(work: _Work, fated: DataFrame) -> None:
     events = work.job.tables.read("silver.events")
     work.write(
         "silver.baskets",
-        baskets(events if work.is_first else events.join(touched_orders(good), "order_id", "left_semi")),
+        baskets(events if work.is_first else events.join(touched_orders(fated), "order_id", "left_semi")),
     )
 
 
-def _write_products(work: _Work, good: DataFrame, facts: DataFrame, rules: Rules) -> None:
+def _write_products(work: _Work, good: DataFrame, facts: DataFrame) -> None:
     first_sales = good.groupBy("product_id").agg(F.min("event_at").alias("first_at"))
     new = facts.where("rule IS NULL")
     if not work.is_first:
         touched = new.select("product_id").union(first_sales.select("product_id")).distinct()
-        new = judged_facts(facts_of(work.all_bronze("products"), touched, rules), rules).where("rule IS NULL")
+        known = [judged_facts(facts_of(rows, touched, how), how) for rows, how in work.all_bronze("products")]
+        new = _union(*known).where("rule IS NULL")
     work.write("silver.products", products(new, first_sales, work.stored("silver.products")))
 
 
-def _write_users(work: _Work, good: DataFrame, people: DataFrame, key: bytes, flags: Flags) -> None:
+def _write_users(work: _Work, good: DataFrame, people: DataFrame) -> None:
     seen = good.where("user_id IS NOT NULL").groupBy("user_id").agg(F.min("event_at").alias("first_at"))
     facts, events = people.where("rule IS NULL"), work.job.tables.read("silver.events")
     if not work.is_first:
         touched = facts.select("user_id").union(seen.select("user_id")).distinct()
-        known = judged_users(work.all_bronze("users"), key).where("rule IS NULL")
-        facts, events = (rows.join(touched, "user_id", "left_semi") for rows in (known, events))
+        known = _union(*[judged_users(rows, work.key, how) for rows, how in work.all_bronze("users")])
+        facts, events = (rows.join(touched, "user_id", "left_semi") for rows in (known.where("rule IS NULL"), events))
+    flags = Flags(**work.job.settings.flags.model_dump())
     work.write("silver.users", users(facts, events, seen, work.stored("silver.users"), flags))
 
 
 def _balance(work: _Work, kept_facts: DataFrame, lost: DataFrame) -> None:
     """Counts what arrived in silver, compares, and records the batches as done."""
     tables = work.job.tables
-    kept = tables.read("silver.events").groupBy("batch_id").agg(F.count("*").alias("n_kept")).localCheckpoint()
+    kept = ledger.kept_counts(tables.read("silver.events")).localCheckpoint()
     aside = tables.read("silver.quarantine").groupBy("batch_id").agg(F.count("*").alias("n_quarantined"))
     entries = ledger.entries(work.batches, _union(kept, kept_facts), aside, lost)
     earlier = work.stored("silver.ledger")
     if earlier is not None:
         events_only = work.job.tables.read("bronze.batches", target="events").select("batch_id")
-        entries = entries.unionByName(ledger.displaced(earlier.join(events_only, "batch_id", "left_semi"), kept))
+        entries = entries.unionByName(ledger.displaced(earlier.join(events_only, "batch_id", "left_semi"), kept, aside))
     entries = ledger.checked(entries.localCheckpoint())
     work.write("silver.ledger", entries)
     totals = entries.agg(*[F.sum(name).alias(name) for name in entries.columns if name.startswith("n_")]).first()

@@ -6,7 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from cartograph.ingest.drift import Comparison, SchemaDrift, compare, refuse
+from cartograph.core.cleaning import Cleaning
+from cartograph.ingest.drift import Comparison, SchemaDrift, compare, refuse, respelled
 from cartograph.ingest.source import Input
 
 DECLARED = {"order_no": "string", "pieces": "long", "price": "double", "at": "timestamp"}
@@ -82,3 +83,24 @@ def test_an_object_where_json_should_hold_a_value_is_drift(spark: SparkSession) 
     assert compare("a.json", rows.schema, declared, rows).problems == (
         "a.json: column 'item' is struct<id:int,n:int>, declared string",
     )
+
+
+def test_other_case_and_blanks_in_a_header_are_the_declared_name() -> None:
+    declared = Input.model_validate({"format": "csv", "columns": DECLARED, "optional": {"colour": "string"}})
+    found = ["\ufeffOrder_No", " PIECES ", "price", "Price", "colour ", "note"]
+    assert respelled(found, declared) == {"\ufeffOrder_No": "order_no", " PIECES ": "pieces", "colour ": "colour"}
+    assert respelled(["AT", "At"], declared) == {}
+
+
+def test_values_are_tried_as_the_source_writes_them_and_else_the_word_is_named(spark: SparkSession) -> None:
+    declared = Input.model_validate({"format": "csv", "columns": DECLARED})
+    rows = [("K1", "1", "1.000,50", "31.05.2025 09:00"), ("K2", "2", "0,79", "01.06.2025 10:00")]
+    sample = spark.createDataFrame(rows, "order_no string, pieces string, price string, at string")
+    assert compare("may.csv", sample.schema, declared, sample).problems == (
+        "may.csv: column 'price' does not hold double values, for example '0,79'; declare "
+        "cleaning: {decimals: comma, thousands: point} if they are written so",
+        "may.csv: column 'at' does not hold timestamp values, for example '01.06.2025 10:00'; declare "
+        "cleaning: {dates: day_first} if they are written so",
+    )
+    german = Cleaning(dates="day_first", decimals="comma", thousands="point")
+    assert compare("may.csv", sample.schema, declared, sample, german) == Comparison((), ())

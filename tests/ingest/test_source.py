@@ -78,3 +78,30 @@ def test_values_that_yaml_reads_as_numbers_or_truths_are_text(tmp_path: Path) ->
     assert source.inputs["lines"].options == {"header": "true", "sep": "1"}
     assert source.mappings["events"].where == "true"
     assert source.mappings["events"].columns["quantity"] == "1"
+
+
+@pytest.mark.parametrize("word", ["no", "On", "yes"])
+def test_a_bare_word_that_yaml_takes_for_a_truth_is_to_be_quoted(tmp_path: Path, word: str) -> None:
+    text = declaration(inputs={"lines": LINES}, events=EVENTS).replace(
+        "product_id: id", f"product_id: id\n    order_id: {word}"
+    )
+    with pytest.raises(
+        SourceError, match=rf'a bare {word} is a truth value .* put it in quotes, "{word}"(.|\n)*line \d+'
+    ):
+        load_source("one", declare(tmp_path, text))
+    quoted = load_source("one", declare(tmp_path, text.replace(f": {word}", f': "{word}"')))
+    assert quoted.mappings["events"].columns["order_id"] == word
+
+
+def test_order_numbers_start_anew_only_at_what_is_declared(tmp_path: Path) -> None:
+    parts = {"inputs": {"lines": LINES}, "events": EVENTS, "cleaning": {"orders_per": ["till", "day"]}}
+    with pytest.raises(SourceError, match=r"cleaning\.orders_per names till, which events\.columns does not define"):
+        load_source("one", declare(tmp_path, declaration(**parts)))
+
+
+def test_a_declaration_is_known_by_what_decides_about_rows(tmp_path: Path) -> None:
+    parts = {"inputs": {"lines": LINES}, "events": EVENTS}
+    one = load_source("one", declare(tmp_path, declaration(**parts)))
+    about = load_source("one", declare(tmp_path, declaration(**parts).replace("made for a test", "something else")))
+    other = load_source("one", declare(tmp_path, declaration(**parts, cleaning={"dates": "day_first"})))
+    assert one.declared("events") == about.declared("events") != other.declared("events")

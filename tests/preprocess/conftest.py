@@ -1,4 +1,4 @@
-"""Rules as configured, and raw events out of the columns that matter to a test."""
+"""Settings as configured, and raw events out of the columns that matter to a test."""
 
 from __future__ import annotations
 
@@ -8,20 +8,30 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.schema import table
-from cartograph.preprocess.settings import Flags, Rules
+from cartograph.ingest.source import load_source
+from cartograph.preprocess.settings import Fences, Flags
 from cartograph.runtime.settings import Config
+from tests.conftest import ROOT
 
 KEY = b"a key for tests"
+RETAIL = load_source("online_retail", ROOT / "conf" / "sources").cleaning
 Raw = Callable[..., DataFrame]
 PURCHASE = {"event_type": "purchase", "order_id": "O1", "product_id": "cup", "quantity": "2", "unit_price": "3.50"}
 PURCHASE |= {"event_at": "2024-05-01 10:00:00", "user_id": "ann"}
 
 
 @pytest.fixture(scope="session")
-def rules(config: Config) -> Rules:
-    """The rules of conf/base.yml."""
-    return Rules(**config.preprocess.rules.model_dump())
+def fences(config: Config) -> Fences:
+    """The fences of conf/base.yml."""
+    return Fences(**config.preprocess.fences.model_dump())
+
+
+@pytest.fixture(scope="session")
+def retail() -> Cleaning:
+    """How the gift shop of Online Retail writes things."""
+    return RETAIL
 
 
 @pytest.fixture(scope="session")

@@ -40,13 +40,11 @@ def test_the_vectors_of_rfc_4231(spark: SparkSession) -> None:
         assert made[: len(expected)] == expected
 
 
-def test_ids_are_hashed_without_the_blanks_around_them_and_blank_is_nobody(spark: SparkSession) -> None:
-    names = ["12346", " 12346\t", "Zoë", "ß" * 200, "", "  ", "\u00a0", None]
+def test_an_id_is_hashed_and_nobody_stays_nobody(spark: SparkSession) -> None:
+    names = ["12346", "Zoë", "ß" * 200, None]
     frame = spark.createDataFrame([(n, name) for n, name in enumerate(names)], "n int, user_id string")
     made = [row.user_id for row in pseudonymised(frame, ["user_id"], KEY).orderBy("n").collect()]
-    expected = [hmac.new(KEY, name.strip().encode(), hashlib.sha256).hexdigest() for name in names[:4] if name]
-    assert made == [*expected, None, None, None, None]
-    assert made[0] == made[1] != made[2]
+    assert made == [*(hmac.new(KEY, name.encode(), hashlib.sha256).hexdigest() for name in names if name), None]
 
 
 def test_the_key_stands_in_no_plan(spark: SparkSession) -> None:

@@ -1,4 +1,4 @@
-"""Rows seen together: the last of equal events, sessions, returns with orders; several runs give what one gives."""
+"""Rows seen together: versions of an event, sessions, returns with orders; several runs give what one gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import table
+from cartograph.preprocess.events import content_of_stored
 from cartograph.preprocess.resolve import resolved_events
+from cartograph.preprocess.versions import with_fates
 
 START = datetime(2024, 5, 1, 10)
 COLUMNS = table("silver.events").columns
@@ -19,32 +21,71 @@ GAP = 30
 
 
 def good(spark: SparkSession, *events: dict[str, Any]) -> DataFrame:
-    """Good events: minutes after START, user ann, product cup, batch b1 unless told otherwise."""
+    """Good events: minutes after START, user ann, product cup, batch b1, an id of their own unless told otherwise."""
     rows = []
     for n, event in enumerate(events):
         at = START + timedelta(minutes=event.pop("minute", n))
-        usual = {"event_id": f"E{n}", "user_id": "ann", "product_id": "cup", "event_type": "view", "batch_id": "b1"}
-        rows.append({**usual, "event_at": at, "event_on": at.date(), "source": "s", "row_id": f"r{n}", **event})
-    names = [name for name in COLUMNS.names if name != "returned_order_id"]
-    types = ", ".join(f"{name} {COLUMNS[name].dataType.simpleString()}" for name in names)
-    return spark.createDataFrame(
-        [tuple(row.get(n) for n in (*names, "row_id")) for row in rows], f"{types}, row_id string"
+        usual = {"event_id": f"s:E{n}", "user_id": "ann", "product_id": "cup", "event_type": "view", "batch_id": "b1"}
+        usual |= {"event_at": at, "event_on": at.date(), "source": "s", "row_id": f"r{n:03}", "delivery": ""}
+        rows.append(usual | event)
+    names = [name for name in COLUMNS.names if name not in ("returned_order_id", "n_lines")]
+    types = [f"{name} {COLUMNS[name].dataType.simpleString()}" for name in names]
+    columns = [*names, "row_id", "delivery"]
+    made = spark.createDataFrame(
+        [tuple(row.get(name) for name in columns) for row in rows],
+        ", ".join([*types, "row_id string, delivery string"]),
     )
+    return made.withColumn("content", content_of_stored())
+
+
+def resolved(events: DataFrame, stored: DataFrame | None = None) -> DataFrame:
+    return resolved_events(with_fates(events, stored), stored, GAP)
 
 
 def by_id(events: DataFrame, column: str) -> dict[str, Any]:
-    return {row["event_id"]: row[column] for row in events.collect()}
+    return {row["event_id"].removeprefix("s:"): row[column] for row in events.collect()}
 
 
-def test_of_equal_events_the_one_with_the_last_time_wins(spark: SparkSession) -> None:
+def fates(events: DataFrame, stored: DataFrame | None = None) -> dict[str, tuple[str, float | None, int]]:
+    rows = with_fates(events, stored).where("is_new").collect()
+    return {row.row_id: (row.fate, row.quantity, row.n_lines) for row in rows}
+
+
+def test_of_events_with_one_id_the_latest_content_is_kept_and_others_are_conflicts(spark: SparkSession) -> None:
     events = good(
         spark,
-        {"event_id": "E", "minute": 5, "product_id": "last"},
-        {"event_id": "E", "minute": 1, "product_id": "first"},
-        {"event_id": "F", "product_id": "tie", "row_id": "a"},
-        {"event_id": "F", "minute": 2, "product_id": "greater row", "row_id": "b"},
+        {"event_id": "s:E", "minute": 5, "product_id": "last"},
+        {"event_id": "s:E", "minute": 1, "product_id": "first"},
+        {"event_id": "s:E", "minute": 5, "product_id": "last", "batch_id": "b0"},
+        {"event_id": "s:F", "minute": 2},
     )
-    assert by_id(resolved_events(events, None, GAP), "product_id") == {"E": "last", "F": "greater row"}
+    assert by_id(resolved(events), "product_id") == {"E": "last", "F": "cup"}
+    found = {row: fate for row, (fate, *_) in fates(events).items()}
+    assert found == {"r000": "kept", "r001": "conflict", "r002": "duplicate", "r003": "kept"}
+
+
+def test_equal_lines_of_an_order_add_up_and_a_second_delivery_counts_once(spark: SparkSession) -> None:
+    line = {"event_id": "s#soap", "order_id": "K1", "event_type": "purchase", "quantity": 2.0, "minute": 0}
+    view = {"event_id": "s#view", "minute": 0}
+    events = good(
+        spark,
+        *[dict(line) for _ in range(3)],
+        *[line | {"batch_id": "b0"} for _ in range(2)],
+        *[line | {"delivery": "sheet"} for _ in range(2)],
+        *[dict(view) for _ in range(2)],
+        {"event_id": "s#salt", "order_id": "K1", "event_type": "purchase", "minute": 0},
+        {"event_id": "s#salt", "order_id": "K1", "event_type": "purchase", "minute": 0},
+    )
+    found = sorted(fates(events).values(), key=str)
+    soap = [("kept", 6.0, 3), ("merged", 2.0, 1), ("merged", 2.0, 1), *[("duplicate", 2.0, 1)] * 4]
+    others = [("kept", None, 1), ("duplicate", None, 1), ("kept", 2.0, 2), ("merged", None, 1)]
+    assert found == sorted(soap + others, key=str)
+    stored = resolved(events.where("batch_id = 'b1'"))
+    late = events.where("batch_id = 'b0'")
+    assert {fate for fate, *_ in fates(late, stored).values()} == {"duplicate"}
+    more = good(spark, *[line | {"batch_id": "b2"} for _ in range(4)])
+    assert sorted(fates(more, stored).values()) == [("kept", 8.0, 4), *[("merged", 2.0, 1)] * 3]
+    assert by_id(resolved(more, stored), "quantity") == {"s#soap": 8.0}
 
 
 def test_a_pause_longer_than_the_gap_starts_a_session(spark: SparkSession) -> None:
@@ -58,7 +99,7 @@ def test_a_pause_longer_than_the_gap_starts_a_session(spark: SparkSession) -> No
         {"minute": 64, "user_id": None},
         {"minute": 0, "user_id": "bob"},
     )
-    sessions = by_id(resolved_events(events, None, GAP), "session_id")
+    sessions = by_id(resolved(events), "session_id")
     assert sessions["E0"] == sessions["E1"] != sessions["E2"]
     assert sessions["E0"].startswith("gap-ann-")
     assert sessions["E3"] == "given"
@@ -68,10 +109,11 @@ def test_a_pause_longer_than_the_gap_starts_a_session(spark: SparkSession) -> No
 
 def test_returns_are_paired_with_the_order_they_take_back(spark: SparkSession) -> None:
     def bought(order: str, quantity: int, **more: Any) -> dict[str, Any]:
-        return {"event_type": "purchase", "order_id": order, "quantity": quantity, **more}
+        return {"event_type": "purchase", "order_id": order, "quantity": float(quantity), **more}
 
     def returned(order: str | None, quantity: int, event_id: str, **more: Any) -> dict[str, Any]:
-        return {"event_type": "return", "order_id": order, "quantity": quantity, "event_id": event_id, **more}
+        line = {"event_type": "return", "order_id": order, "quantity": float(quantity)}
+        return line | {"event_id": f"s:{event_id}"} | more
 
     events = good(
         spark,
@@ -87,7 +129,7 @@ def test_returns_are_paired_with_the_order_they_take_back(spark: SparkSession) -
         bought("O7", 1, user_id=None, minute=10),
         bought("O8", 1, minute=30),
     )
-    paired = by_id(resolved_events(events, None, GAP).where("event_type = 'return'"), "returned_order_id")
+    paired = by_id(resolved(events).where("event_type = 'return'"), "returned_order_id")
     assert paired == {
         "names its order": "O1",
         "only O1 sold enough": "O1",
@@ -101,9 +143,9 @@ def test_returns_are_paired_with_the_order_they_take_back(spark: SparkSession) -
 
 def test_only_what_new_rows_change_is_written_again(spark: SparkSession) -> None:
     first = good(spark, {"minute": 0}, {"minute": 50}, {"minute": 0, "user_id": "bob"})
-    stored = resolved_events(first, None, GAP)
-    between = good(spark, {"minute": 25, "event_id": "N", "batch_id": "b2"})
-    changed = by_id(resolved_events(between, stored, GAP), "session_id")
+    stored = resolved(first)
+    between = good(spark, {"minute": 25, "event_id": "s:N", "batch_id": "b2"})
+    changed = by_id(resolved(between, stored), "session_id")
     assert set(changed) == {"N", "E1"}
     assert changed["N"] == changed["E1"] == by_id(stored, "session_id")["E0"]
 
@@ -115,19 +157,22 @@ def test_batches_one_after_the_other_give_what_all_at_once_give(spark: SparkSess
     for n in range(150):
         kind = str(rng.choice(["view", "purchase", "return", "rating"]))
         event: dict[str, Any] = {
-            "event_id": f"E{rng.integers(110)}",
+            "event_id": f"s:E{rng.integers(60)}" if rng.random() < 0.5 else f"s#E{n}",
             "minute": int(rng.integers(600)),
             "event_type": kind,
         }
         event |= {"user_id": str(rng.choice(["ann", "bob", "cy"])), "product_id": str(rng.choice(["cup", "lid"]))}
         event |= {"batch_id": f"b{n * 3 // 150}", "row_id": f"r{n:03}"}
         if kind in ("purchase", "return"):
-            event |= {"order_id": f"O{rng.integers(20)}", "quantity": int(rng.integers(1, 4))}
+            event |= {"order_id": f"O{rng.integers(20)}", "quantity": float(rng.integers(1, 4))}
         events.append(event)
+    events += [
+        dict(events[int(n)], batch_id=f"b{rng.integers(3)}") for n in rng.integers(0, 150, 40)
+    ]  # delivered again
     everything = good(spark, *events)
-    stored = everything.drop("row_id").limit(0).withColumn("returned_order_id", F.lit(None).cast("string"))
+    stored = resolved(everything).limit(0)
     for batch in ("b2", "b0", "b1"):
-        new = resolved_events(everything.where(F.col("batch_id") == batch), stored, GAP).localCheckpoint()
+        new = resolved(everything.where(F.col("batch_id") == batch), stored).localCheckpoint()
         stored = stored.join(new, "event_id", "left_anti").unionByName(new).localCheckpoint()
-    at_once = resolved_events(everything, None, GAP)
+    at_once = resolved(everything)
     assert sorted(map(str, stored.select(*COLUMNS.names).collect())) == sorted(map(str, at_once.collect()))

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets
 from cartograph.preprocess.products import judged_facts, products, quarantined_facts
-from cartograph.preprocess.settings import Flags, Rules
+from cartograph.preprocess.settings import Flags
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from tests.preprocess.conftest import KEY, Raw
 
@@ -42,7 +43,7 @@ def test_a_basket_holds_the_distinct_products_of_an_order_guests_included(spark:
     assert found == {"O1": ("ann", MAY, ["cup", "lid"]), "O2": (None, MAY, ["cup"])}
 
 
-def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, rules: Rules) -> None:
+def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, retail: Cleaning) -> None:
     facts = raw(
         "products",
         [
@@ -58,7 +59,7 @@ def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, 
             {"product_id": "lid", "seen_at": "someday"},
         ],
     )
-    judged = judged_facts(facts, rules)
+    judged = judged_facts(facts, retail)
     reasons = {row.row_id: row.reason for row in quarantined_facts(judged).collect()}
     assert reasons == {
         "r3": "price 'call us' is not a number",
@@ -78,17 +79,17 @@ def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, 
     assert set(made) == {"cup", "only sold"}
 
 
-def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: Raw, flags: Flags, rules: Rules) -> None:
+def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: Raw, flags: Flags) -> None:
     facts = raw(
         "users",
         [
             {"user_id": "ann", "region": "North", "age_band": "30-39", "seen_at": "2024-05-01"},
             {"user_id": "ann ", "region": "South", "seen_at": "2024-06-01"},
-            {"user_id": " ", "region": "East"},
+            {"user_id": " NaN", "region": "East"},
             {"user_id": "bob", "seen_at": "12:00"},
         ],
     )
-    judged = judged_users(facts, KEY)
+    judged = judged_users(facts, KEY, Cleaning())
     assert {row.row_id: row.reason for row in quarantined_users(judged).collect()} == {
         "r2": "user_id is missing",
         "r3": "seen_at '12:00' is not a time",
@@ -114,27 +115,28 @@ def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: R
     assert set(made) == {ann, "shop", "once", "robot", "keen", "big"}
 
 
-def entries(spark: SparkSession, *rows: tuple[int, int, int, int]) -> DataFrame:
+def entries(spark: SparkSession, *rows: tuple[int, int, int, int, int]) -> DataFrame:
     named = [(f"b{n}", "shop", *row) for n, row in enumerate(rows)]
     return spark.createDataFrame(named, table("silver.ledger").columns)
 
 
 def test_a_ledger_that_balances_passes_and_one_that_does_not_names_batch_and_numbers(spark: SparkSession) -> None:
-    balanced = entries(spark, (10, 7, 2, 1), (0, 0, 0, 0))
+    balanced = entries(spark, (10, 6, 1, 2, 1), (0, 0, 0, 0, 0))
     assert ledger.checked(balanced).count() == 2
     with pytest.raises(ledger.LedgerMismatch) as error:
-        ledger.checked(entries(spark, (10, 7, 2, 1), (10, 7, 2, 0), (5, 6, 0, -1)))
+        ledger.checked(entries(spark, (10, 6, 1, 2, 1), (10, 7, 0, 2, 0), (5, 5, 1, 0, -1)))
     assert str(error.value) == (
         "rows were lost or doubled:\n"
-        "  - batch b1 of shop: 10 in, but 7 kept + 2 quarantined + 0 duplicates\n"
-        "  - batch b2 of shop: 5 in, but 6 kept + 0 quarantined + -1 duplicates"
+        "  - batch b1 of shop: 10 in, but 7 kept + 0 merged + 2 quarantined + 0 duplicates\n"
+        "  - batch b2 of shop: 5 in, but 5 kept + 1 merged + 0 quarantined + -1 duplicates"
     )
 
 
-def test_duplicates_are_counted_apart_from_what_was_written(spark: SparkSession) -> None:
-    columns = "event_id string, event_at timestamp, batch_id string, row_id string"
-    new = [("E1", MAY, "b2", "r1"), ("E1", JUNE, "b2", "r2"), ("E2", MAY, "b2", "r3"), ("E3", JUNE, "b3", "r4")]
-    stored = [("E2", JUNE, "b1", ""), ("E3", MAY, "b1", ""), ("E4", MAY, "b1", "")]
-    good = spark.createDataFrame(new, columns)
-    lost = ledger.duplicates(good, spark.createDataFrame(stored, columns).drop("row_id"))
-    assert {row.batch_id: row.n_duplicates for row in lost.collect()} == {"b2": 2, "b3": 0}
+def test_what_a_new_batch_replaces_is_a_duplicate_or_in_quarantine_now(spark: SparkSession) -> None:
+    earlier = entries(spark, (10, 6, 1, 2, 1), (5, 5, 0, 0, 0), (4, 4, 0, 0, 0))
+    kept = spark.createDataFrame(
+        [("b0", 5, 0), ("b1", 3, 0), ("b2", 4, 0)], "batch_id string, n_kept long, n_merged long"
+    )
+    aside = spark.createDataFrame([("b0", 2), ("b1", 2), ("new", 9)], "batch_id string, n_quarantined long")
+    found = sorted(tuple(row) for row in ledger.displaced(earlier, kept, aside).collect())
+    assert found == [("b0", "shop", 10, 5, 0, 2, 3), ("b1", "shop", 5, 3, 0, 2, 0)]

@@ -6,21 +6,23 @@ from cartograph.core.table import defined_table as _table
 
 _RAW_EVENT = (
     "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
-    "quantity string, unit_price string, rating string, event_at string, title string"
+    "quantity string, unit_price string, rating string, event_at string, title string, store string, till string, "
+    "delivery string"
 )
 
 INPUT_TABLES = (
     _table(
         "bronze.events",
         "Raw events as they arrived, one row a line, every value still text.",
-        f"source string, batch_id string, source_file string, row_id string, {_RAW_EVENT}",
+        f"source string, batch_id string, source_file string, row_id string, known_until timestamp, {_RAW_EVENT}",
         key="row_id",
         required="source batch_id",
     ),
     _table(
         "bronze.products",
         "Raw product facts as they arrived; the newest fact of a product wins in silver.",
-        "source string, batch_id string, source_file string, row_id string, product_id string, title string, "
+        "source string, batch_id string, source_file string, row_id string, known_until timestamp, "
+        "product_id string, title string, "
         "description string, category string, brand string, price string, stock string, attributes attributes, "
         "seen_at string, n_seen string",
         key="row_id",
@@ -29,8 +31,8 @@ INPUT_TABLES = (
     _table(
         "bronze.users",
         "Raw customer facts as they arrived.",
-        "source string, batch_id string, source_file string, row_id string, user_id string, region string, "
-        "age_band string, seen_at string",
+        "source string, batch_id string, source_file string, row_id string, known_until timestamp, user_id string, "
+        "region string, age_band string, seen_at string",
         key="row_id",
         required="source batch_id",
     ),
@@ -43,19 +45,22 @@ INPUT_TABLES = (
     ),
     _table(
         "bronze.batches",
-        "One row per batch, the content of one file (or the new rows of a table): what was read and where it went.",
+        "One row per batch, the content of one file (or the new rows of a table): what was read, where it went, and "
+        "under which declaration; cleaning is how preprocess reads its values (JSON, see core/cleaning.py).",
         "source string, batch_id string, target string, source_file string, n_read long, n_kept long, "
-        "n_quarantined long",
+        "n_quarantined long, content_id string, declaration string, cleaning string",
         key="batch_id",
         required="source target",
     ),
     _table(
         "silver.events",
-        "Clean, typed, de-duplicated events under pseudonymous customers; user_id is null for guests. The order_id of "
-        "a return is its own document, returned_order_id the order that it takes back, where that is known.",
+        "Clean, typed, de-duplicated events under pseudonymous customers; user_id is null for guests. Ids of events, "
+        "orders and sessions begin with their source. The order_id of a return is its own document, returned_order_id "
+        "the order that it takes back, where that is known. n_lines equal lines of an order are one event, their "
+        "quantities added.",
         "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
-        "quantity int, unit_price double, rating double, event_at timestamp, event_on date, "
-        "returned_order_id string, source string, batch_id string",
+        "quantity double, unit_price double, rating double, event_at timestamp, event_on date, "
+        "returned_order_id string, n_lines int, source string, batch_id string",
         key="event_id",
         required="product_id event_type event_at event_on",
         checks=(
@@ -105,10 +110,10 @@ INPUT_TABLES = (
     ),
     _table(
         "silver.ledger",
-        "Per batch: rows in = kept + quarantined + duplicates.",
-        "batch_id string, source string, n_in long, n_kept long, n_quarantined long, n_duplicates long",
+        "Per batch: rows in = kept + merged (equal lines of an order) + quarantined + duplicates.",
+        "batch_id string, source string, n_in long, n_kept long, n_merged long, n_quarantined long, n_duplicates long",
         key="batch_id",
-        checks=(("nothing_lost", "n_in = n_kept + n_quarantined + n_duplicates"),),
+        checks=(("nothing_lost", "n_in = n_kept + n_merged + n_quarantined + n_duplicates"),),
     ),
     _table(
         "silver.key_fingerprints",

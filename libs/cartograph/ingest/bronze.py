@@ -13,10 +13,11 @@ from cartograph.ingest.source import BOOKKEEPING, Mapping, SourceError
 
 BATCH = "batch_id"
 FILE = "source_file"
+UNTIL = "known_until"
 
 
 def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -> DataFrame:
-    """Rows of bronze.<target> out of raw rows that carry `batch_id`, `source_file` and their position.
+    """Rows of bronze.<target> out of raw rows that carry `batch_id`, `source_file`, `known_until` and their position.
 
     `row_id` is the batch and the row's place in its file, or the batch and the group for grouped rows. Rows of a table
     have no batch yet; there a group is known by all its values, so that it comes again when they change.
@@ -31,7 +32,7 @@ def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -
     keys = {name: _column(target, name, mapping.columns[name]).alias(f"__{name}") for name in mapping.group_by}
     others = {name: text for name, text in mapping.columns.items() if name not in keys}
     try:
-        grouped = kept.groupBy(BATCH, FILE, *keys.values()).agg(
+        grouped = kept.groupBy(BATCH, FILE, UNTIL, *keys.values()).agg(
             *[_column(target, n, t).alias(n) for n, t in others.items()]
         )
     except AnalysisException as error:
@@ -100,7 +101,7 @@ def _select(rows: DataFrame, target: str, known: dict[str, Column]) -> DataFrame
 
 
 def _known_or_null(field: T.StructField, known: dict[str, Column]) -> Column:
-    if field.name in (BATCH, FILE):
+    if field.name in (BATCH, FILE, UNTIL):
         return F.col(field.name)
     return known.get(field.name, F.lit(None).cast(field.dataType))
 

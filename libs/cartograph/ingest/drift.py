@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from cartograph.core.cleaning import Cleaning, date_word, number_word
 from cartograph.core.errors import UserError
+from cartograph.core.values import instant, number
 from cartograph.ingest.source import Input
 
 _WHOLE = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
@@ -27,6 +29,7 @@ _ACCEPTED: Mapping[str, tuple[type[T.DataType], ...]] = {
 SQL_TYPE = {"long": "bigint", "double": "double", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
 SAMPLED_ROWS = 1000  # lines of a text file whose values are tried against the declared types
 _MOST = 0.5  # a text column is another type when more than this share of its values cannot be cast
+_EXAMPLES = 5  # values that are shown of a column that is another type
 
 
 class SchemaDrift(UserError):
@@ -41,10 +44,33 @@ class Comparison:
     notices: tuple[str, ...]
 
 
-def compare(name: str, found: T.StructType, declared: Input, sample: DataFrame | None = None) -> Comparison:
+def respelled(found: Sequence[str], declared: Input) -> dict[str, str]:
+    """Columns found under another spelling of a declared name, with that name: other case, or blanks around it.
+
+    A name that is there as declared, or that two columns could stand for, is left alone.
+    """
+    lacking = {_folded(name): name for name in declared.types if name not in found}
+    spellings = [name for name in found if name not in declared.types and _folded(name) in lacking]
+    folded = [_folded(name) for name in spellings]
+    return {name: lacking[_folded(name)] for name in spellings if folded.count(_folded(name)) == 1}
+
+
+def _folded(name: str) -> str:
+    """A column's name without what hands and exports change about it; a byte order mark stands before the first one."""
+    return " ".join(name.removeprefix("\ufeff").split()).casefold()
+
+
+def compare(
+    name: str,
+    found: T.StructType,
+    declared: Input,
+    sample: DataFrame | None = None,
+    cleaning: Cleaning = Cleaning(),  # noqa: B008 - frozen
+) -> Comparison:
     """Missing, renamed and retyped columns of `name` as problems, new ones as notices.
 
-    The values of a text format have no type of their own, so they are tried on the rows of `sample`.
+    The values of a text format have no type of their own, so they are tried on the rows of `sample`, as the source says
+    that they are written.
     """
     present = {field.name: field.dataType for field in found}
     missing = [column for column in declared.columns if column not in present]
@@ -52,7 +78,7 @@ def compare(name: str, found: T.StructType, declared: Input, sample: DataFrame |
     problems = [_missing(name, column, list(present), new) for column in missing]
     if declared.is_text and sample is not None:
         problems += _nested(name, declared, present)
-        problems += _unlike_values(name, sample, declared, present)
+        problems += _unlike_values(name, sample, declared, present, cleaning)
     elif not declared.is_text:
         problems += _retyped(name, declared, present)
     return Comparison(tuple(problems), tuple(f"{name}: new column {column!r} is not used" for column in new))
@@ -96,25 +122,42 @@ def _nested(name: str, declared: Input, present: Mapping[str, T.DataType]) -> li
     ]
 
 
-def _unlike_values(name: str, sample: DataFrame, declared: Input, present: Mapping[str, T.DataType]) -> list[str]:
+def _unlike_values(
+    name: str, sample: DataFrame, declared: Input, present: Mapping[str, T.DataType], cleaning: Cleaning
+) -> list[str]:
     """Text columns whose values are mostly not of the declared type."""
-    typed = {
-        c: SQL_TYPE[t] for c, t in declared.types.items() if t in SQL_TYPE and isinstance(present.get(c), T.StringType)
-    }
+    typed = [c for c, t in declared.types.items() if t in SQL_TYPE and isinstance(present.get(c), T.StringType)]
     if not typed:
         return []
-    values = {c: (F.col(f"`{c}`"), F.col(f"`{c}`").try_cast(sql)) for c, sql in typed.items()}
+    values = {c: (F.col(f"`{c}`"), _cast(f"`{c}`", declared.types[c], cleaning)) for c in typed}
     counts = sample.agg(
         *[F.count(text).alias(f"n_{i}") for i, (text, _) in enumerate(values.values())],
         *[F.count(value).alias(f"cast_{i}") for i, (_, value) in enumerate(values.values())],
         *[
-            F.first(F.when(value.isNull(), text), ignorenulls=True).alias(f"wrong_{i}")
+            F.slice(F.collect_set(F.when(value.isNull(), text)), 1, _EXAMPLES).alias(f"wrong_{i}")
             for i, (text, value) in enumerate(values.values())
         ],
     ).first()
     assert counts is not None
     return [
-        f"{name}: column {column!r} does not hold {declared.types[column]} values, for example {counts[f'wrong_{i}']!r}"
+        f"{name}: column {column!r} does not hold {declared.types[column]} values, for example "
+        f"{min(counts[f'wrong_{i}'])!r}{_remedy(declared.types[column], counts[f'wrong_{i}'])}"
         for i, column in enumerate(typed)
         if counts[f"n_{i}"] - counts[f"cast_{i}"] > _MOST * counts[f"n_{i}"]
     ]
+
+
+def _cast(column: str, wanted: str, cleaning: Cleaning) -> Column:
+    """The column's text as the declared type, or null; dates and numbers as the source says they are written."""
+    if wanted in ("date", "timestamp") and cleaning.dates != "iso":
+        return instant(column, cleaning)
+    if wanted in ("long", "double") and (cleaning.decimals, cleaning.thousands) != ("point", "none"):
+        return number(column, cleaning)
+    return F.col(column).try_cast(SQL_TYPE[wanted])
+
+
+def _remedy(wanted: str, examples: list[str]) -> str:
+    """Which setting of the source would read such values, if one would."""
+    word: Callable[[list[str]], str | None] = date_word if wanted in ("date", "timestamp") else number_word
+    found = word(examples) if wanted != "boolean" else None
+    return f"; declare cleaning: {{{found}}} if they are written so" if found else ""

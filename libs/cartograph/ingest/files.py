@@ -22,12 +22,16 @@ class InputNotFound(UserError):
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file by its URI, as Spark's `_metadata.file_path` spells it, its size and the SHA-256 of its content."""
+    """A file by its URI, as Spark's `_metadata.file_path` spells it, the SHA-256 of its content, its size and age.
+
+    `written_at` is when it was last written, in seconds since 1970; None where its file system does not say.
+    """
 
     uri: str
     name: str
     digest: str
     n_bytes: int = 0
+    written_at: float | None = None
 
 
 def list_files(spark: SparkSession, path: str) -> list[InputFile]:
@@ -83,4 +87,5 @@ def _digested(jvm: Any, file_system: Any, status: Any) -> InputFile:
         digest = jvm.org.apache.commons.codec.digest.DigestUtils.sha256Hex(stream)
     finally:
         stream.close()
-    return InputFile(path.toUri().toString(), path.getName(), digest, status.getLen())
+    written_at = status.getModificationTime() / 1000 or None
+    return InputFile(path.toUri().toString(), path.getName(), digest, status.getLen(), written_at)

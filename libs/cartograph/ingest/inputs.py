@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.redaction import redacted_text
 from cartograph.ingest import drift
 from cartograph.ingest.failures import SPARK_ERRORS, cause
@@ -31,12 +32,16 @@ _SPLIT_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Probe:
-    """What looking at a file told: its columns, or why it cannot be read, and how it drifted."""
+    """What looking at a file showed: its columns, or why it cannot be read, and how it drifted.
+
+    `schema` has the columns as the file spells them, `names` the declared name of each.
+    """
 
     file: InputFile
     schema: T.StructType | None
     unreadable: str | None
     comparison: drift.Comparison
+    names: tuple[str, ...] = ()
 
 
 def reader_options(declared: Input) -> dict[str, str]:
@@ -54,20 +59,26 @@ def reader_options(declared: Input) -> dict[str, str]:
     return {name: re.sub(r"\$\{(\w+)\}", value, text) for name, text in declared.options.items()}
 
 
-def probe(spark: SparkSession, declared: Input, files: Sequence[InputFile]) -> list[Probe]:
+def probe(spark: SparkSession, declared: Input, files: Sequence[InputFile], cleaning: Cleaning) -> list[Probe]:
     """Per file its columns and how they differ from those declared: a footer, a header, or one pass over JSON."""
     with ThreadPoolExecutor(_PROBES) as probes:
-        return list(probes.map(lambda file: _probe(spark, declared, file), files))
+        return list(probes.map(lambda file: _probe(spark, declared, file, cleaning), files))
 
 
-def _probe(spark: SparkSession, declared: Input, file: InputFile) -> Probe:
+def _probe(spark: SparkSession, declared: Input, file: InputFile, cleaning: Cleaning) -> Probe:
     nothing = drift.Comparison((), ())
     try:
         rows = _first_rows(spark, declared, file)
-        schema = T.StructType([_as_declared(field, declared) for field in rows.schema if field.name != CORRUPT])
-        if not schema.fields:
+        fields = [field for field in rows.schema if field.name != CORRUPT]
+        if not fields:
             return Probe(file, None, "the file is empty or holds no readable line", nothing)
-        return Probe(file, schema, None, drift.compare(file.name, schema, declared, rows))
+        respelled = drift.respelled([field.name for field in fields], declared)
+        names = tuple(respelled.get(field.name, field.name) for field in fields)
+        schema = T.StructType([_as_declared(field, name, declared) for field, name in zip(fields, names, strict=True)])
+        rows = rows.withColumnsRenamed(respelled)
+        found = drift.compare(file.name, _renamed(schema, names), declared, rows, cleaning)
+        notices = [f"{file.name}: column {one!r} is read as {other!r}" for one, other in respelled.items()]
+        return Probe(file, schema, None, drift.Comparison(found.problems, (*notices, *found.notices)), names)
     except SPARK_ERRORS as error:
         return Probe(file, None, f"the file cannot be read as {declared.format}: {cause(error)}", nothing)
 
@@ -87,9 +98,13 @@ def _first_rows(spark: SparkSession, declared: Input, file: InputFile) -> DataFr
     return spark.read.options(**options).json(file.uri).limit(drift.SAMPLED_ROWS)
 
 
-def _as_declared(field: T.StructField, declared: Input) -> T.StructField:
-    """The column as it is read: a JSON object that is declared a map is one."""
-    is_object = declared.format == "json" and declared.types.get(field.name) == "map"
+def _renamed(schema: T.StructType, names: Sequence[str]) -> T.StructType:
+    return T.StructType([T.StructField(name, field.dataType) for name, field in zip(names, schema, strict=True)])
+
+
+def _as_declared(field: T.StructField, name: str, declared: Input) -> T.StructField:
+    """The column as it is read: a JSON object that is declared a map, under that name, is one."""
+    is_object = declared.format == "json" and declared.types.get(name) == "map"
     return T.StructField(field.name, T.MapType(T.StringType(), T.StringType())) if is_object else field
 
 
@@ -101,7 +116,7 @@ def read_files(spark: SparkSession, declared: Input, probes: Sequence[Probe]) ->
     by_schema: dict[str, list[Probe]] = {}
     for found in probes:
         if found.schema is not None:
-            by_schema.setdefault(found.schema.json(), []).append(found)
+            by_schema.setdefault(found.schema.json() + "".join(found.names), []).append(found)
     frames = [_read_alike(spark, declared, alike) for alike in by_schema.values()]
     together = frames[0]
     for frame in frames[1:]:
@@ -111,29 +126,31 @@ def read_files(spark: SparkSession, declared: Input, probes: Sequence[Probe]) ->
 
 def _read_alike(spark: SparkSession, declared: Input, alike: Sequence[Probe]) -> DataFrame:
     """The rows of files that have the same columns."""
-    schema = _with_optional(declared, alike[0].schema)
+    assert alike[0].schema is not None
+    schema = _with_optional(declared, alike[0].schema, alike[0].names)
+    declared_name = dict(zip(alike[0].schema.names, alike[0].names, strict=True))
     uris = [found.file.uri for found in alike]
     reader = spark.read.format(declared.format).options(**reader_options(declared))
     if not declared.is_text:
         rows = reader.schema(schema).load(uris)  # a column that the files lack is null
         position = F.col("_metadata.row_index").cast("string")
-        return rows.select("*", F.lit(None).cast("string").alias(CORRUPT), *_place(position))
+        placed = rows.select("*", F.lit(None).cast("string").alias(CORRUPT), *_place(position))
+        return placed.withColumnsRenamed(declared_name)
     # Pruned columns would not be parsed, and a line with too few of them would pass for a whole one.
     reader = reader.options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, columnPruning="false")
     rows = reader.schema(T.StructType([*schema.fields, T.StructField(CORRUPT, T.StringType())])).load(uris)
     in_split = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1))
     position = F.concat_ws("-", F.col("_metadata.file_block_start"), in_split)
-    return rows.select("*", *_place(position))
+    return rows.select("*", *_place(position)).withColumnsRenamed(declared_name)
 
 
-def _with_optional(declared: Input, found: T.StructType | None) -> T.StructType:
-    """The columns found, then the optional ones that are not there."""
-    assert found is not None
+def _with_optional(declared: Input, found: T.StructType, names: Sequence[str]) -> T.StructType:
+    """The columns found, then the optional ones that are not there under any spelling."""
     of_type = {"map": "map<string,string>", "any": "string", **drift.SQL_TYPE}
     optional = declared.optional.items()
     is_text = declared.is_text
     types = {name: "string" if is_text and kind != "map" else of_type.get(kind, kind) for name, kind in optional}
-    lacking = [T.StructField(name, T.DataType.fromDDL(kind)) for name, kind in types.items() if name not in found.names]
+    lacking = [T.StructField(name, T.DataType.fromDDL(kind)) for name, kind in types.items() if name not in names]
     return T.StructType([*found.fields, *lacking])
 
 
@@ -179,7 +196,11 @@ def read_table(spark: SparkSession, declared: Input, path: str) -> tuple[DataFra
             rows = spark.read.format("delta").options(**options).load(path)
     except SPARK_ERRORS as error:
         raise InputNotFound(f"{name} cannot be read as {declared.format}: {cause(error)}") from error
-    return rows, drift.compare(name, rows.schema, declared)
+    respelled = drift.respelled(rows.columns, declared)
+    rows = rows.withColumnsRenamed(respelled)
+    found = drift.compare(name, rows.schema, declared)
+    notices = [f"{name}: column {one!r} is read as {other!r}" for one, other in respelled.items()]
+    return rows, drift.Comparison(found.problems, (*notices, *found.notices))
 
 
 def table_name(declared: Input, path: str) -> str:

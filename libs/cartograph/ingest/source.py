@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,13 +12,16 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.errors import UserError
 from cartograph.core.schema import columns_of
 
-BOOKKEEPING = ("source", "batch_id", "source_file", "row_id")  # filled by ingest, never by a declaration
+# Filled by ingest, never by a declaration.
+BOOKKEEPING = ("source", "batch_id", "source_file", "row_id", "known_until")
 ColumnType = Literal["string", "long", "double", "boolean", "date", "timestamp", "map", "any"]
 TextFormat = ("csv", "json")
 TableFormat = ("delta", "jdbc")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # ids in silver begin with it: no colon, no blank
 
 
 class SourceError(UserError):
@@ -89,6 +94,14 @@ class Source(_Declaration):
     events: Mapping | None = None
     products: Mapping | None = None
     users: Mapping | None = None
+    cleaning: Cleaning = Cleaning()
+
+    def declared(self, target: str) -> str:
+        """A digest of all that decides what the rows of bronze.<target> are and how they are read."""
+        mapping = self.mappings[target]
+        used = [self.inputs[name].model_dump_json() for name in (mapping.input, *mapping.join)]
+        parts = [mapping.model_dump_json(), self.cleaning.model_dump_json(), *used]
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
     @property
     def mappings(self) -> dict[str, Mapping]:
@@ -101,6 +114,11 @@ class Source(_Declaration):
         problems = [problem for target, mapping in self.mappings.items() for problem in self._problems(target, mapping)]
         if not self.mappings:
             problems.append("none of events, products, users is declared")
+        if not _NAME.fullmatch(self.name):
+            problems.append(f"a source is named by letters, digits, _, - and ., not {self.name!r}")
+        if self.events is not None:
+            parts = [part for part in self.cleaning.orders_per if part != "day" and part not in self.events.columns]
+            problems += [f"cleaning.orders_per names {part}, which events.columns does not define" for part in parts]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -130,17 +148,31 @@ def load_source(name: str, folder: Path) -> Source:
         known = sorted(file.stem for file in folder.glob("*.yml") if file.stem != "template")
         raise SourceError(f"there is no source {name!r}{_nearest(name, known)} (looked for {path})")
     try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         return Source.model_validate({"name": name, **(values or {})})
     except (yaml.YAMLError, TypeError) as error:
-        raise SourceError(f"{path} is not a YAML mapping: {error}") from error
+        raise SourceError(f"{path} cannot be read as YAML: {error}") from error
     except ValidationError as error:
         raise SourceError(f"{path} is wrong:\n" + "\n".join(f"  - {line}" for line in _explained(error))) from error
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose bare yes, no, on and off are refused: they may be names of columns, and YAML reads them as truths."""
+
+    def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
+        """True or false, written as such."""
+        if node.value.lower() not in ("true", "false"):
+            problem = f'a bare {node.value} is a truth value in YAML, not a text: put it in quotes, "{node.value}"'
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_yaml_bool(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.construct_yaml_bool)
+
+
 def _explained(error: ValidationError) -> Iterator[str]:
     """One line per problem, unknown keys with the nearest known one."""
-    known = [*Source.model_fields, *Input.model_fields, *Mapping.model_fields]
+    known = [name for part in (Source, Input, Mapping, Cleaning) for name in part.model_fields]
     for detail in error.errors(include_url=False):
         place = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":

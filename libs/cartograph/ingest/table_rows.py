@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Window
@@ -20,9 +21,10 @@ from cartograph.ingest.source import Mapping, Source
 
 @dataclass(frozen=True)
 class Batch:
-    """The content of one file, or the new rows of a table."""
+    """The content of one file, or the new rows of a table; `content_id` is the same under every declaration."""
 
     batch_id: str
+    content_id: str
     source_file: str
     n_read: int = 0
     n_quarantined: int = 0
@@ -46,15 +48,21 @@ def batch_id(*parts: str) -> str:
 
 @contextmanager
 def new_of_table(
-    source: Source, target: str, mapping: Mapping, path: str, raw: DataFrame, stored: DataFrame | None
+    source: Source,
+    target: str,
+    mapping: Mapping,
+    path: str,
+    raw: DataFrame,
+    stored: DataFrame | None,
+    until: datetime | None,
 ) -> Iterator[NewRows]:
     """The rows of a table that bronze.<target> does not hold, read once and kept within the block.
 
-    Equal rows are told apart by counting them, so that a third equal row is new where two are stored.
+    Equal rows are distinguished by counting them, so that a third equal row is new where two are stored.
     """
     declared = source.inputs[mapping.input]
     name = table_name(declared, path)
-    rows = bronze.canonical_rows(_marked(source, target, raw, name), source.name, target, mapping)
+    rows = bronze.canonical_rows(_marked(source, target, raw, name, until), source.name, target, mapping)
     if stored is not None:
         rows = rows.join(stored, "row_id", "left_anti")
     rows = rows.persist(StorageLevel.DISK_ONLY)
@@ -67,17 +75,20 @@ def new_of_table(
         if digest["n"] == 0:
             yield NewRows(target, (), None, None)
             return
-        batch = batch_id(source.name, target, *[str(value) for value in digest])
-        yield NewRows(target, (Batch(batch, name, digest["n"]),), rows.withColumn(bronze.BATCH, F.lit(batch)), None)
+        content = batch_id(source.name, target, *[str(value) for value in digest])
+        batch = batch_id(content, source.declared(target))
+        known = (Batch(batch, content, name, digest["n"]),)
+        yield NewRows(target, known, rows.withColumn(bronze.BATCH, F.lit(batch)), None)
     finally:
         rows.unpersist()
 
 
-def _marked(source: Source, target: str, raw: DataFrame, name: str) -> DataFrame:
+def _marked(source: Source, target: str, raw: DataFrame, name: str, until: datetime | None) -> DataFrame:
     """Raw rows with their content and its occurrence as the position, and what else files' rows carry."""
     content = F.md5(F.concat_ws("\x1f", F.lit(source.name), F.lit(target), bronze.row_contents(raw)))
     occurrence = F.row_number().over(Window.partitionBy(POSITION).orderBy(F.lit(0)))
     null = F.lit(None).cast("string")
     marked = raw.select("*", content.alias(POSITION), null.alias(CORRUPT))
     marked = marked.withColumn(POSITION, F.concat_ws("-", POSITION, occurrence))
-    return marked.select("*", null.alias(bronze.BATCH), F.lit(name).alias(bronze.FILE))
+    known_until = F.lit(until).cast("timestamp").alias(bronze.UNTIL)
+    return marked.select("*", null.alias(bronze.BATCH), F.lit(name).alias(bronze.FILE), known_until)

@@ -19,6 +19,7 @@ def baskets(events: DataFrame) -> DataFrame:
     )
 
 
-def touched_orders(events: DataFrame) -> DataFrame:
-    """The orders that these events belong to: order_id."""
+def touched_orders(fated: DataFrame) -> DataFrame:
+    """The orders that new or replaced events belong to: order_id."""
+    events = fated.where("is_new = (fate = 'kept')")
     return events.where("event_type = 'purchase'").select("order_id").distinct()

@@ -1,172 +1,188 @@
-"""Raw events typed, each with the rule that sets it aside, if one does."""
+"""Raw events typed as their source writes them, each with the rule that sets it aside, if one does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.cleaning import Cleaning
+from cartograph.core.errors import UserError
 from cartograph.core.schema import EVENT_TYPES, columns_of
+from cartograph.core.values import identifier, instant, number, text
 from cartograph.preprocess import outliers
-from cartograph.preprocess.pseudonyms import BLANKS, pseudonymised
-from cartograph.preprocess.settings import Rules
+from cartograph.preprocess.pseudonyms import pseudonymised
+from cartograph.preprocess.settings import Fences
+from cartograph.preprocess.verdicts import RAW, Rule, future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
-_CONTENT = tuple(
-    name for name in columns_of("bronze.events") if name not in ("source", "batch_id", "source_file", "row_id")
-)
-RAW = "raw"
-_LARGEST = 2**31 - 1
-_DAY = r"^\s*\d{4}-\d{1,2}-\d{1,2}"
-_YEARS = (1900, 2199)
+_BOOKKEEPING = ("source", "batch_id", "source_file", "row_id", "known_until")
+CONTENT = tuple(name for name in columns_of("bronze.events") if name not in _BOOKKEEPING)
+# What makes an event the same event: an id alone does not, and a session may be made here.
+_IDENTITY = (
+    "source", "user_id", "product_id", "event_type", "order_id", "quantity", "unit_price", "rating", "event_at",
+)  # fmt: skip
+GIVEN, MADE = ":", "#"  # between a source and the id that it gave, or that its content made
 
 
-def judged_events(bronze: DataFrame, key: bytes, rules: Rules) -> DataFrame:
-    """One row per raw event: silver.events' columns, `row_id`, `rule` and `reason` (null: good), `raw` of bad rows.
+def judged_events(bronze: Sequence[tuple[DataFrame, Cleaning]], key: bytes, fences: Fences) -> DataFrame:
+    """One row per raw event: silver.events' columns, `row_id`, `delivery`, `content`, `rule`, `reason` and `raw`.
 
-    An event without an id is known by its content, so that equal lines are one event. Purchases of a negative quantity
-    are returns. Verdicts look at the row and its batch alone.
+    `rule` and `reason` are null for good rows, `raw` for those alone. `content` is the same for the same event: one
+    without an id is known by it. Purchases of a negative quantity are returns. Verdicts look at the row and its batch.
+
+    Args:
+        bronze: rows of bronze.events, apart by how their source writes values.
+        key: what customers' ids are hashed with.
     """
-    typed = _typed(bronze, rules)
-    first = _judged(typed, _verdict(*_broken(), *_not_for_sale(rules)))
-    marked = outliers.marked(first, rules.quantity_fence, rules.price_ratio, rules.price_fence, rules.price_min_rows)
-    far = _verdict(
-        ("outlier_quantity", F.col("is_far_quantity"), _value("quantity", "is far from the batch's other quantities")),
-        ("outlier_price", F.col("is_far_price"), _value("unit_price", "is far from the usual price")),
-    )
-    second = _judged(marked, F.when(F.col("rule").isNull(), far).otherwise(F.struct("rule", "reason")))
-    # Customers' names go last, when no further pass over the rows would hash them again.
-    hidden = pseudonymised(second, ["user_id"], key).withColumn(RAW, F.col(RAW).withField("user_id", F.col("user_id")))
-    content = F.md5(F.concat_ws("\x1f", *[F.coalesce(F.col(RAW)[name], F.lit("\x00")) for name in _CONTENT]))
-    is_bad = F.col("rule").isNotNull()
-    known = hidden.withColumns({"event_id": F.coalesce("event_id", content), RAW: F.when(is_bad, F.col(RAW))})
-    return known.drop("title", "is_far_quantity", "is_far_price")
+    typed = [_first_verdict(_typed(rows, cleaning), cleaning) for rows, cleaning in bronze]
+    marked = outliers.marked(reduce(DataFrame.unionByName, typed), fences)
+    far = verdict([("outlier_quantity", F.col("far_quantity").isNotNull(), F.col("far_quantity")),
+                   ("outlier_price", F.col("far_price").isNotNull(), F.col("far_price"))])  # fmt: skip
+    judged = with_verdict(marked, F.when(F.col("rule").isNull(), far).otherwise(F.struct("rule", "reason")))
+    known = _identified(judged, key).withColumn(RAW, F.when(F.col("rule").isNotNull(), F.col(RAW)))
+    return known.drop("far_quantity", "far_price")
 
 
-def _judged(rows: DataFrame, verdict: Column) -> DataFrame:
-    """The rows with the parts of the verdict as `rule` and `reason`."""
-    marked = rows.withColumn("verdict", verdict)
-    return marked.withColumns({"rule": F.col("verdict.rule"), "reason": F.col("verdict.reason")}).drop("verdict")
+def identified_events(bronze: DataFrame, cleaning: Cleaning, key: bytes) -> DataFrame:
+    """One row per raw event without a verdict: silver.events' columns, `row_id`, `delivery`, `content` and `raw`."""
+    return _identified(_typed(bronze, cleaning), key)
+
+
+def _identified(rows: DataFrame, key: bytes) -> DataFrame:
+    """Typed rows with pseudonyms, `content`, and ids that are unique over all sources."""
+    # Customers' ids are hashed last, when no further pass over the rows would hash them again.
+    hidden = pseudonymised(rows, ["user_id"], key).withColumn(RAW, F.col(RAW).withField("user_id", F.col("user_id")))
+    keyed = hidden.withColumns({"order_id": _order_id(), "session_id": _session_id()})
+    given = F.concat(F.col("source"), F.lit(GIVEN), F.col("event_id"))
+    made = F.concat(F.col("source"), F.lit(MADE), _digest(*_IDENTITY, "session_id"))
+    content = F.when(F.col("event_id").isNotNull(), _digest(*_IDENTITY)).otherwise(made)
+    return keyed.withColumns({"content": content, "event_id": F.coalesce(given, made)}).drop("parts")
 
 
 def good_events(judged: DataFrame) -> DataFrame:
-    """The rows that no rule sets aside: silver.events' columns before rows are seen together, and `row_id`."""
-    wanted = [name for name in columns_of("silver.events") if name != "returned_order_id"]
-    return judged.where("rule IS NULL").select(*wanted, "row_id")
+    """The rows that no rule sets aside: silver.events' columns before rows are seen together, `row_id`, `content` …"""
+    made_later = ("returned_order_id", "n_lines")
+    wanted = [name for name in columns_of("silver.events") if name not in made_later]
+    return judged.where("rule IS NULL").select(*wanted, "row_id", "delivery", "content")
 
 
 def quarantined(judged: DataFrame) -> DataFrame:
     """Rows of silver.quarantine: those a rule sets aside, as they came (under pseudonyms)."""
-    fields = [part for name in _CONTENT for part in (F.lit(name), F.col(RAW)[name])]
-    given = F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())
-    return judged.where("rule IS NOT NULL").withColumn(RAW, given).select(*columns_of("silver.quarantine"))
+    bad = judged.where("rule IS NOT NULL").withColumn(RAW, raw_map(CONTENT))
+    return bad.select(*columns_of("silver.quarantine"))
 
 
-def _typed(rows: DataFrame, rules: Rules) -> DataFrame:
-    """Text to types by try_cast; what does not fit becomes null and is found by comparing with `raw`."""
-    number = F.col("quantity").try_cast("double")
-    is_whole = (number == F.floor(number)) & (F.abs(number) <= _LARGEST)
-    quantity = F.when(is_whole, number.try_cast("int"))
+def content_of_stored() -> Column:
+    """The `content` of a row of silver.events, as `identified` made it; of an event known by its content, its id."""
+    return F.when(is_made(), F.col("event_id")).otherwise(_digest(*_IDENTITY))
+
+
+def _digest(*columns: str) -> Column:
+    return F.md5(F.concat_ws("\x1f", *[F.coalesce(F.col(name).cast("string"), F.lit("\x00")) for name in columns]))
+
+
+def is_made() -> Column:
+    """Whether an event's id was made of its content, as its source gave none."""
+    return F.col("event_id").startswith(F.concat(F.col("source"), F.lit(MADE)))
+
+
+def _typed(rows: DataFrame, cleaning: Cleaning) -> DataFrame:
+    """Text to types; what does not fit becomes null and is found by comparing with `raw`."""
+    read = number("quantity", cleaning)
+    quantity = F.when(read == F.floor(read), read) if cleaning.whole_quantities else read
     kind = F.lower(text("event_type"))
     is_return = (kind == "return") | ((kind == "purchase") & (quantity < 0))
-    event_at = instant("event_at")
+    event_at = instant("event_at", cleaning)
+    ids = {name: identifier(name, cleaning).alias(name) for name in ("event_id", "user_id", "order_id", "session_id")}
+    parts = {"store": text("store"), "till": text("till"), "day": event_at.cast("date").cast("string")}
     return rows.select(
-        text("event_id").alias("event_id"),
-        text("user_id").alias("user_id"),
-        product_id(rules.upper_id_sources).alias("product_id"),
+        *ids.values(),
+        product_id(cleaning).alias("product_id"),
         F.when(is_return, "return").otherwise(kind).alias("event_type"),
-        text("order_id").alias("order_id"),
-        text("session_id").alias("session_id"),
         F.when(is_return, F.abs(quantity)).otherwise(quantity).alias("quantity"),
-        _finite("unit_price").alias("unit_price"),
-        _finite("rating").alias("rating"),
+        number("unit_price", cleaning).alias("unit_price"),
+        number("rating", cleaning).alias("rating"),
         event_at.alias("event_at"),
         event_at.cast("date").alias("event_on"),
-        "source",
-        "batch_id",
-        "row_id",
+        F.concat_ws(":", *[F.coalesce(parts[part], F.lit("")) for part in cleaning.orders_per]).alias("parts"),
+        *("source", "batch_id", "row_id", "known_until"),
+        F.coalesce("delivery", F.lit("")).alias("delivery"),
         text("title").alias("title"),
-        F.struct(*_CONTENT).alias(RAW),
+        F.struct(*CONTENT).alias(RAW),
     )
 
 
-def product_id(upper_id_sources: Sequence[str]) -> Column:
-    """A raw row's product id, trimmed; upper case for sources that do not mind case."""
-    trimmed = text("product_id")
-    if not upper_id_sources:
-        return trimmed
-    return F.when(F.col("source").isin(list(upper_id_sources)), F.upper(trimmed)).otherwise(trimmed)
+def product_id(cleaning: Cleaning) -> Column:
+    """A raw row's product id; in upper case for sources that do not mind case."""
+    read = identifier("product_id", cleaning)
+    return F.upper(read) if cleaning.upper_product_ids else read
 
 
-def text(column: str) -> Column:
-    """Text without blanks of any kind around it; nothing left is null."""
-    return F.nullif(F.btrim(F.col(column), F.lit(BLANKS)), F.lit(""))
+def _order_id() -> Column:
+    """Orders are numbered per source and, where it says so, per store, till and day."""
+    numbered = F.concat_ws(":", "source", F.nullif(F.col("parts"), F.lit("")), "order_id")
+    return F.when(F.col("order_id").isNotNull(), numbered)
 
 
-def instant(column: str) -> Column:
-    """Text as a time, null if it is none.
-
-    A bare year, or a time without its day (which Spark takes for today's), is not one; nor is a year that can only be a
-    mistake, which later steps could not hold in nanoseconds.
-    """
-    at = F.col(column).try_cast("timestamp")
-    return F.when(F.col(column).rlike(_DAY) & F.year(at).between(*_YEARS), at)
+def _session_id() -> Column:
+    """Sessions are numbered per source and customer."""
+    numbered = F.concat_ws(":", F.col("source"), F.substring("user_id", 1, 16), F.col("session_id"))
+    return F.when(F.col("session_id").isNotNull(), numbered)
 
 
-def _finite(column: str) -> Column:
-    number = F.col(column).try_cast("double")
-    return F.when(F.abs(number) < float("inf"), number)
+def _first_verdict(typed: DataFrame, cleaning: Cleaning) -> DataFrame:
+    """The typed rows with the verdict of what each shows by itself."""
+    negative = ("negative_price", F.col("unit_price") < 0, value_reason("unit_price", "is negative"))
+    judged = with_verdict(typed, verdict([*_broken(cleaning), *_not_for_sale(cleaning), negative]))
+    for rule, condition in cleaning.not_sales.items():
+        try:
+            is_none = F.col("rule").isNull() & F.expr(condition)
+            judged = judged.withColumns(
+                {"reason": F.when(is_none, condition).otherwise(F.col("reason")),
+                 "rule": F.when(is_none, rule).otherwise(F.col("rule"))}
+            )  # fmt: skip
+        except AnalysisException as error:
+            first = str(error).splitlines()[0]
+            raise UserError(f"cleaning.not_sales.{rule} is no condition on an event: {first}") from error
+    return judged.drop("title", "known_until")
 
 
-def _broken() -> list[tuple[str, Column, Column]]:
-    """Rules for rows that miss something or hold something else: name, condition, reason."""
+def _broken(cleaning: Cleaning) -> list[Rule]:
+    """Rules for rows that miss something or hold something else."""
     kind, given = F.col("event_type"), F.col(RAW)
+    wanted = "a whole number" if cleaning.whole_quantities else "a number"
     return [
         ("no_product", F.col("product_id").isNull(), F.lit("product_id is missing")),
         ("no_event_type", kind.isNull(), F.lit("event_type is missing")),
-        ("bad_event_type", ~kind.isin(list(EVENT_TYPES)), _value("event_type", f"is none of {', '.join(EVENT_TYPES)}")),
+        (
+            "bad_event_type",
+            ~kind.isin(list(EVENT_TYPES)),
+            value_reason("event_type", f"is none of {', '.join(EVENT_TYPES)}"),
+        ),
         ("no_time", given["event_at"].isNull(), F.lit("event_at is missing")),
-        ("bad_time", F.col("event_at").isNull(), _value("event_at", "is not a time")),
-        ("bad_quantity", _lost("quantity"), _value("quantity", "is not a whole number")),
-        ("bad_quantity", F.col("quantity") <= 0, _value("quantity", "is not positive")),
-        ("bad_price", _lost("unit_price"), _value("unit_price", "is not a number")),
-        ("bad_rating", _lost("rating"), _value("rating", "is not a number")),
+        ("bad_time", F.col("event_at").isNull(), value_reason("event_at", "is not a time")),
+        future_rule("event_at"),
+        ("bad_quantity", is_lost("quantity"), value_reason("quantity", f"is not {wanted}")),
+        ("bad_quantity", F.col("quantity") <= 0, value_reason("quantity", "is not positive")),
+        ("bad_price", is_lost("unit_price"), value_reason("unit_price", "is not a number")),
+        ("bad_rating", is_lost("rating"), value_reason("rating", "is not a number")),
         ("no_rating", (kind == "rating") & F.col("rating").isNull(), F.lit("rating is missing")),
         ("no_order", (kind == "purchase") & F.col("order_id").isNull(), F.lit("order_id of a purchase is missing")),
     ]
 
 
-def _not_for_sale(rules: Rules) -> list[tuple[str, Column, Column]]:
-    """Rules for lines that are no sale of a product."""
-    corrected = (F.col("unit_price") == 0) & F.col("user_id").isNull()
+def _not_for_sale(cleaning: Cleaning) -> list[Rule]:
+    """Rules for lines that sell no product."""
+    reason = "is not a product"
     return [
-        ("not_a_product", matches("product_id", rules.not_product_ids), _value("product_id", "is not a product")),
-        ("not_a_product", matches("title", rules.not_product_titles), _value("title", "is not a product")),
-        ("negative_price", F.col("unit_price") < 0, _value("unit_price", "is negative")),
-        ("stock_correction", corrected, F.lit("unit_price is 0 and there is no customer")),
+        ("not_a_product", matches("product_id", cleaning.not_product_ids), value_reason("product_id", reason)),
+        ("not_a_product", matches("title", cleaning.not_product_titles), value_reason("title", reason)),
     ]
 
 
 def matches(column: str, patterns: Sequence[str]) -> Column:
     """Whether the whole text matches one of the patterns, whatever its case."""
     return F.col(column).rlike(f"(?i)^(?:{'|'.join(patterns)})$") if patterns else F.lit(False)
-
-
-def _lost(column: str) -> Column:
-    """There was text, and it did not become a value."""
-    return F.col(column).isNull() & F.col(RAW)[column].isNotNull() & (F.trim(F.col(RAW)[column]) != "")
-
-
-def _value(column: str, problem: str) -> Column:
-    """The reason `column 'value' problem`."""
-    return F.concat(F.lit(f"{column} '"), F.col(RAW)[column], F.lit(f"' {problem}"))
-
-
-def _verdict(*rules: tuple[str, Column, Column]) -> Column:
-    """The first rule that applies, with its reason."""
-    return F.coalesce(
-        *[
-            F.when(condition, F.struct(F.lit(name).alias("rule"), reason.alias("reason")))
-            for name, condition, reason in rules
-        ]
-    )

@@ -1,4 +1,4 @@
-"""The ledger: per batch, rows in = kept + quarantined + duplicates, counted apart and compared."""
+"""The ledger: per batch, rows in = kept + merged + quarantined + duplicates, counted separately and compared."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.schema import columns_of
-from cartograph.preprocess.resolve import latest
 
 _SHOWN = 5
+_COUNTS = ["n_kept", "n_merged", "n_quarantined", "n_duplicates"]
 
 
 class LedgerMismatch(UserError):
     """Rows were lost or doubled between bronze and silver; the message gives the numbers per batch."""
 
 
-def duplicates(good: DataFrame, stored: DataFrame | None) -> DataFrame:
-    """batch_id, n_duplicates: good rows of new batches that lose against another version of their event."""
-    columns = ("event_id", "event_at", "batch_id", "row_id")
-    rows = good.select(*columns, F.lit(True).alias("is_new"))
-    if stored is not None:
-        others = stored.join(good.select("batch_id").distinct(), "batch_id", "left_anti")
-        same = others.join(good.select("event_id").distinct(), "event_id", "left_semi")
-        rows = rows.unionByName(same.select(*columns[:3], F.lit("").alias("row_id"), F.lit(False).alias("is_new")))
-    won = latest(rows).where("is_new").groupBy("batch_id").agg(F.count("*").alias("n_won"))
-    offered = good.groupBy("batch_id").agg(F.count("*").alias("n_offered"))
-    lost = F.col("n_offered") - F.coalesce("n_won", F.lit(0))
-    return offered.join(won, "batch_id", "left").select("batch_id", lost.alias("n_duplicates"))
+def duplicates(fated: DataFrame) -> DataFrame:
+    """batch_id, n_duplicates: rows of new batches that another row of their event stands for."""
+    return fated.where("is_new").groupBy("batch_id").agg(F.count_if(F.col("fate") == "duplicate").alias("n_duplicates"))
+
+
+def kept_counts(events: DataFrame) -> DataFrame:
+    """batch_id, n_kept, n_merged of silver.events."""
+    added = F.sum(F.col("n_lines") - 1).cast("long").alias("n_merged")
+    return events.groupBy("batch_id").agg(F.count("*").alias("n_kept"), added)
 
 
 def entries(batches: DataFrame, kept: DataFrame, quarantined: DataFrame, lost: DataFrame) -> DataFrame:
@@ -35,20 +32,31 @@ def entries(batches: DataFrame, kept: DataFrame, quarantined: DataFrame, lost: D
 
     Args:
         batches: batch_id, source, n_in.
-        kept: batch_id, n_kept, as found in silver.
+        kept: batch_id, n_kept, n_merged, as found in silver.
         quarantined: batch_id, n_quarantined, as found in silver.quarantine.
         lost: batch_id, n_duplicates.
     """
     joined = batches.join(kept, "batch_id", "left").join(quarantined, "batch_id", "left").join(lost, "batch_id", "left")
-    return joined.na.fill(0, ["n_kept", "n_quarantined", "n_duplicates"]).select(*columns_of("silver.ledger"))
+    return joined.na.fill(0, _COUNTS).select(*columns_of("silver.ledger"))
 
 
-def displaced(ledger: DataFrame, kept: DataFrame) -> DataFrame:
-    """Rows of silver.ledger of earlier batches whose events a new batch replaced: what was kept is a duplicate now."""
-    now = ledger.join(kept.withColumnRenamed("n_kept", "n_now"), "batch_id", "left").na.fill(0, ["n_now"])
-    moved = F.col("n_kept") - F.col("n_now")
-    changed = now.where(moved != 0).withColumn("n_duplicates", F.col("n_duplicates") + moved)
-    return changed.withColumn("n_kept", F.col("n_now")).select(*columns_of("silver.ledger"))
+def displaced(ledger: DataFrame, kept: DataFrame, quarantined: DataFrame) -> DataFrame:
+    """Rows of silver.ledger of earlier batches some of whose events a new batch replaced.
+
+    What was kept or merged there is a duplicate now, or quarantined where the contents differ.
+    """
+    counts = kept.join(quarantined, "batch_id", "full").select(
+        "batch_id", *[F.col(name).alias(f"{name}_now") for name in ("n_kept", "n_merged", "n_quarantined")]
+    )
+    now = ledger.join(counts, "batch_id", "left").na.fill(0)
+    names = ("n_kept", "n_merged", "n_quarantined")
+    is_changed = F.lit(False)
+    moved = F.lit(0)
+    for name in names:
+        is_changed = is_changed | (F.col(name) != F.col(f"{name}_now"))
+        moved = moved + F.col(name) - F.col(f"{name}_now")
+    changed = now.where(is_changed).withColumn("n_duplicates", F.col("n_duplicates") + moved)
+    return changed.withColumns({name: F.col(f"{name}_now") for name in names}).select(*columns_of("silver.ledger"))
 
 
 def checked(entries: DataFrame) -> DataFrame:
@@ -57,12 +65,12 @@ def checked(entries: DataFrame) -> DataFrame:
     Raises:
         LedgerMismatch: some do not.
     """
-    balance = F.col("n_kept") + F.col("n_quarantined") + F.col("n_duplicates")
+    balance = sum((F.col(name) for name in _COUNTS), F.lit(0))
     wrong = entries.where((F.col("n_in") != balance) | (F.col("n_duplicates") < 0)).limit(_SHOWN).collect()
     if wrong:
         lines = [
-            f"  - batch {row.batch_id} of {row.source}: {row.n_in} in, but {row.n_kept} kept + {row.n_quarantined} "
-            f"quarantined + {row.n_duplicates} duplicates"
+            f"  - batch {row.batch_id} of {row.source}: {row.n_in} in, but {row.n_kept} kept + {row.n_merged} merged + "
+            f"{row.n_quarantined} quarantined + {row.n_duplicates} duplicates"
             for row in wrong
         ]
         raise LedgerMismatch("rows were lost or doubled:\n" + "\n".join(lines))

@@ -1,56 +1,138 @@
 """Robust fences: which quantities and prices are too far from the others of their batch to be true.
 
-A fence depends on its own batch alone, and quantiles are exact: so a row's fate is the same whichever batches are
-processed with it, and however often.
+A value that is far is not yet wrong: other currencies, wholesale and promotions are far too. It is set aside where
+nothing else speaks for it: no other order of the batch has it for the same product, the other lines of its order are
+not far too, and it is no round discount. A fence depends on its own batch alone, and quantiles are exact: so a row's
+fate is the same whichever batches are processed with it, and however often.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from cartograph.preprocess.settings import Fences
 
 # Where most lines are of one or two pieces, or of one price, the quartiles nearly meet, and what is far must still be
 # far: a wholesaler's order of some hundred pieces is true.
 _MIN_IQR = {"quantity": math.log(8), "unit_price": math.log(4)}
+_VALUE = ["batch_id", "product_id", "event_type", "unit_price", "quantity"]
+_FAR = ("quantity", "price")
+_FEW = 100_000  # values that are joined by sending them to every task
+_GIVEN_AWAY = 0.01  # a price of so small a share of the usual one is a gift
 
 
-def marked(rows: DataFrame, fence: float, ratio: float, price_fence: float, min_rows: int) -> DataFrame:
-    """The rows with `is_far_quantity` and `is_far_price`: true, false, or null where there is nothing to say.
+def marked(rows: DataFrame, fences: Fences) -> DataFrame:
+    """The rows with `far_quantity` and `far_price`: why such a value of a line can't be true; null where it can.
 
     A quantity is far above the batch's fence, Tukey's on the logarithm: Q3 + fence * IQR (Exploratory Data Analysis,
-    1977). A price is far when it is more than `ratio` times above or below the median of the product's positive prices
-    in the batch; of products with fewer than `min_rows` of them, when it lies above the fence of all prices.
+    1977). A price is far when it is more than `price_ratio` times above or below the median of the product's positive
+    prices in the batch; of products with fewer than `price_min_rows` of them, when it is above the fence of all prices.
 
-    The few prices that are far are found among the distinct ones, so that the rows themselves are not shuffled. The
-    distinct ones are counted right here, in one pass: three uses would be three passes. What is counted is a sum and
-    not a filter, because Spark would copy the making of every column into each place where a filter uses it.
+    The few values that are far are found among the distinct ones, so that the rows themselves are not shuffled. The
+    distinct ones are counted right here, in one pass. What is counted is a sum and not a filter, because Spark would
+    copy the making of every column into each place where a filter uses it.
     """
     is_good = F.expr("rule IS NULL AND (quantity > 0 OR unit_price > 0)")
-    counted = rows.groupBy("batch_id", "product_id", "unit_price", "quantity").agg(F.count_if(is_good).alias("n"))
+    counted = rows.groupBy(*_VALUE).agg(
+        F.count_if(is_good).alias("n"),
+        F.min(F.when(is_good, _order())).alias("first_order"),
+        F.max(F.when(is_good, _order())).alias("last_order"),
+    )
     lines = counted.where("n > 0").localCheckpoint()
-    fences = lines.groupBy("batch_id").agg(
-        _upper_fence("quantity", fence).alias("max_quantity"),
-        _upper_fence("unit_price", price_fence).alias("max_price"),
-    )
-    far = _far_prices(lines, fences, ratio, min_rows).withColumn("is_far_price", F.lit(True))
-    with_fences = rows.join(F.broadcast(fences.drop("max_price")), "batch_id", "left")
-    with_prices = with_fences.join(F.broadcast(far), ["batch_id", "product_id", "unit_price"], "left")
-    return with_prices.withColumn("is_far_quantity", F.col("quantity") > F.col("max_quantity")).drop("max_quantity")
+    far = _far(lines, fences).localCheckpoint()
+    n_far = far.count()
+    if n_far == 0:
+        none = F.lit(None).cast("string")
+        return rows.withColumns({"far_quantity": none, "far_price": none})
+    alone = _without_whole_orders(far, rows, F.broadcast if n_far <= _FEW else _shuffled)
+    same = [rows[name].eqNullSafe(alone[name]) for name in _VALUE]
+    return rows.join(alone, same, "left").select(*[rows[name] for name in rows.columns], "far_quantity", "far_price")
 
 
-def _far_prices(lines: DataFrame, fences: DataFrame, ratio: float, min_rows: int) -> DataFrame:
-    """batch_id, product_id, unit_price: the prices that are far from what the product usually costs."""
-    prices = lines.where("unit_price > 0")
-    usual = prices.groupBy("batch_id", "product_id").agg(
-        F.percentile("unit_price", 0.5, F.col("n")).alias("usual_price"), F.sum("n").alias("n_lines")
+def _order() -> Column:
+    return F.concat(F.col("parts"), F.lit(":"), F.col("order_id"))
+
+
+def _shuffled(rows: DataFrame) -> DataFrame:
+    return rows
+
+
+def _without_whole_orders(far: DataFrame, rows: DataFrame, sent: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """Far values but for those of orders of several lines that are all far; a far value is in one order only."""
+    orders = far.groupBy("batch_id", "far_order").agg(
+        *[F.sum(F.when(F.col(f"far_{value}").isNotNull(), F.col("n_far"))).alias(f"n_{value}") for value in _FAR]
     )
-    known = prices.join(F.broadcast(fences), "batch_id").join(usual, ["batch_id", "product_id"])
-    price, middle = F.col("unit_price"), F.col("usual_price")
-    is_unusual = (price > ratio * middle) | (price * ratio < middle)
-    is_far = F.when(F.col("n_lines") >= min_rows, is_unusual).otherwise(price > F.col("max_price"))
-    return known.where(is_far).select("batch_id", "product_id", "unit_price").distinct()
+    good = rows.where("rule IS NULL AND order_id IS NOT NULL").select("batch_id", _order().alias("far_order"))
+    sizes = good.join(sent(orders), ["batch_id", "far_order"]).groupBy("batch_id", "far_order")
+    whole = sizes.agg(F.count("*").alias("n_lines"), *[F.first(f"n_{value}").alias(f"n_{value}") for value in _FAR])
+    known = far.join(whole.where("n_lines > 1"), ["batch_id", "far_order"], "left")
+    is_whole = {value: F.coalesce(F.col("n_lines") == F.col(f"n_{value}"), F.lit(False)) for value in _FAR}
+    alone = {f"far_{value}": F.when(~is_whole[value], F.col(f"far_{value}")) for value in _FAR}
+    return sent(known.withColumns(alone).select(*_VALUE, *alone).localCheckpoint())
+
+
+def _far(lines: DataFrame, fences: Fences) -> DataFrame:
+    """The values of lines that are far and have nothing but their order to speak for them, and why."""
+    bounds = lines.groupBy("batch_id").agg(
+        _upper_fence("quantity", fences.quantity_fence).alias("max_quantity"),
+        _upper_fence("unit_price", fences.price_fence).alias("max_price"),
+    )
+    usual = lines.where("unit_price > 0").groupBy("batch_id", "product_id").agg(
+        F.percentile("unit_price", 0.5, F.col("n")).alias("usual"), F.sum("n").alias("n_lines")
+    )  # fmt: skip
+    known = lines.join(bounds, "batch_id").join(usual, ["batch_id", "product_id"], "left")
+    far_price = _is_far_price(fences) & ~_is_repeated("unit_price") & ~_is_round_discount()
+    far_quantity = _is_far_quantity() & ~_is_repeated("quantity")
+    found = known.withColumns({"__price": far_price, "__quantity": far_quantity}).where("__price OR __quantity")
+    return found.select(
+        *_VALUE,
+        F.col("first_order").alias("far_order"),
+        F.col("n").alias("n_far"),
+        F.when(F.col("__quantity"), _quantity_reason()).alias("far_quantity"),
+        F.when(F.col("__price"), _price_reason(fences)).alias("far_price"),
+    )
+
+
+def _is_repeated(value: str) -> Column:
+    """Whether lines of several orders, or several lines without an order, have the value for that product."""
+    alike = Window.partitionBy("batch_id", "product_id", "event_type", value)
+    is_in_several = F.min("first_order").over(alike) != F.max("last_order").over(alike)
+    return F.coalesce(is_in_several, F.sum("n").over(alike) > 1)
+
+
+def _is_far_quantity() -> Column:
+    return F.coalesce(F.col("quantity") > F.col("max_quantity"), F.lit(False))
+
+
+def _is_far_price(fences: Fences) -> Column:
+    price, usual = F.col("unit_price"), F.col("usual")
+    is_unusual = (price > fences.price_ratio * usual) | (price * fences.price_ratio < usual)
+    is_far = F.when(F.col("n_lines") >= fences.price_min_rows, is_unusual).otherwise(price > F.col("max_price"))
+    return F.coalesce((price > 0) & is_far, F.lit(False))
+
+
+def _is_round_discount() -> Column:
+    """Whether a price is the usual one less whole percents, to the cent, or next to nothing."""
+    share = F.col("unit_price") / F.col("usual")
+    cents = F.abs(F.round(share, 2) * F.col("usual") - F.col("unit_price"))
+    return F.coalesce((share < 1) & ((share <= _GIVEN_AWAY) | (cents <= 0.005)), F.lit(False))
+
+
+def _quantity_reason() -> Column:
+    limit = F.format_string("%.0f", "max_quantity")
+    return F.concat(F.lit("quantity is above "), limit, F.lit(", far from the others of its batch, and seen once"))
+
+
+def _price_reason(fences: Fences) -> Column:
+    usual = F.format_string("%.2f", "usual")
+    is_known = F.col("n_lines") >= fences.price_min_rows
+    of_product = F.concat(F.lit(f"unit_price is over {fences.price_ratio:g} times off the usual "), usual)
+    of_batch = F.concat(F.lit("unit_price is above "), F.format_string("%.2f", "max_price"), F.lit(" of its batch"))
+    return F.concat(F.when(is_known, of_product).otherwise(of_batch), F.lit(", and seen once"))
 
 
 def _upper_fence(column: str, fence: float) -> Column:

@@ -5,60 +5,59 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.schema import columns_of
-from cartograph.preprocess.events import instant, matches, product_id, text
-from cartograph.preprocess.settings import Rules
+from cartograph.core.values import instant, number, text
+from cartograph.preprocess.events import matches, product_id
 from cartograph.preprocess.titles import normalised_titles, shown_titles
+from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
 _RAW = ("product_id", "title", "description", "category", "brand", "price", "stock", "seen_at", "n_seen")
 _LATEST = ("description", "category", "brand", "price", "stock", "attributes")
 
 
-def judged_facts(bronze: DataFrame, rules: Rules) -> DataFrame:
+def judged_facts(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
     """One row per raw product fact: typed columns, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
-    number, stock = F.col("price").try_cast("double"), F.col("stock").try_cast("double")
+    stock = number("stock", cleaning)
     typed = bronze.select(
-        product_id(rules.upper_id_sources).alias("product_id"),
+        product_id(cleaning).alias("product_id"),
         F.col("title").alias("raw_title"),
         normalised_titles("title").alias("title"),
         normalised_titles("description").alias("description"),
         _path("category").alias("category"),
         text("brand").alias("brand"),
-        F.when(F.abs(number) < float("inf"), number).alias("price"),
+        number("price", cleaning).alias("price"),
         F.when(stock == F.floor(stock), stock.try_cast("long")).alias("stock"),
         "attributes",
-        instant("seen_at").alias("seen_at"),
+        instant("seen_at", cleaning).alias("seen_at"),
         F.col("n_seen").try_cast("long").alias("n_seen"),
-        *("source", "batch_id", "row_id"),
+        *("source", "batch_id", "row_id", "known_until"),
         F.struct(*_RAW).alias("raw"),
     )
+    reason = "is not a product"
     verdicts = [
         ("no_product", F.col("product_id").isNull(), F.lit("product_id is missing")),
-        ("bad_price", _lost("price"), _told("price", "is not a number")),
-        ("bad_price", F.col("price") < 0, _told("price", "is negative")),
-        ("bad_stock", _lost("stock"), _told("stock", "is not a whole number")),
-        ("bad_time", _lost("seen_at"), _told("seen_at", "is not a time")),
-        ("not_a_product", matches("product_id", rules.not_product_ids), _told("product_id", "is not a product")),
-        ("not_a_product", matches("title", rules.not_product_titles), _told("title", "is not a product")),
+        ("bad_price", is_lost("price"), value_reason("price", "is not a number")),
+        ("bad_price", F.col("price") < 0, value_reason("price", "is negative")),
+        ("bad_stock", is_lost("stock"), value_reason("stock", "is not a whole number")),
+        ("bad_time", is_lost("seen_at"), value_reason("seen_at", "is not a time")),
+        future_rule("seen_at"),
+        ("not_a_product", matches("product_id", cleaning.not_product_ids), value_reason("product_id", reason)),
+        ("not_a_product", matches("title", cleaning.not_product_titles), value_reason("title", reason)),
     ]
-    verdict = F.coalesce(*[F.when(c, F.struct(F.lit(n).alias("rule"), r.alias("reason"))) for n, c, r in verdicts])
-    return (
-        typed.withColumn("verdict", verdict).select("*", "verdict.rule", "verdict.reason").drop("verdict", "raw_title")
-    )
+    return with_verdict(typed, verdict(verdicts)).drop("raw_title", "known_until")
 
 
-def facts_of(bronze: DataFrame, products: DataFrame, rules: Rules) -> DataFrame:
+def facts_of(bronze: DataFrame, products: DataFrame, cleaning: Cleaning) -> DataFrame:
     """The raw product facts about these products (product_id, as in silver)."""
     wanted = products.select(F.col("product_id").alias("__wanted"))
-    named = bronze.withColumn("__named", product_id(rules.upper_id_sources))
+    named = bronze.withColumn("__named", product_id(cleaning))
     return named.join(wanted, F.col("__named") == F.col("__wanted"), "left_semi").drop("__named")
 
 
 def quarantined_facts(judged: DataFrame) -> DataFrame:
     """Rows of silver.quarantine: product facts that a rule sets aside."""
-    fields = [part for name in _RAW for part in (F.lit(name), F.col("raw")[name])]
-    given = F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())
-    bad = judged.where("rule IS NOT NULL").withColumn("raw", given).withColumnRenamed("seen_at", "event_at")
+    bad = judged.where("rule IS NOT NULL").withColumn("raw", raw_map(_RAW)).withColumnRenamed("seen_at", "event_at")
     return bad.select(*columns_of("silver.quarantine"))
 
 
@@ -91,11 +90,3 @@ def _path(column: str) -> Column:
     levels = F.transform(F.split(column, ">"), lambda level: F.trim(level))
     levels = F.filter(levels, lambda level: level != "")
     return F.when(F.size(levels) > 0, levels)
-
-
-def _lost(column: str) -> Column:
-    return F.col(column).isNull() & (F.trim(F.col("raw")[column]) != "")
-
-
-def _told(column: str, problem: str) -> Column:
-    return F.concat(F.lit(f"{column} '"), F.col("raw")[column], F.lit(f"' {problem}"))

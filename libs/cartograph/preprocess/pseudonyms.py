@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-BLANKS = " \t\r\n\u00a0"  # around an id they are not part of it
 _BLOCK = 64  # bytes of a SHA-256 block
 _INNER, _OUTER = "__inner_pad", "__outer_pad"
 
@@ -26,7 +25,7 @@ def hmac_sha256(message: Column, inner: Column, outer: Column) -> Column:
 
 
 def pseudonymised(rows: DataFrame, columns: Sequence[str], key: bytes) -> DataFrame:
-    """The same rows, the text of `columns` replaced by pseudonyms; blank becomes null.
+    """The same rows, the ids in `columns` replaced by pseudonyms; null stays null.
 
     The pads come as a joined one-row frame and not as literals, so that the key stands in no query plan, event log or
     UI.
@@ -35,6 +34,5 @@ def pseudonymised(rows: DataFrame, columns: Sequence[str], key: bytes) -> DataFr
     row = spark.sparkContext.parallelize([tuple(bytearray(pad) for pad in pads(key))], 1)
     padded = rows.crossJoin(F.broadcast(spark.createDataFrame(row, f"{_INNER} binary, {_OUTER} binary")))
     for column in columns:
-        text = F.nullif(F.btrim(F.col(column), F.lit(BLANKS)), F.lit(""))
-        padded = padded.withColumn(column, hmac_sha256(F.encode(text, "UTF-8"), F.col(_INNER), F.col(_OUTER)))
+        padded = padded.withColumn(column, hmac_sha256(F.encode(column, "UTF-8"), F.col(_INNER), F.col(_OUTER)))
     return padded.drop(_INNER, _OUTER)

@@ -1,4 +1,4 @@
-"""What events say together: the last version of each, sessions from gaps, returns with the orders they take back."""
+"""What events say together: sessions from gaps, returns with the orders they take back."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.schema import columns_of
+from cartograph.preprocess.versions import kept_lines
 
 _GAP = "gap-"  # how a session id begins that was made here
 _LOOK_BACK = 50  # earlier lines of the same customer and product that a return may take back
 _SETTLED = ("session_id", "returned_order_id")  # the columns that other rows can change
 
 
-def resolved_events(good: DataFrame, stored: DataFrame | None, session_gap_minutes: int) -> DataFrame:
+def resolved_events(fated: DataFrame, stored: DataFrame | None, session_gap_minutes: int) -> DataFrame:
     """Rows of silver.events that are new or changed.
 
     Args:
-        good: the good rows of new batches (silver.events without returned_order_id, and row_id).
-        stored: silver.events as it is; None when nothing of it counts. Rows of the new batches in it are leftovers of
-            an interrupted run and are not looked at.
+        fated: the rows of new batches and stored versions of their events, as `versions.with_fates` gives them.
+        stored: silver.events without rows of the new batches (leftovers of an interrupted run); None when nothing of it
+            counts.
         session_gap_minutes: a longer pause ends a session.
     """
-    new = good.select("*", F.lit(None).cast("string").alias("returned_order_id"), F.lit(None).alias("before"))
+    null = F.lit(None).cast("string").alias("returned_order_id")
+    new = kept_lines(fated).select("*", null)
     if stored is None:
-        return _settled(latest(new), session_gap_minutes).select(*columns_of("silver.events"))
-    new = new.drop("before").withColumn("before", F.lit(None).cast(_before(stored)))
-    old = touched(good, stored).select("*", F.lit("").alias("row_id"), F.struct(*_SETTLED).alias("before"))
-    settled = _settled(latest(new.unionByName(old)), session_gap_minutes)
+        return _settled(new, session_gap_minutes).select(*columns_of("silver.events"))
+    new = new.withColumn("before", F.lit(None).cast(_before(stored)))
+    old = touched(fated, stored).select("*", F.struct(*_SETTLED).alias("before"))
+    settled = _settled(new.unionByName(old), session_gap_minutes)
     changed = F.col("before").isNull() | ~F.col("before").eqNullSafe(F.struct(*_SETTLED))
     return settled.where(changed).select(*columns_of("silver.events"))
 
@@ -35,28 +37,18 @@ def _before(stored: DataFrame) -> str:
     return stored.select(F.struct(*_SETTLED).alias("before")).schema["before"].dataType.simpleString()
 
 
-def touched(good: DataFrame, stored: DataFrame) -> DataFrame:
-    """Stored events that new rows may replace or change: the same event, or one of the same buyer."""
-    others = stored.join(good.select("batch_id").distinct(), "batch_id", "left_anti")
-    same_event = others.join(good.select("event_id").distinct(), "event_id", "left_semi")
-    buyers = good.select(buyer().alias("buyer")).union(same_event.select(buyer())).distinct()
-    same_buyer = others.withColumn("buyer", buyer()).join(buyers, "buyer", "left_semi").drop("buyer")
-    return same_buyer.unionByName(same_event).dropDuplicates(["event_id"])
+def touched(fated: DataFrame, stored: DataFrame) -> DataFrame:
+    """Stored events that stay and that new rows may change: those of the same buyer."""
+    kept = fated.where("is_new AND fate = 'kept'")
+    replaced = fated.where("NOT is_new AND fate <> 'kept'")
+    buyers = kept.select(buyer().alias("buyer")).union(replaced.select(buyer())).distinct()
+    of_buyers = stored.withColumn("buyer", buyer()).join(buyers, "buyer", "left_semi").drop("buyer")
+    return of_buyers.join(kept.select("event_id"), "event_id", "left_anti")
 
 
 def buyer() -> Column:
     """Whose history an event is part of: the customer's, or for a guest the order's."""
     return F.coalesce("user_id", F.concat(F.lit("order "), "order_id"), F.concat(F.lit("event "), "event_id"))
-
-
-def latest(events: DataFrame) -> DataFrame:
-    """One row per event: the one with the last event time; of equal ones that of the greatest batch_id and row_id.
-
-    So it does not matter in which order they arrive.
-    """
-    newest = [F.desc("event_at"), F.desc("batch_id"), F.desc("row_id")]
-    numbered = events.withColumn("__n", F.row_number().over(Window.partitionBy("event_id").orderBy(*newest)))
-    return numbered.where("__n = 1").drop("__n")
 
 
 def _settled(events: DataFrame, session_gap_minutes: int) -> DataFrame:

@@ -1,25 +1,33 @@
-"""The thresholds and patterns of preprocess, as its functions take them."""
+"""The thresholds of preprocess, as its functions take them; what holds for one source is its `core.cleaning`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Rules:
-    """Which rows are set aside.
+class Fences:
+    """From where on quantities and prices are too far from the others of their batch: see `outliers`."""
 
-    `not_product_ids` and `not_product_titles` are Java regular expressions that match whole ids or titles, whatever
-    their case. The product ids of `upper_id_sources` are the same in upper and lower case.
-    """
-
-    not_product_ids: tuple[str, ...]
-    not_product_titles: tuple[str, ...]
-    upper_id_sources: tuple[str, ...]
     quantity_fence: float
     price_ratio: float
     price_fence: float
     price_min_rows: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The shares of a source's new rows above which something is wrong with the source, not with rows.
+
+    `share` may be quarantined for one reason, unless `shares` names that reason; `mixed_orders` is the share of order
+    lines in orders of several customers or days. Fewer than `min_rows` never stop a run.
+    """
+
+    share: float
+    shares: Mapping[str, float]
+    mixed_orders: float
+    min_rows: int
 
 
 @dataclass(frozen=True)

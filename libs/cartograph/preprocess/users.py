@@ -5,31 +5,34 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.cleaning import Cleaning
 from cartograph.core.schema import columns_of
-from cartograph.preprocess.events import instant, text
+from cartograph.core.values import identifier, instant, text
 from cartograph.preprocess.pseudonyms import pseudonymised
 from cartograph.preprocess.settings import Flags
+from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
 _RAW = ("user_id", "region", "age_band", "seen_at")
 
 
-def judged_users(bronze: DataFrame, key: bytes) -> DataFrame:
+def judged_users(bronze: DataFrame, key: bytes, cleaning: Cleaning) -> DataFrame:
     """One row per raw customer fact: typed, under pseudonyms, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
-    hidden = pseudonymised(bronze, ["user_id"], key).withColumn("raw", F.struct(*_RAW))
-    seen_at = instant("seen_at")
-    is_no_time = seen_at.isNull() & (F.trim("seen_at") != "")
-    rule = F.when(F.col("user_id").isNull(), "no_user").when(is_no_time, "bad_time")
-    told = F.concat(F.lit("seen_at '"), F.col("seen_at"), F.lit("' is not a time"))
-    reason = F.when(F.col("user_id").isNull(), "user_id is missing").when(is_no_time, told)
-    judged = hidden.withColumns({"rule": rule, "reason": reason})
-    return judged.withColumns({"seen_at": seen_at, "region": text("region"), "age_band": text("age_band")})
+    named = bronze.withColumn("user_id", identifier("user_id", cleaning))
+    hidden = pseudonymised(named, ["user_id"], key).withColumn("raw", F.struct(*_RAW))
+    typed = hidden.withColumns(
+        {"seen_at": instant("seen_at", cleaning), "region": text("region"), "age_band": text("age_band")}
+    )
+    rules = [
+        ("no_user", F.col("user_id").isNull(), F.lit("user_id is missing")),
+        ("bad_time", is_lost("seen_at"), value_reason("seen_at", "is not a time")),
+        future_rule("seen_at"),
+    ]
+    return with_verdict(typed, verdict(rules)).drop("known_until")
 
 
 def quarantined_users(judged: DataFrame) -> DataFrame:
     """Rows of silver.quarantine: customer facts that a rule sets aside."""
-    fields = [part for name in _RAW for part in (F.lit(name), F.col("raw")[name])]
-    given = F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())
-    bad = judged.where("rule IS NOT NULL").withColumn("raw", given).withColumnRenamed("seen_at", "event_at")
+    bad = judged.where("rule IS NOT NULL").withColumn("raw", raw_map(_RAW)).withColumnRenamed("seen_at", "event_at")
     return bad.select(*columns_of("silver.quarantine"))
 
 

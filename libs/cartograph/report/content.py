@@ -34,8 +34,8 @@ def shop_facts(events: DataFrame, baskets: DataFrame, products: DataFrame) -> Va
 
 
 def ledger_totals(ledger: DataFrame) -> Values:
-    """Rows in, kept, quarantined and duplicate, over all batches."""
-    names = ("n_in", "n_kept", "n_quarantined", "n_duplicates")
+    """Rows in, kept, merged, quarantined and duplicate, over all batches."""
+    names = ("n_in", "n_kept", "n_merged", "n_quarantined", "n_duplicates")
     totals = ledger.agg(*[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names])
     return rows_of(totals)[0]
 

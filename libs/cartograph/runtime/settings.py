@@ -65,16 +65,22 @@ class IngestSettings(Section):
     max_quarantined_share: Share
 
 
-class RowRules(Section):
-    """Which raw rows are set aside."""
+class FenceSettings(Section):
+    """preprocess.outliers."""
 
-    not_product_ids: tuple[str, ...]
-    not_product_titles: tuple[str, ...]
-    upper_id_sources: tuple[str, ...]
     quantity_fence: Annotated[float, Field(gt=0)]
     price_ratio: Annotated[float, Field(gt=1)]
     price_min_rows: Positive
     price_fence: Annotated[float, Field(gt=0)]
+
+
+class LimitSettings(Section):
+    """preprocess.limits."""
+
+    share: Share
+    shares: dict[str, Share]
+    mixed_orders: Share
+    min_rows: Positive
 
 
 class CustomerFlags(Section):
@@ -93,7 +99,8 @@ class PreprocessSettings(Section):
     key_source: Literal["required", "generated", "public"]
     key_file: str
     session_gap_minutes: Positive
-    rules: RowRules
+    fences: FenceSettings
+    limits: LimitSettings
     flags: CustomerFlags
 
 
