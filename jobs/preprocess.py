@@ -97,8 +97,8 @@ class _Judged:
 
     @property
     def good(self) -> DataFrame:
-        """New events that are kept."""
-        return kept_lines(self.fated)
+        """New events, those included that another version of them stands for: products and customers were seen then."""
+        return self.fated.where("is_new")
 
 
 def run(job: Job) -> None:
@@ -135,7 +135,7 @@ def _judged(work: _Work) -> Iterator[_Judged]:
         refuse_misread(aside, limits)
         kept.append(with_fates(good_events(events), _earlier_events(work)).persist(StorageLevel.DISK_ONLY))
         judged = _Judged(events, facts, people, kept[-1], _refuse_conflicts(work, kept[-1], limits))
-        _refuse_mixed_orders(work, judged.good, limits)
+        _refuse_mixed_orders(work, kept_lines(kept[-1]), limits)
         yield judged
     finally:
         for frame in kept:
@@ -168,8 +168,8 @@ def _refuse_conflicts(work: _Work, fated: DataFrame, limits: Limits) -> int:
     return sum(row[3] for row in rows)
 
 
-def _refuse_mixed_orders(work: _Work, good: DataFrame, limits: Limits) -> None:
-    orders = mixed_orders(good.where("event_type = 'purchase'"), work.stored("silver.baskets"))
+def _refuse_mixed_orders(work: _Work, kept: DataFrame, limits: Limits) -> None:
+    orders = mixed_orders(kept.where("event_type = 'purchase'"), work.stored("silver.baskets"))
     for each in orders:
         if each.n_mixed:
             work.job.progress.say(f"  {each}")

@@ -70,13 +70,13 @@ def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, 
         "r8": "price '-1' is negative",
         "r9": "seen_at 'someday' is not a time",
     }
-    sold = spark.createDataFrame([("cup", JUNE), ("only sold", MAY)], "product_id string, first_at timestamp")
+    sold = spark.createDataFrame([("CUP", JUNE), ("only sold", MAY)], "product_id string, first_at timestamp")
     made = {row.product_id: row for row in products(judged.where("rule IS NULL"), sold, None).collect()}
-    cup = made["cup"]
+    cup = made["CUP"]
     assert (cup.title, cup.price, cup.stock, cup.category) == ("Cup & saucer 250ml", 3.0, 5, ["Kitchen", "Cups"])
     assert (cup.attributes, cup.first_seen_at) == ({"c": "red"}, datetime(2024, 5, 1))
     assert (made["only sold"].title, made["only sold"].first_seen_at) == (None, MAY)
-    assert set(made) == {"cup", "only sold"}
+    assert set(made) == {"CUP", "only sold"}
 
 
 def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: Raw, flags: Flags) -> None:
@@ -96,8 +96,8 @@ def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: R
     }
     [ann] = {row.user_id for row in judged.where("rule IS NULL").collect()}
     bought = {"event_type": "purchase", "product_id": "cup"}
-    events = [{**bought, "user_id": "shop", "order_id": f"O{n}", "quantity": n * 150} for n in (1, 2, 3, 4)]
-    events += [{**bought, "user_id": "once", "order_id": f"P{n}", "quantity": (1, 1, 900)[n]} for n in range(3)]
+    events = [{**bought, "user_id": "shop", "order_id": f"O{n}", "quantity": n * 150.0} for n in (1, 2, 3, 4)]
+    events += [{**bought, "user_id": "once", "order_id": f"P{n}", "quantity": (1.0, 1.0, 900.0)[n]} for n in range(3)]
     hour = [MAY.replace(minute=n % 60, second=n // 60) for n in range(300)]
     events += [
         {"event_type": "view", "event_id": f"{user}{n}", "user_id": user, "product_id": "cup", "event_at": at}
@@ -105,7 +105,7 @@ def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: R
         for n, at in enumerate(hour[:n_views])
     ]
     # A basket of 299 lines is one action.
-    events += [{**bought, "user_id": "big", "order_id": "B1", "quantity": 1, "event_id": f"B{n}"} for n in range(299)]
+    events += [{**bought, "user_id": "big", "order_id": "B1", "quantity": 1.0, "event_id": f"B{n}"} for n in range(299)]
     silver_events = silver(spark, "silver.events", events)
     seen = silver_events.groupBy("user_id").agg({"event_at": "min"}).withColumnRenamed("min(event_at)", "first_at")
     made = {row.user_id: row for row in users(judged.where("rule IS NULL"), silver_events, seen, None, flags).collect()}
