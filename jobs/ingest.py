@@ -28,6 +28,7 @@ from cartograph.ingest.source import Source, load_source
 from cartograph.ingest.table_rows import NewRows
 from cartograph.runtime import places
 from cartograph.runtime.job import Job, day, main
+from cartograph.runtime.maintenance import remove
 
 _BATCHES = "bronze.batches"
 
@@ -93,7 +94,7 @@ def _forget(job: Job, replaced: Sequence[Known]) -> None:
         ids = [batch.batch_id for batch in replaced if batch.target == target]
         for name in (f"bronze.{target}", "bronze.quarantine", _BATCHES):
             if job.tables.exists(name):
-                job.tables.delete(name, F.col("batch_id").isin(ids))
+                remove(job.tables, name, F.col("batch_id").isin(ids))
     if replaced:
         job.progress.say(f"{len(replaced)} batches are read again, as they are declared otherwise now")
 

@@ -43,9 +43,9 @@ class Lake:
         none = argparse.Namespace()
         return Job(name, suite.config, None, self.spark, suite.tables, suite.tracking, suite.progress, none)
 
-    def ingest(self, source: str, path: Path | str) -> None:
+    def ingest(self, source: str, path: Path | str, **options: Any) -> None:
         """Runs jobs/ingest.py."""
-        given = argparse.Namespace(source=source, path=str(path), conf_dir=self.folder)
+        given = argparse.Namespace(source=source, path=str(path), conf_dir=self.folder, **options)
         self.suite.run("ingest", ingest.run, arguments=given)
 
     def preprocess(self) -> None:

@@ -100,7 +100,12 @@ def write_silver(spark: SparkSession, tables: Tables) -> None:
     events = [
         batch
         | {"event_id": f"{basket['order_id']}-{product}", "product_id": product, "event_type": "purchase"}
-        | {"quantity": 2.0, "unit_price": 3.5, "event_at": basket["ordered_at"], "event_on": basket["ordered_at"].date()}
+        | {
+            "quantity": 2.0,
+            "unit_price": 3.5,
+            "event_at": basket["ordered_at"],
+            "event_on": basket["ordered_at"].date(),
+        }
         | {name: basket[name] for name in ("order_id", "user_id")}
         for basket in baskets
         for product in basket["product_ids"]
@@ -115,7 +120,9 @@ def write_silver(spark: SparkSession, tables: Tables) -> None:
         "silver.users": [
             {"user_id": name, "region": "north", "is_wholesale": False, "is_bot": False} for name in users
         ],
-        "silver.ledger": [batch | {"n_in": n_kept + 9, "n_kept": n_kept, "n_merged": 0, "n_quarantined": 7, "n_duplicates": 2}],
+        "silver.ledger": [
+            batch | {"n_in": n_kept + 9, "n_kept": n_kept, "n_merged": 0, "n_quarantined": 7, "n_duplicates": 2}
+        ],
         "silver.quarantine": [
             batch | {"row_id": str(n), "rule": reason, "reason": reason} for n, reason in enumerate(reasons)
         ],

@@ -15,8 +15,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.preprocess.limits import SourceMisread
+from cartograph.runtime.settings import LimitSettings
 from tests.lake import Lake, declaration
 
+LENIENT = LimitSettings(share=1.0, shares={}, mixed_orders=1.0, min_rows=20)
 MAY = "2025-05-{:02} {:02}:00:00"
 TYPES = {"pieces": "double", "price": "double", "at": "timestamp"}
 LINE = {
@@ -210,3 +212,27 @@ def test_what_lies_after_its_file_was_written_is_set_aside(messages: tuple[Lake,
     assert rule == "future_time"
     assert reason == "event_at '2099-01-01 09:00:00' lies after 2025-06-02 00:00, when the row was known"
     assert len(lake.rows("silver.quarantine", "row_id")) == 1
+
+
+def test_what_silver_has_is_read_anew_when_it_is_asked_for(
+    messages: tuple[Lake, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last test, as it changes the lake."""
+    lake = messages[0]
+    said: list[str] = []
+    monkeypatch.setattr(lake.suite.progress, "say", said.append)
+    before = [len(lake.rows(name, "source")) for name in ("silver.events", "silver.ledger")]
+    declare(lake, "letters", PLAIN, cleaning={"not_product_ids": ["M"]})
+    lake.ingest("letters", lake.folder / "in" / "letters")
+    lake.preprocess()
+    assert of_source(lake, "silver.baskets", "letters", "product_ids") == [(["M", "POST", "S"],)] * 5
+    lake.suite.config = lake.suite.config.model_copy(
+        update={"preprocess": lake.suite.config.preprocess.model_copy(update={"limits": LENIENT})}
+    )
+    lake.ingest("letters", lake.folder / "in" / "letters", again=True)
+    lake.preprocess()
+    assert of_source(lake, "silver.baskets", "letters", "product_ids") == [(["POST", "S"],)] * 5
+    after = [len(lake.rows(name, "source")) for name in ("silver.events", "silver.ledger")]
+    assert after == [before[0] - 5, before[1]]
+    assert "1 earlier batches were read under another declaration of letters; --again reads them anew" in said
+    assert "  batches were ingested anew: all of silver is made again" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
@@ -80,3 +81,14 @@ def _tidy_already(tables: Tables, name: str) -> bool:
     """Whether nothing was written to the table since it was last optimised."""
     newest = tables.history(name).filter(~F.col("operation").startswith("VACUUM")).select("operation").head()
     return newest is not None and newest[0] == "OPTIMIZE"
+
+
+def remove(tables: Tables, name: str, condition: Column) -> None:
+    """Deletes the rows of table `name` that fulfil the condition.
+
+    Raises:
+        TableMissing: the table has not been written.
+        LockHeld: another process writes the table.
+    """
+    with tables.locks.hold(name):
+        tables.delta(name).delete(condition)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core import schema
@@ -158,16 +158,6 @@ class Tables:
                     with explained(name):
                         merge.whenNotMatchedInsertAll().execute()
         return WriteResult(name, self.version(name), n_changes, n_changes > 0, time.monotonic() - started)
-
-    def delete(self, name: str, condition: Column) -> None:
-        """Removes the rows of table `name` that fulfil the condition.
-
-        Raises:
-            TableMissing: the table has not been written.
-            LockHeld: another process writes the table.
-        """
-        with self._writing(self._existing(name), {}), explained(name):
-            self._delta(name).delete(condition)
 
     def append(self, name: str, frame: DataFrame, app_id: str, version: int, digest: str) -> WriteResult:
         """Adds the rows of batch `version` of writer `app_id`, once however often it is called; batches come in order.
