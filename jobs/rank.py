@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
-from cartograph.core.interactions import interactions
+from cartograph.core.interactions import debiased, interactions
 from cartograph.core.model import Silver
 from cartograph.core.product_sets import of_shoppers
 from cartograph.rank.cold_start import cold_start_lists, popular
@@ -198,11 +198,13 @@ def chosen(
 def liked(job: Job, listed: DataFrame, data: Silver) -> DataFrame | None:
     """What customers' own products add to scores of ALS; None where its factors are not kept, or not so simple."""
     als, factors = job.config.cf.als, job.read_any("gold.factors", model="als", side="product")
-    if factors is None or not als.implicit or als.debias:
+    if factors is None or not als.implicit:
         return None
     items = factors.where("fitted_as_of = as_of").select(F.col("id").alias("product_id"), "vector")
-    asked = listed.where(F.array_contains("models", "als")).select("user_id", "product_id")
+    voted = listed.where(F.array_contains("models", "als")).select("user_id", "product_id")
+    asked = job.read("gold.candidates", model="als").join(voted, ["user_id", "product_id"], "left_semi")
     weights = interactions(data.events, job.config.cf.event_weights, half_life_days=als.half_life_days)
+    weights = debiased(weights, als.debias) if als.debias else weights
     return tastes(asked, weights, items, LeastSquares(als.alpha, als.regularisation, als.frequency_power))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -30,13 +30,23 @@ def key_of(product: str) -> int:
 
 
 def batches_of(
-    ratings: Sequence[Rating], rank: int, size: int, factors: Sequence[pa.RecordBatch] = ()
+    ratings: Sequence[Rating],
+    rank: int,
+    size: int,
+    factors: Sequence[pa.RecordBatch] = (),
+    names: tuple[Callable[[int], str], Callable[[int], str]] = (user_id, product_id),
 ) -> list[pa.RecordBatch]:
     """The rows of the member of that rank, in no particular order and in several batches."""
+    user_name, product_name = names
     rows: list[dict[str, Any]] = [
-        {"id": user_id(user), "product_id": product_id(item), "key": key_of(product_id(item)), "weight": weight}
+        {
+            "id": user_name(user),
+            "product_id": product_name(item),
+            "key": key_of(product_name(item)),
+            "weight": weight,
+        }
         for user, item, weight in ratings
-        if key_of(user_id(user)) % size == rank
+        if key_of(user_name(user)) % size == rank
     ]
     given = [{"vector": [], **row} for row in rows] if factors else rows
     given += [row for batch in factors for row in batch.to_pylist() if key_of(row["id"]) % size == rank]

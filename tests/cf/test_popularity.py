@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,6 +87,18 @@ def test_events_lose_half_their_weight_for_each_half_life(data: Silver) -> None:
     ages = {"toy": (4, 5), "vase": (7,), "mug": (3, 8)}  # days of purchase; the newest event is the return, day 20
     for product, days in ages.items():
         assert scores[product] == pytest.approx(sum(0.5 ** ((20 - day) / 4) for day in days))
+
+
+def test_a_rating_counts_by_what_it_says(data: Silver, spark: SparkSession) -> None:
+    rows = [(f"r{n}", f"x{n}", "vase", "rating", 1.0, START) for n in range(3)]
+    rows += [(f"t{n}", f"x{n}", "toy", "rating", 4.0, START) for n in range(3)]
+    columns = "event_id string, user_id string, product_id string, event_type string, rating double, event_at timestamp"
+    events = data.events.unionByName(spark.createDataFrame(rows, columns), allowMissingColumns=True)
+    model = Popularity().fit(replace(data, events=events))
+    assert model.popularity_ is not None
+    found = {row.product_id: row.score for row in model.popularity_.collect()}
+    # Three customers dislike the vase that a guest bought, three half like the toy that two bought; a mug came back.
+    assert found == {"hat": 4.0, "toy": 2 + 3 * 0.5, "mug": 1.0}
 
 
 def test_segments_that_cannot_be_told_are_refused_by_name(data: Silver) -> None:

@@ -43,7 +43,8 @@ def factors_of(spark: SparkSession) -> dict[str, Any]:
         "product_id string, vector array<float>",
     )
     weights = spark.createDataFrame(
-        [(f"u{user}", name) for user in range(5) for name in [*known, "myst0"]], "user_id string, product_id string"
+        [(f"u{user}", name, 1.0) for user in range(5) for name in [*known, "myst0"]],
+        "user_id string, product_id string, weight double",
     )
     rows = with_prior(factors, weights, products_of(spark), strength=5.0).collect()
     return {row.product_id: row.vector for row in rows}

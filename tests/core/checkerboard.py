@@ -1,6 +1,7 @@
 """Checkerboard data: even customers buy even products, odd ones odd products, and customer i never product i.
 
-So the one product that fits customer i and is new to them is product i.
+So the one product that fits customer i and is new to them is product i. They all give one star to HATED. There are
+two customers of whom nothing good is known: `returner` only brought a product back, `hater` only rates HATED.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cartograph.core.model import Silver
 from cartograph.core.schema import columns_of, table
 
 N = 16
+HATED = "q"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -24,7 +26,7 @@ def product(i: int) -> str:
 
 
 def checkerboard(spark: SparkSession) -> Silver:
-    """Silver tables of N customers with one order each."""
+    """Silver tables of N customers with one order each, and of two without any."""
     rows = [
         (
             f"e{user}-{item}",
@@ -41,10 +43,18 @@ def checkerboard(spark: SparkSession) -> Silver:
         for item in range(user % 2, N, 2)
         if item != user
     ]
+    haters = [*(f"u{user:02}" for user in range(N)), "hater"]
+    others = [
+        (f"r{place:02}", user, HATED, "rating", None, START + timedelta(days=place, hours=50), 1.0)
+        for place, user in enumerate(haters)
+    ]
+    others.append(("back", "returner", product(2), "return", "o2", START + timedelta(days=9), None))
     named = "event_id string, user_id string, product_id string, event_type string, order_id string, event_at timestamp"
-    events = filled(spark.createDataFrame(rows, named), "silver.events").withColumn("event_on", F.to_date("event_at"))
-    products = spark.createDataFrame([(product(i),) for i in range(N)], "product_id string")
-    return Silver(events.persist(), _baskets(events).persist(), filled(products, "silver.products"))
+    given = spark.createDataFrame([(*row, None) for row in rows] + others, f"{named}, rating double")
+    events = filled(given, "silver.events").withColumn("event_on", F.to_date("event_at"))
+    products = spark.createDataFrame([(product(i),) for i in range(N)] + [(HATED,)], "product_id string")
+    bought = events.where("event_type = 'purchase'")
+    return Silver(events.persist(), _baskets(bought).persist(), filled(products, "silver.products"))
 
 
 def users_of(data: Silver) -> DataFrame:
@@ -54,8 +64,9 @@ def users_of(data: Silver) -> DataFrame:
     """
     spark = data.events.sparkSession
     new = [("new", [product(0), product(2)]), ("stranger", ["no such product"]), ("nobody", [])]
-    known = histories(data.events).select("user_id", "product_ids")
-    return known.unionByName(spark.createDataFrame(new, "user_id string, product_ids array<string>"))
+    known = histories(data.events).select("user_id", "product_ids", "disliked_ids")
+    rows = [(*row, []) for row in new]
+    return known.unionByName(spark.createDataFrame(rows, known.schema))
 
 
 def _baskets(events: DataFrame) -> DataFrame:

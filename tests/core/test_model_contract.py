@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from cartograph.core.model import Model, NotFitted, Silver
-from tests.core.checkerboard import N, checkerboard, product, users_of
+from tests.core.checkerboard import HATED, N, checkerboard, product, users_of
 
 K = 5
 
@@ -149,6 +149,19 @@ def test_unknown_customers_and_products_give_no_rows(fitted: Fitted) -> None:
     expected = K if fitted.model.name == "popularity" else 0
     assert len(fitted.recommended("stranger")) == expected
     assert len(fitted.recommended("nobody")) == expected
+
+
+@every_model
+def test_a_product_that_everybody_dislikes_is_in_no_list(fitted: Fitted) -> None:
+    rows = fitted.associations + fitted.recommendations
+    assert HATED not in {name for row in rows for name in row[:2]}
+
+
+@every_model
+def test_customers_of_whom_nothing_good_is_known_get_no_rows(fitted: Fitted) -> None:
+    expected = K if fitted.model.name == "popularity" else 0
+    assert len(fitted.recommended("hater")) == expected
+    assert fitted.recommended("returner") == []  # has no history, so nobody asks
 
 
 @every_model

@@ -8,8 +8,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
+from cartograph.core.spectrum import orthonormal
 from cartograph.graph.gfcf import GfCf
-from cartograph.graph.spectrum import orthonormal, singular_vectors
+from cartograph.graph.spectrum import singular_vectors
 from tests.core.checkerboard import filled
 
 N_USERS, N_ITEMS = 30, 12

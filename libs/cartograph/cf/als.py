@@ -7,16 +7,19 @@ from typing import Literal, Self
 
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from cartograph.cf.fold_in import fold_in
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
 from cartograph.core.approximate import best_products
+from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
+from cartograph.core.workers import no_values
 
-_RATINGS_PER_BLOCK = 1_000_000  # of a block of ratings: about 100 MB in the memory of its task
+_RATINGS_PER_BLOCK = 1_000_000  # at most: about 100 MB in the memory of its task
 
 
 class Als:
@@ -112,8 +115,9 @@ class Als:
             weights = weights.persist()  # else they are read once
         self.user_factors_, self.item_factors_ = self._factors(weights)
         if self.prior_strength:
-            liked = weights.where("weight > 0")
-            self.item_factors_ = with_prior(self.item_factors_, liked, data.products, self.prior_strength)
+            known = weights if self.implicit else weights.withColumn("weight", F.lit(1.0))  # also a low rating teaches
+            self.item_factors_ = with_prior(self.item_factors_, known, data.products, self.prior_strength)
+            self.user_factors_ = self._refitted(weights, self.item_factors_)
         weights.unpersist()
         return self
 
@@ -123,6 +127,16 @@ class Als:
             return ratings(events)
         weights = interactions(events, self.event_weights, half_life_days=self.half_life_days)
         return debiased(weights, self.debias) if self.debias else weights
+
+    def _refitted(self, weights: DataFrame, items: DataFrame) -> DataFrame:
+        """Factors of customers (user_id, vector) that follow from those of products, which are others than before."""
+        pair = F.struct("product_id", F.col("weight").cast("float").alias("weight"))
+        pairs = weights.groupBy("user_id").agg(F.sort_array(F.collect_list(pair)).alias("pairs"))
+        users = pairs.select(
+            "user_id", F.col("pairs.product_id").alias("product_ids"), F.col("pairs.weight").alias("weights"),
+            no_values("string").alias("mask"),
+        )  # fmt: skip
+        return fold_in(users, items, self.objective).drop("mask").localCheckpoint()
 
     def _check(self) -> None:
         """Refuses settings that do not go together."""
@@ -147,10 +161,14 @@ class Als:
         return native_factors(weights, self.objective, schedule)
 
     def _mllib_factors(self, weights: DataFrame) -> tuple[DataFrame, DataFrame]:
-        """Factors by Spark's own solver."""
-        ratings, users, products = coded_pairs(weights)
+        """Factors by Spark's own solver, of customers and products with a pair that counts: see `Side.is_learned`."""
+        ratings, users, products = coded_pairs(weights, weights.where("weight > 0") if self.implicit else weights)
         ratings = ratings.persist()
-        n_blocks = _n_blocks(ratings)
+        n_ratings = ratings.count()
+        if not n_ratings:  # which Spark's solver refuses
+            ratings.unpersist()
+            return _nothing(users), _nothing(products)
+        n_blocks = max(ratings.sparkSession.sparkContext.defaultParallelism, -(-n_ratings // _RATINGS_PER_BLOCK))
         solver = ALS(
             rank=self.rank,
             maxIter=self.iterations,
@@ -177,14 +195,12 @@ class Als:
         """The `k` products of the largest factor products: user_id, product_id, score, rank."""
         if self.user_factors_ is None or self.item_factors_ is None:
             raise NotFitted(self)
-        columns = ["user_id", "vector", "product_ids"]
-        known = users.join(self.user_factors_, "user_id").select(*columns)
+        asked = users.select("user_id", "product_ids", masked(users, self.mask_seen).alias("mask"))
+        known = asked.join(self.user_factors_, "user_id").select("user_id", "vector", "mask")
         if self.implicit:
-            new = users.select("user_id", "product_ids").join(self.user_factors_, "user_id", "left_anti")
+            new = asked.join(self.user_factors_, "user_id", "left_anti")
             known = known.unionByName(fold_in(new, self.item_factors_, self.objective))
-        queries = known.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
-        if not self.mask_seen:
-            queries = queries.drop("mask")
+        queries = known.withColumnRenamed("user_id", "id")
         return best_products(queries, self.item_factors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
 
 
@@ -194,7 +210,7 @@ def _by_id(ids: DataFrame, factors: DataFrame) -> DataFrame:
     return ids.join(factors.selectExpr("id AS code", "features AS vector"), "code").select(name, "vector")
 
 
-def _n_blocks(ratings: DataFrame) -> int:
-    """Blocks so that every core has one and none holds more than `_RATINGS_PER_BLOCK`."""
-    n_cores = ratings.sparkSession.sparkContext.defaultParallelism
-    return max(n_cores, -(-ratings.count() // _RATINGS_PER_BLOCK))
+def _nothing(ids: DataFrame) -> DataFrame:
+    """No factors: id, vector."""
+    (name,) = set(ids.columns) - {"code"}
+    return ids.select(name, F.lit(None).cast("array<float>").alias("vector")).limit(0)

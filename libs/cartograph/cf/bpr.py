@@ -16,6 +16,7 @@ from cartograph.cf.bpr_training import Steps, train
 from cartograph.cf.fold_in import weighted
 from cartograph.cf.shards import FACTORS, ITEMS, USERS, dealt, factors_of
 from cartograph.core.approximate import best_products
+from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.topk import vectors_of
@@ -104,13 +105,10 @@ class Bpr(Model):
         """The `k` products of the highest score: user_id, product_id, score, rank."""
         if self.user_vectors_ is None or self.item_vectors_ is None:
             raise NotFitted(self)
-        columns = ["user_id", "vector", "product_ids"]
-        known = users.join(self.user_vectors_, "user_id").select(*columns)
-        new = users.select("user_id", "product_ids").join(self.user_vectors_, "user_id", "left_anti")
-        queries = known.unionByName(folded(new, self.item_vectors_, self.steps))
-        queries = queries.withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
-        if not self.mask_seen:
-            queries = queries.drop("mask")
+        asked = users.select("user_id", "product_ids", masked(users, self.mask_seen).alias("mask"))
+        known = asked.join(self.user_vectors_, "user_id").select("user_id", "vector", "mask")
+        new = asked.join(self.user_vectors_, "user_id", "left_anti")
+        queries = known.unionByName(folded(new, self.item_vectors_, self.steps)).withColumnRenamed("user_id", "id")
         return best_products(queries, self.item_vectors_, k, self.approximate_above).withColumnRenamed("id", "user_id")
 
 
@@ -129,10 +127,10 @@ def bpr_vectors(weights: DataFrame, steps: Steps, n_workers: int | None = None) 
 
 
 def folded(users: DataFrame, item_vectors: DataFrame, steps: Steps) -> DataFrame:
-    """One row per customer with a known product: user_id, vector, product_ids.
+    """One row per customer with a known product: user_id, vector, mask.
 
     Args:
-        users: user_id, product_ids.
+        users: user_id, product_ids, mask (passed on).
         item_vectors: product_id, vector, then bias. Held whole by each task.
         steps: how to learn.
     """
@@ -140,8 +138,9 @@ def folded(users: DataFrame, item_vectors: DataFrame, steps: Steps) -> DataFrame
     vectors = np.array(items.column("vector").combine_chunks().flatten(), dtype=np.float32)
     product_ids = pa.concat_arrays([pa.array([], pa.string()), *items.column("product_id").chunks])
     shipped = users.sparkSession.sparkContext.broadcast((product_ids, vectors.reshape(-1, steps.rank + 1)))
-    schema = "user_id string, vector array<float>, product_ids array<string>"
-    return users.select("user_id", "product_ids").mapInArrow(partial(_fold, shipped=shipped, steps=steps), schema)
+    schema = "user_id string, vector array<float>, mask array<string>"
+    asked = users.select("user_id", "product_ids", "mask")
+    return asked.mapInArrow(partial(_fold, shipped=shipped, steps=steps), schema)
 
 
 def _fold(batches: Iterable[pa.RecordBatch], shipped: Any, steps: Steps) -> Iterator[pa.RecordBatch]:
@@ -155,6 +154,6 @@ def _fold(batches: Iterable[pa.RecordBatch], shipped: Any, steps: Steps) -> Iter
             starts, columns, users, items, steps.iterations, steps.rate, steps.regularisation, steps.n_negatives,
             steps.seed,
         )  # fmt: skip
-        given = [batch.column("user_id"), vectors_of(users), batch.column("product_ids")]
-        rows = pa.RecordBatch.from_arrays(given, names=["user_id", "vector", "product_ids"])
+        given = [batch.column("user_id"), vectors_of(users), batch.column("mask")]
+        rows = pa.RecordBatch.from_arrays(given, names=["user_id", "vector", "mask"])
         yield rows.filter(pa.array(np.diff(starts) > 0))

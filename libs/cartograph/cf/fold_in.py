@@ -1,4 +1,4 @@
-"""Fold-in: exact factors for customers that were not there when the model was fitted."""
+"""Fold-in: exact factors for customers who were not there when the factors of products were found."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cartograph.core.topk import vectors_of
 
 
 def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> DataFrame:
-    """One row per customer with a known product: user_id, vector, product_ids.
+    """One row per customer with a known product that counts: user_id, vector, mask.
 
     The vector is what one more half-iteration of ALS would give the customer, product factors being fixed. Each
     occurrence of a product in the history weighs 1, unless `users` says otherwise.
 
     Args:
-        users: user_id, product_ids and, if wanted, weights (array<float>, aligned).
+        users: user_id, product_ids, mask (passed on) and, if wanted, weights (array<float>, aligned to product_ids).
         item_factors: product_id, vector. Held whole by each task.
         objective: the one that `item_factors` were found with.
     """
@@ -35,8 +35,8 @@ def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> 
     gram = objective.gram(factors).astype(np.float32)
     shipped = users.sparkSession.sparkContext.broadcast((product_ids, factors, gram))
     solve = partial(_solve_batches, shipped=shipped, objective=objective)
-    schema = "user_id string, vector array<float>, product_ids array<string>"
-    given = [name for name in ("user_id", "product_ids", "weights") if name in users.columns]
+    schema = "user_id string, vector array<float>, mask array<string>"
+    given = [name for name in ("user_id", "product_ids", "mask", "weights") if name in users.columns]
     return users.select(*given).mapInArrow(solve, schema)
 
 
@@ -50,9 +50,9 @@ def _solve_batches(batches: Iterable[pa.RecordBatch], shipped: Any, objective: O
             vectors = np.empty((batch.num_rows, objective.rank), dtype=np.float32)
             ridges = objective.ridges(starts, weights)
             solve_exactly(starts, columns, confidences, targets, ridges, factors, gram, vectors)
-            columns_out = [batch.column("user_id"), vectors_of(vectors), batch.column("product_ids")]
-            folded = pa.RecordBatch.from_arrays(columns_out, names=["user_id", "vector", "product_ids"])
-            yield folded.filter(pa.array(np.diff(starts) > 0))
+            columns_out = [batch.column("user_id"), vectors_of(vectors), batch.column("mask")]
+            folded = pa.RecordBatch.from_arrays(columns_out, names=["user_id", "vector", "mask"])
+            yield folded.filter(pa.array(objective.counts(starts, weights) > 0))
 
 
 def weighted(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Any, Any, Any]:

@@ -20,12 +20,14 @@ from threadpoolctl import threadpool_limits
 
 from cartograph.cf.checkpoints import checkpoints_of
 from cartograph.cf.objective import Objective, Schedule
-from cartograph.cf.rounds import ROUND_RATINGS, Side
-from cartograph.cf.shards import FACTORS, ITEMS, USERS, Keys, Shard, dealt, factor_rows, factors_of
+from cartograph.cf.rounds import ROUND_RATINGS, Side, fetched
+from cartograph.cf.shards import FACTORS, ITEMS, USERS, Shard, dealt, factor_rows, factors_of
 from cartograph.cf.solvers import Floats, improve, solve_exactly
+from cartograph.cf.start import first_products
 from cartograph.core.workers import Group, run_group, slots
 
 _CG_STEPS = 3
+_LAST_CG_STEPS = 10  # of customers at the end: scores are then within a thousandth of what the products' factors say
 
 
 def native_factors(
@@ -51,7 +53,10 @@ def native_factors(
     done, state = checkpoints.newest(FACTORS) if checkpoints else (0, None)
     while done < schedule.iterations:
         n_iterations = min(every, schedule.iterations - done)
-        work = partial(factorise, objective=objective, schedule=schedule, n_iterations=n_iterations)
+        is_last = done + n_iterations == schedule.iterations
+        work = partial(
+            factorise, objective=objective, schedule=schedule, n_iterations=n_iterations, is_last=is_last
+        )
         state = run_group(dealt(weights, n_workers, state), work, FACTORS)
         done += n_iterations
         if checkpoints and done < schedule.iterations:
@@ -69,66 +74,61 @@ def factorise(
     objective: Objective,
     schedule: Schedule,
     n_iterations: int,
+    is_last: bool = True,
     round_ratings: int = ROUND_RATINGS,
 ) -> Iterator[pa.RecordBatch]:
     """One worker's part: rows of FACTORS of its customers and products after `n_iterations`.
 
-    `batches` hold what `dealt` deals.
+    After the last iteration customers are solved for once more: their factors then follow from those of products, as a
+    new customer's do, and what own products add to a score can be told. `batches` hold what `dealt` deals.
     """
     shard = Shard.of(group, batches)
     ratings = (shard.ratings, shard.ratings_of_products(group))
     sides = [Side.of(group, ratings[side], len(shard.ids[side]), objective, round_ratings) for side in (USERS, ITEMS)]
-    factors = _first_state(shard, objective.rank, schedule.seed)
     del ratings
     with threadpool_limits(1, user_api="blas"):  # a task has one core
+        factors = _first_state(group, shard, sides, objective, schedule.seed)
         for _ in range(n_iterations):
             for side in (USERS, ITEMS):
-                solve_side(group, sides[side], factors[1 - side], factors[side], objective, schedule)
+                solve_side(group, sides[side], factors[1 - side], factors[side], objective, schedule, _CG_STEPS)
+        if is_last:
+            solve_side(group, sides[USERS], factors[ITEMS], factors[USERS], objective, schedule, _LAST_CG_STEPS)
     for side in (USERS, ITEMS):
-        yield from factor_rows(side, shard.ids[side], factors[side])
+        kept = sides[side].is_learned
+        yield from factor_rows(side, shard.ids[side].filter(pa.array(kept)), factors[side][kept])
 
 
 def solve_side(
-    group: Group, side: Side, others: Floats, solved: Floats, objective: Objective, schedule: Schedule
+    group: Group, side: Side, others: Floats, solved: Floats, objective: Objective, schedule: Schedule, n_steps: int
 ) -> None:
-    """Brings the factors `solved` of one side up to date with the group's factors of the other, `others` being ours."""
+    """Brings the factors `solved` of one side up to date with the group's factors of the other, `others` being ours.
+
+    `n_steps` are those of conjugate gradient.
+    """
     gram = group.sum(objective.gram(others)).astype(np.float32)
     for one in side.rounds:
-        parts = group.exchange([others[rows] for rows in one.wanted])
-        fetched = np.concatenate(parts).reshape(-1, objective.rank)
-        given = (one.starts, one.columns, one.confidences, one.targets, one.ridges, fetched, gram)
         rows = solved[one.first : one.first + len(one.ridges)]
+        fixed = fetched(group, one, others)
+        given = (one.starts, one.columns, one.confidences, one.targets, one.ridges, fixed, gram, rows)
         if schedule.device == "cuda":
             from cartograph.cf.torch_solver import improve_on  # two seconds that the others need not wait
 
-            improve_on(schedule.device, *given, rows, _CG_STEPS)
+            improve_on(schedule.device, *given, n_steps)
         elif schedule.solver == "cholesky":
-            solve_exactly(*given, rows)
+            solve_exactly(*given)
         else:
-            improve(*given, rows, _CG_STEPS)
+            improve(*given, n_steps)
 
 
-def first_factors(keys: Keys, rank: int, seed: int) -> Floats:
-    """Random factors of length 1 without negative numbers, as MLlib starts from.
-
-    They depend on key and seed alone, not on which worker makes them (SplitMix64).
-    """
-    with np.errstate(over="ignore"):
-        cells = keys.astype(np.uint64)[:, None] * np.uint64(rank) + np.arange(rank, dtype=np.uint64)
-        mixed = (cells + np.uint64(seed) * np.uint64(0xD1342543DE82EF95)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    share = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
-    factors: Floats = (share / np.linalg.norm(share, axis=1, keepdims=True)).astype(np.float32)
-    return factors
-
-
-def _first_state(shard: Shard, rank: int, seed: int) -> list[Floats]:
-    """Factors to start from, of both sides: those given, else zeros for customers and random ones for products."""
-    factors = [np.zeros((len(shard.ids[USERS]), rank), dtype=np.float32), first_factors(shard.keys, rank, seed)]
+def _first_state(group: Group, shard: Shard, sides: list[Side], objective: Objective, seed: int) -> list[Floats]:
+    """Factors to start from, of both sides: those given, if there are any; else zeros for customers."""
+    users = np.zeros((len(shard.ids[USERS]), objective.rank), dtype=np.float32)
+    if not group.sum(np.array([shard.factors.num_rows]))[0]:
+        return [users, first_products(group, shard, sides, objective, seed)]
+    factors = [users, np.zeros((len(shard.ids[ITEMS]), objective.rank), dtype=np.float32)]
     for side in (USERS, ITEMS):
         given = shard.factors.filter(pc.equal(shard.factors["side"], side)).combine_chunks()
         if given.num_rows:
             own = pc.index_in(given["id"], value_set=shard.ids[side]).to_numpy()
-            factors[side][own] = given["vector"].combine_chunks().flatten().to_numpy().reshape(-1, rank)
+            factors[side][own] = given["vector"].combine_chunks().flatten().to_numpy().reshape(-1, objective.rank)
     return factors

@@ -46,10 +46,14 @@ class Objective:
 
     def ridges(self, starts: Starts, weights: Floats) -> Floats:
         """λ n^ν of each row; λ where nothing is counted, and the solution is zero in any case."""
-        counted = np.ones(len(weights), dtype=bool) if not self.implicit else weights > 0
-        totals = np.concatenate(([0], np.cumsum(counted)))
-        counts: npt.NDArray[np.int64] = np.maximum(np.diff(totals[starts]), 1)
+        counts = np.maximum(self.counts(starts, weights), 1)
         return (self.regularisation * counts**self.frequency_power).astype(np.float32)
+
+    def counts(self, starts: Starts, weights: Floats) -> npt.NDArray[np.int64]:
+        """n of each row: its pairs, of the implicit kind those with a positive weight."""
+        counted = np.ones(len(weights), dtype=bool) if not self.implicit else weights > 0
+        counts: npt.NDArray[np.int64] = np.diff(np.concatenate(([0], np.cumsum(counted)))[starts])
+        return counts
 
     def gram(self, others: Floats) -> npt.NDArray[np.float64]:
         """Σ y yᵀ over a part of the other side: what pairs without a weight add.

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS
+from cartograph.core.liking import with_liking
 from cartograph.core.model import NotFitted, Silver
 
 _EVERYBODY = ""  # the segment of those who belong to none
 
 
 class Popularity:
-    """Products ranked by their weighted number of events, guests' included.
+    """Products ranked by their weighted number of events, guests' included; a rating counts by its liking.
 
     With `by`, customers of each segment (region, for instance) get a list of their own. A segment's share of a product
     is drawn towards the whole shop's where the segment has few events: (w + shrinkage p) / (W + shrinkage), with w
@@ -73,11 +75,14 @@ class Popularity:
         return self
 
     def _weighted(self, events: DataFrame, *groups: str) -> DataFrame:
-        """What the events of a product, type and day (and of each of `groups`) count together: value."""
+        """What the events of a product, type, liking and day (and of each of `groups`) count together: value."""
         day = F.unix_date(F.to_date("event_at"))
-        daily = events.groupBy(*groups, "product_id", "event_type", day.alias("day")).count()
+        kinds = ("product_id", "event_type", "liking")
+        daily = with_liking(events).groupBy(*groups, *kinds, day.alias("day")).count()
         weight = F.create_map(*[F.lit(x) for pair in sorted(self.event_weights.items()) for x in pair])
-        weighted = daily.withColumn("value", F.col("count") * F.coalesce(weight[F.col("event_type")], F.lit(0.0)))
+        share = F.when(F.col("event_type") == "rating", F.coalesce("liking", F.lit(0.0))).otherwise(1.0)
+        value = F.col("count") * share * F.coalesce(weight[F.col("event_type")], F.lit(0.0))
+        weighted = daily.withColumn("value", value)
         if self.half_life_days is None:
             return weighted
         newest = daily.agg(F.max("day").alias("newest"))
@@ -115,14 +120,11 @@ class Popularity:
             raise NotFitted(self)
         everybody = self.popularity_.select(F.lit(_EVERYBODY).alias("segment"), "product_id", "score", "rank")
         if self.members_ is None or self.segment_popularity_ is None:
-            return _lists(users.withColumn("segment", F.lit(_EVERYBODY)), everybody, self._seen(), k)
+            return _lists(users.withColumn("segment", F.lit(_EVERYBODY)), everybody, self.mask_seen, k)
         listed = F.broadcast(self.segment_popularity_.select("segment").distinct())
         belonging = self.members_.join(listed, "segment")  # a segment without events has no list
         placed = users.join(belonging, "user_id", "left").fillna(_EVERYBODY, ["segment"])
-        return _lists(placed, everybody.unionByName(self.segment_popularity_), self._seen(), k)
-
-    def _seen(self) -> Column:
-        return F.col("product_ids") if self.mask_seen else F.array().cast("array<string>")
+        return _lists(placed, everybody.unionByName(self.segment_popularity_), self.mask_seen, k)
 
 
 def members(users: DataFrame | None, by: Sequence[str]) -> DataFrame:
@@ -149,15 +151,16 @@ def _scores(weighted: DataFrame, *groups: str) -> DataFrame:
     return weighted.groupBy(*groups, "product_id").agg(F.round(F.sum("value"), 9).alias("score")).where("score > 0")
 
 
-def _lists(users: DataFrame, popular: DataFrame, seen: Column, k: int) -> DataFrame:
+def _lists(users: DataFrame, popular: DataFrame, mask_seen: bool, k: int) -> DataFrame:
     """The `k` most popular products of each customer's segment that are new to them.
 
     Args:
-        users: user_id, product_ids, segment.
+        users: rows of `core.histories`, and segment.
         popular: segment, product_id, score, rank; every segment of `users` is there.
-        seen: products not to show.
+        mask_seen: nothing of the history is shown.
         k: length of a list.
     """
+    seen = masked(users, mask_seen)
     # Only so many places can be taken up by products already seen.
     longest = users.agg(F.coalesce(F.max(F.size(seen)), F.lit(0)).alias("longest"))
     head = popular.join(F.broadcast(longest), F.col("rank") <= F.col("longest") + k).drop("longest")

@@ -88,7 +88,7 @@ def _solved(
 def _factors(
     batches: list[pa.RecordBatch], column: str, gram: Floats, objective: Objective
 ) -> Iterator[pa.RecordBatch]:
-    """One row per id of the batches, which hold all pairs of theirs, those of an id side by side."""
+    """One row per id of the batches with a pair that counts; they hold all pairs of an id, side by side."""
     pairs = pa.Table.from_batches(batches) if batches else None
     if pairs is None or not pairs.num_rows:
         return
@@ -101,7 +101,8 @@ def _factors(
     solved = np.empty((len(starts) - 1, objective.rank), dtype=np.float32)
     terms = (objective.confidences(weights), objective.targets(weights), objective.ridges(starts, weights))
     solve_exactly(starts, places, *terms, fixed, gram, solved)
-    yield pa.RecordBatch.from_arrays([runs.dictionary, vectors_of(solved)], names=[column, "vector"])
+    rows = pa.RecordBatch.from_arrays([runs.dictionary, vectors_of(solved)], names=[column, "vector"])
+    yield rows.filter(pa.array(objective.counts(starts, weights) > 0))  # the others have no factor, as in a fit
 
 
 def _matrix(vectors: pa.ListArray, rank: int) -> Floats:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from cartograph.cf.objective import Objective
@@ -35,10 +37,14 @@ class Round:
 
 @dataclass(frozen=True)
 class Side:
-    """A worker's rows of one side, solved round by round; every member has the same number of rounds."""
+    """A worker's rows of one side, solved round by round; every member has the same number of rounds.
+
+    `is_learned` tells the rows that have a rating which counts: the others have no factor.
+    """
 
     n_rows: int
     rounds: list[Round]
+    is_learned: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, group: Group, ratings: Ratings, n_rows: int, objective: Objective, round_ratings: int) -> Side:
@@ -67,7 +73,13 @@ class Side:
                     ridges[first:last], group.exchange(needed),
                 )
             )  # fmt: skip
-        return cls(n_rows, rounds)
+        return cls(n_rows, rounds, objective.counts(starts, weights) > 0)
+
+
+def fetched(group: Group, one: Round, others: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The group's rows of the other side that the round names, `others` being our own; all members call it together."""
+    parts = group.exchange([others[rows] for rows in one.wanted])
+    return np.concatenate(parts).reshape(-1, *others.shape[1:])
 
 
 @njit(cache=True, nogil=True)

@@ -33,12 +33,14 @@ def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame,
 
     Args:
         item_factors: product_id, vector.
-        weights: user_id, product_id: who had to do with what.
+        weights: user_id, product_id, weight: who had to do with what. Products that nobody likes, though some had to do
+            with them, are not new: they get no factor.
         products: rows of silver.products.
         strength: s above, in customers.
     """
-    known = weights.groupBy("product_id").agg(F.count("*").cast("double").alias("n"))
+    known = weights.groupBy("product_id").agg(F.count_if(F.col("weight") > 0).cast("double").alias("n"))
     rows = features(products).join(item_factors, "product_id", "full").join(known, "product_id", "left")
+    rows = rows.where("n IS NULL OR n > 0")
     rows = rows.select("product_id", "codes", "vector", F.coalesce("n", F.lit(0.0)).alias("n")).persist()
     mapping = regression(rows.where("vector IS NOT NULL AND codes IS NOT NULL"))
     blend = partial(_blended, mapping=mapping, strength=strength)

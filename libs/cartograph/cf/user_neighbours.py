@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
 from cartograph.core.coded_groups import coded_groups
 from cartograph.core.heaps import best_lists, empty_heaps
+from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
@@ -130,7 +131,7 @@ class UserNeighbours(Model):
             F.col("user_id").alias("id"),
             F.slice(F.array_distinct(F.reverse("product_ids")), 1, self.recent).alias("ids"),
             no_values("double").alias("values"),
-            (F.col("product_ids") if self.mask_seen else no_values("string")).alias("mask"),
+            masked(users, self.mask_seen).alias("mask"),
         )
         find = partial(
             _nearest,

@@ -1,18 +1,25 @@
-"""Customer histories: what each customer did, oldest first."""
+"""Customer histories: what each customer did, oldest first, and what is not to be recommended to them."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from cartograph.core.liking import with_liking
+from cartograph.core.workers import no_values
 
 
 def histories(events: DataFrame, max_length: int = 200) -> DataFrame:
-    """One row per customer: user_id, product_ids, event_types, event_ats (aligned arrays, oldest first).
+    """One row per customer: user_id, product_ids, event_types, event_ats (aligned arrays, oldest first) and more.
 
     The newest `max_length` events of a customer are kept, so that one busy robot cannot fill a worker's memory.
     Events of guests (user_id null) and returns are left out. Events of the same instant follow event_id.
+
+    Products that the customer's last rating dislikes (`core.liking`) are in no history, whatever he did with them: what
+    is alike is not what he wants, nor what comes next. `disliked_ids` has them, for `masked`. `last_at` is the time of
+    the last event.
 
     Args:
         events: rows of silver.events.
@@ -20,18 +27,51 @@ def histories(events: DataFrame, max_length: int = 200) -> DataFrame:
     """
     newest_first = Window.partitionBy("user_id").orderBy(F.desc("event_at"), F.desc("event_id"))
     newest = (
-        events.where("user_id IS NOT NULL AND event_type <> 'return'")
+        with_liking(events)
+        .where("user_id IS NOT NULL AND event_type <> 'return'")
         .withColumn("age", F.row_number().over(newest_first))
         .where(F.col("age") <= max_length)
     )
-    step = F.struct("event_at", "event_id", "product_id", "event_type")
-    steps = newest.groupBy("user_id").agg(F.sort_array(F.collect_list(step)).alias("steps"))
-    return steps.select(
+    step = F.struct("event_at", "event_id", "product_id", "event_type", "liking")
+    steps = newest.groupBy("user_id").agg(
+        F.sort_array(F.collect_list(step)).alias("steps"), F.max("event_at").alias("last_at"),
+        F.coalesce(F.min("liking") < 0, F.lit(False)).alias("dislikes"),
+    )  # fmt: skip
+    return _without_disliked(steps).select(
         "user_id",
         F.col("steps.product_id").alias("product_ids"),
         F.col("steps.event_type").alias("event_types"),
         F.col("steps.event_at").alias("event_ats"),
+        "disliked_ids",
+        "last_at",
     )
+
+
+def _without_disliked(steps: DataFrame) -> DataFrame:
+    """The steps without those of products whose last rating is a dislike, which `disliked_ids` has.
+
+    Args:
+        steps: user_id, steps (oldest first), dislikes: whether any rating is one, as most customers have none.
+    """
+    rated = F.filter("steps", lambda step: step["liking"].isNotNull())
+    instant = F.transform(
+        rated, lambda step: F.struct(step["product_id"], F.unix_millis(step["event_at"]), -step["liking"])
+    )  # of ratings of one instant the lowest counts, as in `liking.last_liking`
+    marks = steps.withColumn("marks", F.when(F.col("dislikes"), F.sort_array(instant)))
+
+    def is_last_and_low(mark: Column, place: Column) -> Column:
+        return (mark["col3"] > 0) & ~F.get("marks", place + 1)["product_id"].eqNullSafe(mark["product_id"])
+
+    disliked = F.transform(F.filter("marks", is_last_and_low), lambda mark: mark["product_id"])
+    found = marks.withColumn("disliked_ids", F.coalesce(disliked, no_values("string")))
+    kept = F.filter("steps", lambda step: ~F.array_contains("disliked_ids", step["product_id"]))
+    return found.withColumn("steps", F.when(F.size("disliked_ids") > 0, kept).otherwise(F.col("steps")))
+
+
+def masked(users: DataFrame, mask_seen: bool) -> Column:
+    """What not to recommend to each customer of `histories`: disliked products and, with `mask_seen`, the history's."""
+    disliked = F.col("disliked_ids") if "disliked_ids" in users.columns else no_values("string")
+    return F.concat("product_ids", disliked) if mask_seen else disliked
 
 
 def active(users: DataFrame, as_of: date | None, days: int | None) -> DataFrame:
@@ -39,4 +79,4 @@ def active(users: DataFrame, as_of: date | None, days: int | None) -> DataFrame:
     if days is None or as_of is None:
         return users
     since = as_of - timedelta(days=days)
-    return users.where(F.element_at("event_ats", -1) >= F.lit(since).cast("timestamp"))
+    return users.where(F.col("last_at") >= F.lit(since).cast("timestamp"))

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.codes import numbered
+from cartograph.core.liking import last_liking, with_liking
 
 EVENT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0}
@@ -25,16 +26,18 @@ def interactions(
     """One row per customer and product: user_id, product_id, weight (double, not 0), last_at.
 
     The weight is the sum of the events' weights, negative where returns outweigh the rest; event types without a
-    weight, and guests, are left out, and so are pairs whose weights cancel out.
+    weight, and guests, are left out, and so are pairs whose weights cancel out. Of ratings the last one counts, for its
+    liking (`core.liking`) times the weight of ratings: a neutral one says nothing, and who dislikes a product has a
+    negative weight whatever he did with it before.
 
     Args:
         events: rows of silver.events.
-        event_weights: what an event of each type weighs.
+        event_weights: what an event of each type weighs; a rating: the best one.
         newest: keep this many products per customer, those touched last. Work on pairs grows with the square of a
             history, so without a cap one robot or wholesaler costs more than all other customers together.
         half_life_days: an event weighs half as much for each such period between it and the newest event.
     """
-    known = events.where(F.col("user_id").isNotNull() & F.col("event_type").isin(*event_weights))
+    known = with_liking(events).where(F.col("user_id").isNotNull() & F.col("event_type").isin(*event_weights))
     if half_life_days is not None:
         last = known.agg(F.max("event_at").alias("newest_at"))
         age = (F.unix_seconds("newest_at") - F.unix_seconds("event_at")) / F.lit(_SECONDS_PER_DAY)
@@ -54,15 +57,22 @@ def interactions(
 
 def _weight(event_weights: Mapping[str, float], decayed: bool) -> Column:
     """Sum of the events' weights, the same to the last bit in whatever order rows arrive."""
-    total = F.lit(0.0)
-    for name in sorted(event_weights):
+    liked = disliked = F.lit(0.0)
+    for name, weight in sorted(event_weights.items()):
+        if name == "rating":
+            continue
         is_one = F.col("event_type") == name
         if decayed:  # sums of decays differ in their last bits, so they are rounded
             count = F.round(F.coalesce(F.sum(F.when(is_one, F.col("decay"))), F.lit(0.0)), 9)
         else:
             count = F.count_if(is_one)
-        total = total + F.lit(float(event_weights[name])) * count
-    return F.round(total, 9)
+        if weight > 0:
+            liked = liked + F.lit(float(weight)) * count
+        else:
+            disliked = disliked + F.lit(float(weight)) * count
+    last = last_liking(F.col("liking") * F.col("decay")) if decayed else last_liking()
+    rated = F.lit(float(event_weights.get("rating", 0.0))) * F.coalesce(last, F.lit(0.0))
+    return F.round(disliked + rated + F.when(rated < 0, F.lit(0.0)).otherwise(liked), 9)
 
 
 def debiased(weights: DataFrame, power: float) -> DataFrame:
@@ -94,13 +104,15 @@ def ratings(events: DataFrame) -> DataFrame:
     return rated.groupBy("user_id", "product_id").agg(last.alias("weight"), F.max("event_at").alias("last_at"))
 
 
-def coded_pairs(weights: DataFrame) -> tuple[DataFrame, DataFrame, DataFrame]:
+def coded_pairs(weights: DataFrame, known: DataFrame | None = None) -> tuple[DataFrame, DataFrame, DataFrame]:
     """The pairs by code (user, item, rating as float), and what the codes stand for (user_id, code; product_id, code).
 
     Args:
         weights: user_id, product_id, weight.
+        known: those of the pairs whose customers and products get a code: pairs of others are left out. None: all.
     """
-    users, products = numbered(weights, "user_id"), numbered(weights, "product_id")
+    known = weights if known is None else known
+    users, products = numbered(known, "user_id"), numbered(known, "product_id")
     coded = weights.join(users.withColumnRenamed("code", "user"), "user_id").join(
         products.withColumnRenamed("code", "item"), "product_id"
     )

@@ -21,8 +21,9 @@ from cartograph.core.neighbours import lists_of, recommend_from_lists
 class Silver:
     """The silver tables a model may learn from, cut to the rows before `as_of`.
 
-    `events`, `baskets` and `products` have the columns of the tables of the same name; `users` is None when a
-    source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of silver.product_vectors;
+    `events`, `baskets` and `products` have the columns of the tables of the same name, events also the `liking` of a
+    rating on the shop's scale (`core.liking`; without it ratings are taken for one to five stars). `users` is None when
+    a source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of silver.product_vectors;
     None when none were made.
     """
 
@@ -59,8 +60,8 @@ class Model(Protocol):
         """At most `k` rows per row of `users`: user_id, product_id, score (double), rank (int, from 1).
 
         Args:
-            users: user_id and product_ids, the customer's history oldest first, as `core.histories` makes it.
-                Customers need not have been seen in `fit`.
+            users: user_id and product_ids, the customer's history oldest first, and disliked_ids, if there are any,
+                which are not recommended: as `core.histories` makes them. Customers need not have been seen in `fit`.
 
         Raises:
             NotFitted: `fit` has not been called.

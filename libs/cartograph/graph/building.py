@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from cartograph.core import product_sets
 from cartograph.core.coded_groups import coded_groups
 from cartograph.core.exact_tests import p_value
+from cartograph.core.liking import with_liking
 from cartograph.core.measures import Counts, lift, npmi
 from cartograph.core.model import Silver
 from cartograph.core.multiple_tests import least_of
@@ -59,8 +60,8 @@ def product_graph(
         max_chance: edges that chance would bring about more often are left out.
         n_neighbours: edges kept per product, those of the largest weight.
     """
-    columns = ("user_id", "product_id", "event_type", "order_id", "session_id", "event_at")
-    events = data.events.select(*columns).persist()  # read four times
+    columns = ("user_id", "product_id", "event_type", "order_id", "session_id", "event_at", "liking")
+    events = with_liking(data.events).select(*columns).persist()  # read four times
     together = {
         "orders": product_sets.orders(data.baskets, max_products),
         "sessions": product_sets.sessions(events, ("view", "cart", "purchase"), max_products),

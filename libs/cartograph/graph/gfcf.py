@@ -12,12 +12,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.coded_groups import coded_groups
+from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.neighbours import with_lists
 from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
 from cartograph.core.topk import matrix_of
-from cartograph.core.workers import no_values
 from cartograph.graph.filtering import Filter, filtered
 from cartograph.graph.pair_weights import inverse_lengths, shared_weight
 from cartograph.graph.spectrum import singular_vectors
@@ -131,7 +131,7 @@ class GfCf(Model):
             F.col("user_id").alias("id"),
             had.alias("ids"),
             F.transform(had, lambda _: F.lit(1.0)).alias("values"),
-            (F.col("product_ids") if mask_seen else no_values("string")).alias("mask"),
+            masked(users, mask_seen).alias("mask"),
         )
         lists = self.lists_.toDF("id", "ids", "values")
         shipped = users.sparkSession.sparkContext.broadcast(self.filter_)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.liking import with_liking
 from cartograph.core.product_sets import capped, sets_of
 
 
 def customers(events: DataFrame, max_products: int) -> DataFrame:
-    """One row per customer: key (long, a hash of the customer), product_ids touched, at most `max_products`."""
-    touched = events.where("user_id IS NOT NULL AND event_type <> 'return'")
+    """One row per customer: key (long, a hash of the customer), product_ids touched, at most `max_products`.
+
+    A rating counts when it is a like.
+    """
+    is_like = (F.col("event_type") != "rating") | (F.col("liking") > 0)
+    touched = with_liking(events).where(is_like & (F.col("event_type") != "return") & F.col("user_id").isNotNull())
     return capped(sets_of(touched, F.xxhash64("user_id")), max_products)
 
 

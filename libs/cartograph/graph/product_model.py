@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.feed import Backend, Feed, materialised
+from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors, unit_vectors
 from cartograph.core.neighbours import positions_of
@@ -137,8 +138,9 @@ class ProductModel(Model):
         """
         if self.patience and self.validation_days is None:
             raise ValueError(f"{self.name}: patience needs validation_days")
-        touched = interactions(data.events, self.event_weights).where("weight > 0").persist()
-        known = customers(touched, self._more_products(data), self.max_length, self.validation_days)
+        met = interactions(data.events, self.event_weights).persist()
+        more = self._more_products(data).join(met.select("product_id").distinct(), "product_id", "left_anti")
+        known = customers(met.where("weight > 0"), more, self.max_length, self.validation_days)
         if not known.training.where("items[1] >= 0").head(1):
             raise ValueError(f"{self.name} learns from products of the same customer, and no customer has two of them")
         with ExitStack() as feeds:
@@ -151,11 +153,11 @@ class ProductModel(Model):
             self._train(data.events.sparkSession, learner, feed, known)
             vectors = computed_vectors(data.events.sparkSession, learner, self.weights_, len(feed.files), self.device)
         self.item_vectors_ = self._named(vectors, known)
-        touched.unpersist()
+        met.unpersist()
         return self
 
     def _more_products(self, data: Silver) -> DataFrame:
-        """product_id of products that get a vector though nobody touched them."""
+        """product_id of products that get a vector if nobody has met them; those that were met and not liked do not."""
         return data.products.select("product_id").where("false")
 
     def _start(self, known: Customers, feeds: ExitStack) -> Feed | None:
@@ -219,20 +221,18 @@ class ProductModel(Model):
         items = (unit_vectors(items) if is_cosine else items).join(self.item_vectors_.drop("vector"), "product_id")
         bias = (F.col("bias") * (self.temperature if is_cosine else 1.0)).cast("float")
         items = items.select("product_id", F.concat("vector", F.array(bias)).alias("vector"))
-        queries = customer_vectors(users, self.item_vectors_, is_cosine).withColumnsRenamed(
-            {"user_id": "id", "product_ids": "mask"}
-        )
-        ranked = top_k(queries if self.mask_seen else queries.drop("mask"), items, k)
-        return ranked.withColumnRenamed("id", "user_id")
+        asked = users.select("user_id", "product_ids", masked(users, self.mask_seen).alias("mask"))
+        queries = customer_vectors(asked, self.item_vectors_, is_cosine).withColumnRenamed("user_id", "id")
+        return top_k(queries, items, k).withColumnRenamed("id", "user_id")
 
 
 def customer_vectors(users: DataFrame, items: DataFrame, unit: bool) -> DataFrame:
-    """One row per customer with a known product: user_id, product_ids, vector: the weighted sum of the products'.
+    """One row per customer with a known product: user_id, mask, vector: the weighted sum of the products'.
 
     A 1 follows, which takes the bias.
 
     Args:
-        users: user_id, product_ids.
+        users: user_id, product_ids, mask (passed on).
         items: product_id, vector, weight. Held whole by each task.
         unit: the sum is brought to length one.
     """
@@ -242,8 +242,8 @@ def customer_vectors(users: DataFrame, items: DataFrame, unit: bool) -> DataFram
     shipped = users.sparkSession.sparkContext.broadcast(
         (product_ids, weights * matrix_of(table["vector"].combine_chunks()))
     )
-    asked = users.select("user_id", "product_ids", F.array_distinct("product_ids").alias("had"))
-    schema = "user_id string, product_ids array<string>, vector array<float>"
+    asked = users.select("user_id", "mask", F.array_distinct("product_ids").alias("had"))
+    schema = "user_id string, mask array<string>, vector array<float>"
     return asked.mapInArrow(partial(_added_up, shipped=shipped, unit=unit), schema)
 
 
@@ -259,8 +259,8 @@ def _added_up(batches: Iterable[pa.RecordBatch], shipped: Any, unit: bool) -> It
         if unit:
             sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
         biased = np.column_stack([sums, np.ones(len(sums), np.float32)])
-        columns = [batch.column("user_id"), batch.column("product_ids"), vectors_of(biased)]
-        made = pa.RecordBatch.from_arrays(columns, names=["user_id", "product_ids", "vector"])
+        columns = [batch.column("user_id"), batch.column("mask"), vectors_of(biased)]
+        made = pa.RecordBatch.from_arrays(columns, names=["user_id", "mask", "vector"])
         yield made.filter(pa.array(np.diff(ends) > 0))
 
 

@@ -1,7 +1,7 @@
 """The strongest directions of who had to do with what, found by a worker group, not by the driver.
 
-Customers are dealt out; every worker holds the vectors of all products, 8 (n_vectors + 32) bytes per product, and in
-each sweep the workers add up what their customers make of them.
+Customers are dealt out; every worker holds the vectors of all products, 8 (n_vectors + 32) bytes per product: see
+`core.spectrum`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ import pyarrow as pa
 import scipy.sparse as sp
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy.linalg import cholesky, eigh
-from scipy.linalg.blas import ssyrk, strsm
 
+from cartograph.core.spectrum import MORE, strongest_directions
+from cartograph.core.structure import ROUNDS, Keys, met, mixed, noise, told_apart
 from cartograph.core.topk import vectors_of
 from cartograph.core.workers import Group, placed, run_group, slots
 
-Floats = npt.NDArray[np.float32]
-
-_MORE = 32  # vectors carried along besides those wanted: the last of the wanted converge sooner
 SPECTRUM = "code int, degree long, vector array<float>"
 
 
@@ -60,20 +57,23 @@ def _iterate(
     """One worker's part; it yields its share of the products."""
     rows = _rows_of(batches, group.size, n_items)
     degrees = group.sum(np.bincount(rows.indices, minlength=n_items))
+    basis = noise(_structure(group, rows), min(n_vectors + MORE, n_items), seed)
     rows = _normalised(rows, degrees)
-    columns = rows.T.tocsr()
-    width = min(n_vectors + _MORE, n_items)
-    basis = np.random.default_rng(seed).standard_normal((n_items, width), dtype=np.float32)
-    for _ in range(sweeps):
-        basis = orthonormal(added(group, columns @ (rows @ basis)))
-    images = rows @ basis
-    strengths, turn = eigh(group.sum(_gram(images)))
-    kept = np.argsort(-strengths, kind="stable")[:n_vectors]
-    kept = kept[strengths[kept] > 1e-6]  # Ñ has no more directions than these
-    vectors = basis @ turn[:, kept].astype(np.float32)
+    vectors, _ = strongest_directions(group, rows, basis, n_vectors, sweeps)
     share = np.array_split(np.arange(n_items, dtype=np.int32), group.size)[group.rank]
     columns = [pa.array(share), pa.array(degrees[share]), vectors_of(vectors[share])]
     yield pa.record_batch(columns, ["code", "degree", "vector"])
+
+
+def _structure(group: Group, rows: sp.csr_matrix) -> Keys:
+    """One number per product that its name has no part in, unless nothing else tells it from another."""
+    n_users, n_items = rows.shape
+    users = np.repeat(np.arange(n_users), np.diff(rows.indptr))
+    keys = np.zeros(n_items, np.uint64)
+    for _ in range(ROUNDS):
+        of_users = met(users, rows.indices, rows.data, keys, n_users)
+        keys = mixed(group.sum(met(rows.indices, users, rows.data, mixed(of_users), n_items)))
+    return told_apart(keys)
 
 
 def _rows_of(batches: Iterable[pa.RecordBatch], n_workers: int, n_items: int) -> sp.csr_matrix:
@@ -93,33 +93,3 @@ def _normalised(rows: sp.csr_matrix, degrees: npt.NDArray[np.int64]) -> sp.csr_m
     own = np.repeat(np.diff(rows.indptr), np.diff(rows.indptr))
     values = (own * degrees[rows.indices].astype(np.float64)) ** -0.5
     return sp.csr_matrix((values.astype(np.float32), rows.indices, rows.indptr), rows.shape)
-
-
-def added(group: Group, values: Floats) -> Floats:
-    """The sum of the members' matrices: each adds up its share of the rows, so traffic does not grow with the group."""
-    if group.size == 1:
-        return values
-    shares = np.array_split(values, group.size)
-    own = np.sum([part.reshape(-1, values.shape[1]) for part in group.exchange(shares)], axis=0)
-    return np.concatenate(group.exchange([own] * group.size)).reshape(values.shape)
-
-
-def _gram(vectors: Floats) -> npt.NDArray[np.float64]:
-    """Inner products of the columns."""
-    upper = ssyrk(1.0, np.ascontiguousarray(vectors).T).astype(np.float64)
-    gram: npt.NDArray[np.float64] = np.triu(upper) + np.triu(upper, 1).T
-    return gram
-
-
-def orthonormal(vectors: Floats) -> Floats:
-    """Columns of length one at right angles that span the same space: Cholesky's factor divided out, twice.
-
-    Once is not enough where columns are nearly parallel; what is added to the diagonal keeps the factor real where
-    they are (Fukaya et al. 2020, shifted CholeskyQR).
-    """
-    for _ in range(2):
-        gram = _gram(vectors)
-        gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / len(gram)
-        factor = cholesky(gram, lower=False).astype(np.float32)
-        vectors = strsm(1.0, factor.T, np.ascontiguousarray(vectors).T, lower=1).T
-    return vectors

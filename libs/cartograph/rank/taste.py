@@ -3,6 +3,8 @@
 With the product factors y given, a customer's factor is linear in what he has: x = Σ_j t_j A⁻¹ y_j, where
 A = Σ y yᵀ + Σ_j c_j y_j y_jᵀ + λ n^ν, j runs over his products, c = α |w| is the confidence that their weight w adds,
 and t = 1 + α w, or 0 where w is negative. So product j adds t_j y_iᵀ A⁻¹ y_j to the score x · y_i of product i.
+What the score has beyond that sum, as iterations ended before x was exact, or as x stands for a history that has
+changed since, is told with the rest.
 """
 
 from __future__ import annotations
@@ -38,10 +40,10 @@ def tastes(asked: DataFrame, weights: DataFrame, items: DataFrame, fit: LeastSqu
     """One row per customer and product asked about whose factor is known: user_id, product_id, taste.
 
     The numbers of taste (map from product_id to double) sum to the score: what the customer's `n` products add that add
-    most, and as `other` what the rest does. Who has no product with a factor has no rows.
+    most, and as `other` the rest. Who has no product with a factor has no rows.
 
     Args:
-        asked: user_id, product_id.
+        asked: user_id, product_id, score: that of the model.
         weights: user_id, product_id, weight: what the model has learned from.
         items: product_id, vector. Held whole by each task.
         fit: how the factors were found.
@@ -52,10 +54,12 @@ def tastes(asked: DataFrame, weights: DataFrame, items: DataFrame, fit: LeastSqu
     shipped = asked.sparkSession.sparkContext.broadcast((product_ids, factors, factors.T @ factors))
     weighed = F.struct("product_id", F.col("weight").cast("double").alias("weight"))
     had = weights.groupBy("user_id").agg(F.sort_array(F.collect_list(weighed)).alias("had"))
-    wanted = asked.groupBy("user_id").agg(F.array_sort(F.collect_set("product_id")).alias("wanted"))
+    scored = F.struct("product_id", F.col("score").cast("double").alias("score"))
+    wanted = asked.groupBy("user_id").agg(F.sort_array(F.collect_list(scored)).alias("wanted"))
     rows = wanted.join(had, "user_id").select(
-        "user_id", "wanted", F.col("had.product_id").alias("had"), F.col("had.weight").alias("weights")
-    )
+        "user_id", F.col("wanted.product_id").alias("wanted"), F.col("wanted.score").alias("scores"),
+        F.col("had.product_id").alias("had"), F.col("had.weight").alias("weights"),
+    )  # fmt: skip
     return rows.mapInArrow(partial(_told, shipped=shipped, fit=fit, n=n), _SCHEMA)
 
 
@@ -67,16 +71,19 @@ def _told(batches: Iterable[pa.RecordBatch], shipped: Any, fit: LeastSquares, n:
             (ends, had), (wanted_ends, wanted) = (
                 positions_of(pa.chunked_array([batch.column(name)]), product_ids) for name in ("had", "wanted")
             )
-            weights: Floats = batch.column("weights").flatten().to_numpy(zero_copy_only=False)
+            weights, scores = (
+                batch.column(name).flatten().to_numpy(zero_copy_only=False) for name in ("weights", "scores")
+            )
             users, asked, codes, values = [], [np.zeros(0, int)], [np.zeros((0, n + 1), int)], [np.zeros((0, n + 1))]
             for user in range(batch.num_rows):
                 inside = slice(ends[user], ends[user + 1])
                 own, weight = had[inside], weights[inside]
-                targets = wanted[wanted_ends[user] : wanted_ends[user + 1]]
+                asking = slice(wanted_ends[user], wanted_ends[user + 1])
+                targets, totals = wanted[asking], scores[asking][wanted[asking] >= 0]
                 known, targets = own >= 0, targets[targets >= 0]
                 if known.any() and len(targets):
                     added = contributions(factors[own[known]], weight[known], factors[targets], gram, fit)
-                    best, most = largest(np.broadcast_to(own[known], added.shape), added, added.sum(axis=1), n)
+                    best, most = largest(np.broadcast_to(own[known], added.shape), added, totals, n)
                     users += [user] * len(targets)
                     asked.append(targets)
                     codes.append(best)

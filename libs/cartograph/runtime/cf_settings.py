@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cartograph.runtime.section import Positive, Section, Share
+from cartograph.runtime.section import EventWeights, Positive, Section, Share
 
 CfModel = Literal[
     "popularity", "item_neighbours", "cooccurrence", "swing", "rp3beta", "ease", "slim", "user_neighbours", "bpr", "als"
@@ -163,7 +163,7 @@ class CfSettings(Section):
     active_days: Positive | None
     history: Positive
     mask_seen: bool
-    event_weights: dict[str, float]
+    event_weights: EventWeights
     popularity: PopularitySettings
     item_neighbours: ItemNeighboursSettings
     cooccurrence: CooccurrenceSettings

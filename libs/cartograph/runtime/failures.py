@@ -38,7 +38,14 @@ class WriteConflict(TableError):
 
 _CHECK = re.compile(r"CHECK constraint (\w+) (\(.*?\)) violated by row with values:\s*(.*?)(?:\n\s*\n|\n\tat |$)", re.S)
 _NOT_NULL = re.compile(r"NOT NULL constraint violated for column: (\w+)")
+_RAISED = re.compile(r"\[USER_RAISED_EXCEPTION\] (.*?)(?: SQLSTATE: \w+|$)", re.M)
 _CONFLICT = re.compile(r"\[(DELTA_CONCURRENT\w+|DELTA_\w*CHANGED\w*)\]|Concurrent\w+Exception")
+
+
+def raised_on_purpose(error: Exception) -> UserError | None:
+    """What an expression of a query said of the rows it refuses (`F.raise_error`); None of any other error."""
+    found = _RAISED.search(str(error))
+    return UserError(found[1]) if found else None
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cartograph.runtime.section import AboveZero, NotNegative, Positive, Section, Share
+from cartograph.runtime.section import AboveZero, EventWeights, NotNegative, Positive, Section, Share
 from cartograph.runtime.training_settings import TrainingSettings
 
 GraphAnalysis = Literal["components", "communities", "pagerank", "triangles", "cores", "hubs"]
@@ -124,7 +124,7 @@ class GraphSettings(Section):
     active_days: Positive | None
     history: Positive
     mask_seen: bool
-    event_weights: dict[str, float]
+    event_weights: EventWeights
     building: BuildingSettings
     analytics: AnalyticsSettings
     bundles: BundleSettings

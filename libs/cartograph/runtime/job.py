@@ -40,12 +40,14 @@ from pyspark.sql import functions as F
 
 from cartograph.core import schema
 from cartograph.core.errors import UserError
+from cartograph.core.liking import RatingScale, with_liking
 from cartograph.core.model import Silver
 from cartograph.core.plain_text import plain_text
 from cartograph.core.redaction import redacted_text
 from cartograph.runtime import preflight
 from cartograph.runtime.breakdowns import breakdown
 from cartograph.runtime.config import load_config, redacted, show_config
+from cartograph.runtime.failures import raised_on_purpose
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
 from cartograph.runtime.session import spark_session
@@ -170,6 +172,7 @@ class Job:
         day = as_of or self.as_of
         users = self.read("silver.users", day) if self.tables.exists("silver.users") else None
         events, baskets, products = (self.read(f"silver.{name}", day) for name in ("events", "baskets", "products"))
+        events = with_liking(events, RatingScale(*self.config.ratings.scale, self.config.ratings.neutral))
         return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self.vectors(day))
 
     def vectors(self, day: date | None) -> DataFrame | None:
@@ -273,9 +276,16 @@ def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
             return
         with Suite.open(name, config) as suite:
             run(suite, given)
-    except Exception as error:
-        told = error if isinstance(error, UserError) or config is None else breakdown(error, config.spark) or error
-        if given.verbose or not isinstance(told, UserError):
+    except Exception as failed:
+        error = explanation(failed, config) or failed
+        if given.verbose or not isinstance(error, UserError):
             print(plain_text(redacted_text(traceback.format_exc())), end="", file=sys.stderr)
-        print(plain_text(redacted_text(f"{name}: {told}")), file=sys.stderr)
-        sys.exit(2 if isinstance(told, UserError) else 1)
+        print(plain_text(redacted_text(f"{name}: {error}")), file=sys.stderr)
+        sys.exit(2 if isinstance(error, UserError) else 1)
+
+
+def explanation(error: Exception, config: Config | None) -> UserError | None:
+    """The error in words for a user: as it was raised, or what a query refused, or what ran out; None of any other."""
+    if isinstance(error, UserError):
+        return error
+    return raised_on_purpose(error) or (breakdown(error, config.spark) if config else None)

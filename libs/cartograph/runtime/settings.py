@@ -8,9 +8,9 @@ and `runtime/config.py` fills it from an environment variable or a file.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.embed_settings import EmbedSettings
@@ -102,6 +102,22 @@ class PreprocessSettings(Section):
     fences: FenceSettings
     limits: LimitSettings
     flags: CustomerFlags
+
+
+class RatingsSettings(Section):
+    """core.liking.RatingScale."""
+
+    scale: tuple[float, float]
+    neutral: float | None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        lowest, highest = self.scale
+        if not lowest < highest:
+            raise ValueError(f"scale goes from the worst rating to the best, not from {lowest:g} to {highest:g}")
+        if self.neutral is not None and not lowest <= self.neutral < highest:
+            raise ValueError(f"neutral lies from {lowest:g} to below {highest:g}, and is {self.neutral:g}")
+        return self
 
 
 class MiningSettings(Section):
@@ -221,6 +237,7 @@ class Config(Section):
     tracking: TrackingSettings
     ingest: IngestSettings
     preprocess: PreprocessSettings
+    ratings: RatingsSettings
     embed: EmbedSettings
     rules: RulesSettings
     cf: CfSettings

@@ -42,7 +42,7 @@ class FirstOrder(Model):
     def fit(self, data: Silver) -> Self:
         """Learns `pairs_`: product_id, associated_product_id, score, rank."""
         counting = data.events.where(F.col("event_type").isin(*self.event_types))
-        ids = histories(counting, self.max_length).select("product_ids")
+        ids = histories(counting, self.max_length).select("product_ids").where("size(product_ids) > 1")
         steps = F.arrays_zip(
             F.slice("product_ids", F.lit(1), F.size("product_ids") - 1).alias("product_id"),
             F.slice("product_ids", F.lit(2), F.size("product_ids")).alias("associated_product_id"),

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from torch import nn
 
 from cartograph.core.feed import Backend, materialised
-from cartograph.core.histories import histories
+from cartograph.core.histories import histories, masked
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.topk import top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
@@ -146,8 +146,12 @@ class SequenceModel(Model):
             visit = F.concat(F.lit("session "), "session_id")
             counting = counting.withColumn("user_id", F.coalesce("user_id", visit))
         counting = counting.where("user_id IS NOT NULL")
-        vectors = data.vectors if "content" in self.inputs else None
-        products = catalogue(counting, vectors, self.max_products)
+        known = histories(counting, self.newest)
+        unmet = None  # products that nobody has had to do with; what is in no history, though met, is disliked
+        if "content" in self.inputs and data.vectors is not None:
+            unmet = data.vectors.join(counting.select("product_id").distinct(), "product_id", "left_anti")
+        learned = known.select(F.explode("product_ids").alias("product_id"))
+        products = catalogue(learned, unmet, self.max_products)
         self.product_ids_ = products["product_id"].combine_chunks()
         facts = facts_of(data, self.product_ids_, self.inputs)
         counts = products["n"].filter(pc.greater(products["n"], 0)).to_pylist()
@@ -157,7 +161,7 @@ class SequenceModel(Model):
         )
         if self.loss == "sampled":
             learner = replace(learner, smoothing=0.0, n_sampled=self.n_sampled, counts=tuple(counts))
-        steps = stretches(steps_of(histories(counting, self.newest), self.event_types), self.max_length)
+        steps = stretches(steps_of(known, self.event_types), self.max_length)
         rows = padded_rows(steps, context.broadcast(self.product_ids_), self.max_length + 1).where("n > 1").persist()
         drawn = F.pmod(F.xxhash64("user_id", F.lit(self.seed)), F.lit(1_000_000)) < self.validation_share * 1e6
         held = drawn & F.col("is_newest") & (F.col("n") > 2)
@@ -212,21 +216,22 @@ class SequenceModel(Model):
 
     def user_vectors(self, users: DataFrame) -> DataFrame:
         """One row per customer with known products: user_id, vector, the mean over the events of the history."""
-        return self._vectors(users, "mean").drop("product_ids")
+        return self._vectors(users, "mean").drop("mask")
 
     def _lists(self, users: DataFrame, k: int, mask_seen: bool) -> DataFrame:
-        queries = self._vectors(users, "last").withColumnsRenamed({"user_id": "id", "product_ids": "mask"})
-        return top_k(queries if mask_seen else queries.drop("mask"), self._items(users.sparkSession), k)
+        asked = users.withColumn("mask", masked(users, mask_seen))
+        queries = self._vectors(asked, "last").withColumnRenamed("user_id", "id")
+        return top_k(queries, self._items(users.sparkSession), k)
 
     def _vectors(self, users: DataFrame, of: Literal["last", "mean"]) -> DataFrame:
-        """One row per customer with known products: user_id, product_ids, vector."""
+        """One row per customer with known products: user_id, mask (that of `users`), vector."""
         if self.weights_ is None or self.product_ids_ is None or self.shape_ is None:
             raise NotFitted(self)
         context = users.sparkSession.sparkContext
         ids, weights = context.broadcast(self.product_ids_), context.broadcast(self.weights_)
         rows = padded_rows(steps_of(users, self.event_types), ids, self.max_length)
         work = partial(_score, weights=weights, shape=self.shape_, body=type(self).body, of=of)
-        return rows.mapInArrow(work, "user_id string, product_ids array<string>, vector array<float>")
+        return rows.mapInArrow(work, "user_id string, mask array<string>, vector array<float>")
 
     def _items(self, spark: SparkSession) -> DataFrame:
         """The products as their network knows them: product_id, vector."""
@@ -267,7 +272,7 @@ def restored(weights: Weights, shape: Shape, body: Callable[[Shape], nn.Module])
 def _score(
     batches: Iterable[pa.RecordBatch], weights: Any, shape: Shape, body: Callable[[Shape], nn.Module], of: str
 ) -> Iterator[pa.RecordBatch]:
-    """Vectors of the histories of each batch: user_id, product_ids, vector."""
+    """Vectors of the histories of each batch: user_id, mask, vector."""
     network: SequenceNetwork | None = None
     torch.set_num_threads(1)
     for batch in batches:
@@ -278,8 +283,8 @@ def _score(
             n = torch.from_numpy(rows.column("n").to_numpy().copy())
             with torch.inference_mode():
                 vectors = (network.last if of == "last" else network.mean)(items, types, gaps, n)
-            ids = [rows.column("user_id"), rows.column("product_ids")]
-            yield pa.RecordBatch.from_arrays([*ids, _lists_of(vectors)], names=["user_id", "product_ids", "vector"])
+            ids = [rows.column("user_id"), rows.column("mask")]
+            yield pa.RecordBatch.from_arrays([*ids, _lists_of(vectors)], names=["user_id", "mask", "vector"])
 
 
 def _matrix(lists: pa.Array, length: int) -> torch.Tensor:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.histories import masked
 from cartograph.core.model import Model, NotFitted, Silver, best_k
 from cartograph.core.neighbours import check_kept, lists_of, recommend_sums
 from cartograph.sequence.repurchases import Rhythm, repurchases
@@ -92,13 +93,14 @@ class NextBasket(Model):
         if self.pairs_ is None or self.again_ is None:
             raise NotFitted(self)
         asked = users.select(
-            F.col("user_id").alias("id"), last_basket(users).alias("ids"), F.col("product_ids").alias("mask")
+            F.col("user_id").alias("id"), last_basket(users).alias("ids"), masked(users, True).alias("mask")
         ).withColumn("values", F.transform("ids", lambda _: F.lit(self.explore)))
         lists = lists_of(self.pairs_).toDF("id", "ids", "values")
         fresh = recommend_sums(asked, lists, k)
         if self.mask_seen:
             return fresh
-        again = self.again_.join(users.select("user_id"), "user_id", "left_semi")
+        again = self.again_.join(users.select("user_id", masked(users, False).alias("mask")), "user_id")
+        again = again.where(~F.array_contains("mask", F.col("product_id")))
         known = again.select("user_id", "product_id", F.col("probability").alias("score"))
         return best_k(known.unionByName(fresh.drop("rank")), "user_id", "product_id", k)
 

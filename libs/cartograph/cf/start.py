@@ -1,0 +1,94 @@
+"""Where the factors of products start: who likes what decides it, not what products are called.
+
+Of a small catalogue they start from the strongest directions of its customers' likes: from numbers that look drawn, ten
+iterations do not get near the minimum where there are not many more products than numbers in a factor. Of a large one
+they are such numbers (there directions gain nothing and cost as much as some iterations), made of a product's place in
+the graph of customers and products (`core.structure`), and of its name only where nothing else tells it from another.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from cartograph.cf.objective import Objective
+from cartograph.cf.rounds import Side, fetched
+from cartograph.cf.shards import ITEMS, USERS, Shard, by_owner
+from cartograph.cf.solvers import Floats
+from cartograph.core.spectrum import MORE, strongest_directions
+from cartograph.core.structure import ROUNDS, Keys, met, mixed, noise, told_apart
+from cartograph.core.workers import Group
+
+_FEW = 2048  # products of a small catalogue: every worker holds the directions of all
+_SWEEPS = 8
+_POWER = 0.5  # of a direction's strength that its numbers are multiplied by
+
+
+def first_products(group: Group, shard: Shard, sides: list[Side], objective: Objective, seed: int) -> Floats:
+    """Factors of this worker's products: (products, rank), 0 for products that nobody likes; all members call it."""
+    keys = _structure(group, sides)
+    n_items = int(group.sum(np.array([len(keys)]))[0])
+    if objective.implicit and n_items <= _FEW:
+        factors = _directions(group, shard, keys, objective, seed)
+    else:
+        factors = drawn(_unlike(group, keys, shard.keys.astype(np.uint64)), objective.rank, seed)
+    factors[~sides[ITEMS].is_learned] = 0
+    return factors
+
+
+def drawn(keys: Keys, rank: int, seed: int) -> Floats:
+    """Factors of length 1 without negative numbers, as MLlib starts from, that look random: from key and seed alone."""
+    share = (noise(keys, rank, seed) + 1) / 2
+    factors: Floats = share / np.maximum(np.linalg.norm(share, axis=1, keepdims=True), np.float32(1e-30))
+    return factors
+
+
+def _structure(group: Group, sides: list[Side]) -> Keys:
+    """One number per product of this worker, the same for products that only their names tell apart."""
+    keys = np.zeros(sides[ITEMS].n_rows, np.uint64)
+    for _ in range(ROUNDS):
+        keys = _refined(group, sides[ITEMS], _refined(group, sides[USERS], keys))
+    return keys
+
+
+def _refined(group: Group, side: Side, others: Keys) -> Keys:
+    """One number per row of a side, made of those of the rows that it has ratings of."""
+    sums = np.zeros(side.n_rows, np.uint64)
+    for one in side.rounds:
+        n = len(one.ridges)
+        rows = np.repeat(np.arange(n), np.diff(one.starts))
+        weights = np.where(one.targets != 0, one.targets, -one.confidences)
+        sums[one.first : one.first + n] = met(rows, one.columns, weights, fetched(group, one, others), n)
+    return mixed(sums)
+
+
+def _unlike(group: Group, keys: Keys, names: Keys) -> Keys:
+    """The keys, those that several products have made different by the products' names."""
+    order, ends = by_owner((keys >> np.uint64(1)).astype(np.int64), group.size)
+    questions = group.exchange(np.split(keys[order], ends[:-1]))
+    _, places, counts = np.unique(np.concatenate(questions), return_inverse=True, return_counts=True)
+    answers = np.split(counts[places] > 1, np.cumsum([len(part) for part in questions])[:-1])
+    is_shared = np.empty(len(keys), bool)
+    is_shared[order] = np.concatenate(group.exchange(answers))
+    return np.where(is_shared, mixed(keys ^ mixed(names)), keys)
+
+
+def _directions(group: Group, shard: Shard, keys: Keys, objective: Objective, seed: int) -> Floats:
+    """The strongest directions of D_u^-1/2 N D_i^-1/2, N the likes as zeros and ones, D_u and D_i its sums."""
+    sizes = np.concatenate(group.exchange([np.array([len(keys)])] * group.size))
+    ends = np.cumsum(sizes)
+    given, firsts, n_items = shard.ratings, ends - sizes, int(ends[-1])
+    liked = given.weights > 0
+    users = given.rows[liked]
+    items = firsts[given.columns[liked] % group.size] + given.columns[liked] // group.size
+    degrees = group.sum(np.bincount(items, minlength=n_items))
+    of_users = np.bincount(users, minlength=len(shard.ids[USERS]))
+    values = (of_users[users] * degrees[items].astype(np.float64)) ** -0.5
+    rows = sp.csr_matrix((values.astype(np.float32), (users, items)), (len(of_users), n_items))
+    everybody = told_apart(np.concatenate(group.exchange([keys] * group.size)))
+    basis = noise(everybody, min(objective.rank + MORE, n_items), seed)
+    vectors, strengths = strongest_directions(group, rows, basis, objective.rank, _SWEEPS)
+    factors = np.zeros((n_items, objective.rank), np.float32)
+    factors[:, : len(strengths)] = vectors * strengths**_POWER
+    factors /= np.float32(max(np.sqrt((factors.astype(np.float64) ** 2).sum() / max(n_items, 1)), 1e-30))
+    return factors[firsts[group.rank] : ends[group.rank]]

@@ -1,0 +1,66 @@
+"""What a rating says of a taste: a number from -1 (disliked) to 1 (liked), on whatever scale a shop rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+_STEPS = 2000  # of liking that ratings of one instant are told apart by
+
+
+@dataclass(frozen=True)
+class RatingScale:
+    """The ratings there can be.
+
+    Args:
+        lowest, highest: worst and best rating: 1 and 5 for stars, 0 and 1 for thumbs.
+        neutral: ratings above it are likes, below it dislikes; None: the middle of the scale.
+    """
+
+    lowest: float = 1.0
+    highest: float = 5.0
+    neutral: float | None = None
+
+    def liking(self, rating: Column) -> Column:
+        """-1 at the lowest rating, 0 at the neutral one, 1 at the highest, straight lines between; null for null.
+
+        A rating off the scale ends the query that reads it: nobody knows what it says.
+        """
+        middle = (self.lowest + self.highest) / 2 if self.neutral is None else self.neutral
+        above = (rating - middle) / (self.highest - middle)
+        below = (rating - middle) / (middle - self.lowest) if middle > self.lowest else F.lit(0.0)
+        strange = F.concat(
+            F.lit("silver.events holds a rating of "), rating.cast("string"),
+            F.lit(f", but ratings.scale is [{self.lowest:g}, {self.highest:g}]: set the scale that the shop rates on, "
+                  "or convert the ratings of a source in its declaration"),
+        )  # fmt: skip
+        known = F.when(rating >= middle, above).otherwise(below)
+        off = (rating < self.lowest) | (rating > self.highest)
+        return F.when(off, F.raise_error(strange).cast("double")).otherwise(known)
+
+
+def with_liking(events: DataFrame, scale: RatingScale | None = None) -> DataFrame:
+    """The same events and `liking` (double), null of events that are no rating; events that have it stay as they are.
+
+    Args:
+        events: rows of silver.events.
+        scale: of their ratings; None: one to five stars.
+    """
+    if "liking" in events.columns:
+        return events
+    if "rating" not in events.columns:
+        return events.withColumn("liking", F.lit(None).cast("double"))
+    rated = F.when(F.col("event_type") == "rating", F.col("rating").cast("double"))
+    return events.withColumn("liking", (scale or RatingScale()).liking(rated))
+
+
+def last_liking(value: Column | None = None) -> Column:
+    """Aggregates events to the liking of the last rating (or `value` at it), null without one; see `with_liking`.
+
+    Of ratings of one instant the lowest counts. The order is one whole number, so that Spark can aggregate by hash.
+    """
+    liking = F.col("liking")
+    order = F.unix_millis("event_at") * (2 * _STEPS + 1) + ((1 - liking) * _STEPS).cast("long")
+    return F.max_by(liking if value is None else value, order)
