@@ -59,9 +59,14 @@ def run(job: Job) -> None:
     version = keep_changes(job.tables, "silver.events")  # before it is read: a refresh may know an event twice
     data = job.silver()
     users = customers(job, data.events).persist()
-    job.metric("n_customers", users.count())
+    n_customers = users.count()
+    job.metric("n_customers", n_customers)
+    if not n_customers:
+        job.progress.say(f"no customer is known before {job.as_of}: there is nobody to make lists for")
     for name in settings.models:
-        model = configured(name, settings).fit(data)
+        model = configured(name, settings)
+        if not job.fitted(model, data):
+            continue
         if isinstance(model, Als) and settings.refresh.keep_factors:
             keep_factors(job, model, version)
         job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))

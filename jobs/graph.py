@@ -70,14 +70,15 @@ def write_lists(job: Job, edges: DataFrame | None) -> None:
     users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
     for name in settings.models:
         model = configured(name, settings)
+        given: tuple[Any, ...] = (data,)
         if isinstance(model, ProductModel):
             model.record = partial(job.epoch, name)
             # A graph of all days knows what is kept apart to validate on.
-            model.fit(data, edges if settings.training.validation_days is None else None)
-            assert model.weights_ is not None
+            given = (data, edges if settings.training.validation_days is None else None)
+        if not job.fitted(model, *given):
+            continue
+        if isinstance(model, ProductModel) and model.weights_ is not None:
             model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
-        else:
-            model.fit(data)
         job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))
     users.unpersist()
 

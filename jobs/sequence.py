@@ -14,10 +14,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.histories import active, histories
-from cartograph.core.model import Model
+from cartograph.core.model import Model, Silver
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.sequence_settings import SequenceSettings
 from cartograph.sequence.attribution import attributions
@@ -46,25 +47,37 @@ def run(job: Job) -> None:
         job.progress.say("sequence.models names none: nothing is fitted")
         return
     users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
-    job.metric("n_customers", users.count())
+    n_customers = users.count()
+    job.metric("n_customers", n_customers)
+    if not n_customers:
+        job.progress.say(f"no customer is known before {job.as_of}: there is nobody to make lists for")
     for name in settings.models:
-        model = configured(name, settings)
-        if isinstance(model, SequenceModel):
-            model.record = partial(job.epoch, name)
-        if isinstance(model, NextBasket):
-            model.as_of = job.as_of
-        model.fit(data)
-        if isinstance(model, SequenceModel) and model.weights_ is not None:
-            model.weights_.save(job.spark, f"{job.tables.root}/_weights/{name}/{job.as_of}")
-            if settings.customer_vectors:
-                job.replace("gold.user_vectors", model.user_vectors(users), model=name)
-        job.write_lists(name, model.recommend(users, settings.k), model.associate(settings.k))
-        if isinstance(model, SequenceModel) and settings.attributed_products:
-            listed = job.read("gold.candidates", model=name).where(F.col("rank") <= settings.attributed_places)
-            job.replace(
-                "gold.attributions", attributions(model, users, listed, settings.attributed_products), model=name
-            )
+        write_model(job, configured(name, settings), data, users)
     users.unpersist()
+
+
+def write_model(job: Job, model: Model, data: Silver, users: DataFrame) -> None:
+    """Fits a model and writes its lists, of a network also its weights and what it says of customers."""
+    settings: SequenceSettings = job.settings
+    if isinstance(model, SequenceModel):
+        model.record = partial(job.epoch, model.name)
+    if isinstance(model, NextBasket):
+        model.as_of = job.as_of
+    is_fitted = job.fitted(model, data)
+    if is_fitted:
+        job.write_lists(model.name, model.recommend(users, settings.k), model.associate(settings.k))
+    if not isinstance(model, SequenceModel):
+        return
+    vectors, parts = job.nothing("gold.user_vectors"), job.nothing("gold.attributions")
+    if is_fitted and model.weights_ is not None:
+        model.weights_.save(job.spark, f"{job.tables.root}/_weights/{model.name}/{job.as_of}")
+        vectors = model.user_vectors(users)
+        listed = job.read("gold.candidates", model=model.name).where(F.col("rank") <= settings.attributed_places)
+        parts = attributions(model, users, listed, settings.attributed_products)
+    if settings.customer_vectors:
+        job.replace("gold.user_vectors", vectors, model=model.name)
+    if settings.attributed_products:
+        job.replace("gold.attributions", parts, model=model.name)
 
 
 def configured(name: str, settings: SequenceSettings) -> Model:

@@ -41,13 +41,21 @@ class NotFitted(RuntimeError):
         super().__init__(f"{type(model).__name__} has not been fitted: call fit(data) first")
 
 
+class TooLittle(ValueError):
+    """A model has nothing to learn from: no fault of the shop's. Its lists are empty, and the message says why."""
+
+
 class Model(Protocol):
     """What every model offers. `name` is the one used in settings, tables and reports."""
 
     name: str
 
     def fit(self, data: Silver) -> Self:
-        """Learn from `data`; returns the model itself."""
+        """Learn from `data`; returns the model itself.
+
+        Raises:
+            TooLittle: there is nothing to learn from, and no way to answer without.
+        """
 
     def associate(self, k: int) -> DataFrame:
         """At most `k` rows per product: product_id, associated_product_id, score (double), rank (int, from 1).

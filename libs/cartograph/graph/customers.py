@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.codes import numbered
+from cartograph.core.model import TooLittle
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def customers(
         validation_days: pairs of so many days before the last one are wanted, not known.
 
     Raises:
-        ValueError: nobody touched anything, or not before the validation period.
+        TooLittle: nobody touched anything, or not before the validation period.
     """
     known = touched.select("product_id").unionByName(products.select("product_id"))
     codes = numbered(known, "product_id")
@@ -61,7 +62,7 @@ def customers(
     rows = rows.where("items[0] >= 0").localCheckpoint()
     degrees = _degrees(rows, codes.count())
     if not sum(degrees):
-        raise ValueError("there are no customers to learn from" + (
+        raise TooLittle("there are no customers to learn from" + (
             f" before the last {validation_days} days" if validation_days else ""))  # fmt: skip
     validation = None if validation_days is None else rows.where("wanted[0] >= 0").select("items", "wanted")
     training = rows.select(F.xxhash64("user_id").alias("user"), "items")

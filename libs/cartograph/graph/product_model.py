@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from cartograph.core.feed import Backend, Feed, materialised
 from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
-from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors, unit_vectors
+from cartograph.core.model import Model, NotFitted, Silver, TooLittle, associate_from_vectors, unit_vectors
 from cartograph.core.neighbours import positions_of
 from cartograph.core.topk import matrix_of, top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
@@ -133,7 +133,8 @@ class ProductModel(Model):
             edges: rows of silver.product_graph, for models that read them; None: they make a graph of their own.
 
         Raises:
-            ValueError: settings that do not go together; no customer has two products.
+            TooLittle: no customer has two products.
+            ValueError: settings that do not go together.
             TooFewSlots: fewer free cores than the group has workers.
         """
         if self.patience and self.validation_days is None:
@@ -142,7 +143,7 @@ class ProductModel(Model):
         more = self._more_products(data).join(met.select("product_id").distinct(), "product_id", "left_anti")
         known = customers(met.where("weight > 0"), more, self.max_length, self.validation_days)
         if not known.training.where("items[1] >= 0").head(1):
-            raise ValueError(f"{self.name} learns from products of the same customer, and no customer has two of them")
+            raise TooLittle(f"{self.name} learns from products of the same customer, and no customer has two of them")
         with ExitStack() as feeds:
             feed = feeds.enter_context(materialised(known.training, self._n_workers(), self.backend, self.seed))
             start = self._start(known, feeds)
@@ -185,7 +186,7 @@ class ProductModel(Model):
             held = None
             if known.validation is not None:
                 if not known.validation.head(1):
-                    raise ValueError(f"{self.name}: nobody touched anything new in {self.validation_days} days")
+                    raise TooLittle(f"{self.name}: nobody touched anything new in {self.validation_days} days")
                 held = stack.enter_context(materialised(known.validation, len(feed.files), self.backend, self.seed))
             trained = train(spark, learner, feed, schedule, held, config, self.record)
         self.weights_, self.epochs_ = trained.weights, trained.epochs

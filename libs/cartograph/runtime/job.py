@@ -41,7 +41,7 @@ from pyspark.sql import functions as F
 from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.core.liking import RatingScale, with_liking
-from cartograph.core.model import Silver
+from cartograph.core.model import Model, Silver, TooLittle
 from cartograph.core.plain_text import plain_text
 from cartograph.core.redaction import redacted_text
 from cartograph.runtime import preflight
@@ -143,11 +143,30 @@ class Job:
         self.progress.wrote(result.table, result.rows, result.changed)
         return result
 
+    def nothing(self, name: str) -> DataFrame:
+        """No rows for a partition of table `name`."""
+        table = schema.table(name)
+        return self.spark.createDataFrame([], table.columns).drop(*table.partition)
+
+    def fitted(self, model: Model, *data: Any) -> bool:
+        """Fits a model to `data`; false where there is too little to learn from: then it says why, and has no lists."""
+        try:
+            model.fit(*data)
+        except TooLittle as error:
+            self.progress.say(f"{error}: no lists are made")
+            self.write_lists(model.name, self.nothing("gold.candidates"), self.nothing("gold.associations"))
+            return False
+        return True
+
     def write_lists(self, model: str, candidates: DataFrame, associations: DataFrame) -> None:
         """Makes these the lists of a model for customers and for products, and records how many rows they have."""
+        n_rows = 0
         for kind, rows in (("candidates", candidates), ("associations", associations)):
             written = self.replace(f"gold.{kind}", rows, model=model)
             self.metric(f"n_{kind}_{model}", written.rows)
+            n_rows += written.rows
+        if not n_rows:
+            self.progress.say(f"{model} has no lists: too little happened before {self.as_of}")
 
     def epoch(self, model: str, epoch: Mapping[str, float]) -> None:
         """Records what a network's training tells of an epoch (its number: `epoch`), and shows it."""

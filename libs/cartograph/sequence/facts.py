@@ -13,7 +13,7 @@ import torch
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.model import Silver, unit_vectors
+from cartograph.core.model import Silver, TooLittle, unit_vectors
 from cartograph.core.topk import matrix_of
 
 N_PRICES = 17  # classes: 0, not told, and sixteenths of the catalogue, the cheapest first
@@ -64,7 +64,7 @@ def facts_of(data: Silver, product_ids: pa.Array, inputs: tuple[str, ...]) -> Fa
     """The facts named by `inputs` (price, content) of the products, in order.
 
     Raises:
-        ValueError: content is asked for and there are no product vectors.
+        TooLittle: content is asked for and there are no product vectors.
     """
     prices = content = None
     if "price" in inputs:
@@ -72,7 +72,7 @@ def facts_of(data: Silver, product_ids: pa.Array, inputs: tuple[str, ...]) -> Fa
         prices = price_classes(known.column("price").to_numpy())
     if "content" in inputs:
         if data.vectors is None:
-            raise ValueError("input content needs vectors of the products: run the step embed first")
+            raise TooLittle("input content needs vectors of the products: run the step embed first")
         vectors = _of_products(unit_vectors(data.vectors), product_ids).column("vector").combine_chunks()
         told = matrix_of(vectors.filter(vectors.is_valid()))
         content = np.zeros((len(product_ids) + 1, told.shape[1]), dtype=np.float32)

@@ -16,7 +16,7 @@ from torch import nn
 
 from cartograph.core.feed import Backend, materialised
 from cartograph.core.histories import histories, masked
-from cartograph.core.model import Model, NotFitted, Silver
+from cartograph.core.model import Model, NotFitted, Silver, TooLittle
 from cartograph.core.topk import top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
 from cartograph.core.training_state import seconds_per_epoch
@@ -136,7 +136,8 @@ class SequenceModel(Model):
         """Learns `weights_`, of the products `product_ids_`; `epochs_` are the metrics of each epoch.
 
         Raises:
-            ValueError: settings that do not go together; no customer has two events; content without vectors.
+            TooLittle: no customer has two events; content is asked for, and no product has a vector.
+            ValueError: settings that do not go together.
             TooFewSlots: fewer free cores than the group has workers.
         """
         self._check()
@@ -152,6 +153,8 @@ class SequenceModel(Model):
             unmet = data.vectors.join(counting.select("product_id").distinct(), "product_id", "left_anti")
         learned = known.select(F.explode("product_ids").alias("product_id"))
         products = catalogue(learned, unmet, self.max_products)
+        if not products.num_rows:
+            raise TooLittle(f"{self.name} learns from histories, and there are none with events of its types")
         self.product_ids_ = products["product_id"].combine_chunks()
         facts = facts_of(data, self.product_ids_, self.inputs)
         counts = products["n"].filter(pc.greater(products["n"], 0)).to_pylist()
@@ -181,7 +184,7 @@ class SequenceModel(Model):
         )  # fmt: skip
         config = {"model": self.name, **asdict(learner.shape)}
         if not training.head(1):
-            raise ValueError(
+            raise TooLittle(
                 f"{self.name} learns from what follows what, and no customer has two events of known products"
             )
         with materialised(training, n_workers, self.backend, self.seed) as feed:
