@@ -38,6 +38,7 @@ def run(job: Job) -> None:
     candidates = job.read("gold.candidates", as_of=day).withColumn("list_id", F.col("user_id"))
     if candidates.isEmpty():
         job.progress.say(f"no lists were made for {day}: nothing to evaluate")
+        job.replace("gold.evaluation", job.nothing("gold.evaluation"), as_of=day)
         return
     associations = job.read("gold.associations", as_of=day).select(
         "model", F.col("product_id").alias("list_id"), F.col("associated_product_id").alias("product_id"), "rank"

@@ -5,7 +5,8 @@ preprocess, then embed, rules, cf, sequence, graph and rank for `as_of` - evalua
 audit, evaluate and report. The earlier lists are judged by what customers bought since; the later ones are the result.
 
 Without --as-of the day after the last event is taken, so that everything is used and no clock is read; a few events
-long after all others, of a clock that runs ahead, do not count.
+long after all others, of a clock that runs ahead, do not count. A shop with too little for a step goes through it all
+the same: its tables are empty, and what was missing is said.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
+from cartograph.core.errors import UserError
 from cartograph.report.summary import best_sellers_related, models_compared
 from cartograph.runtime.job import Suite, main_suite
 from cartograph.runtime.terminal import cell, printed
@@ -93,9 +95,17 @@ def _printed(title: str, rows: DataFrame) -> Table:
 
 
 def day_after_last_event(suite: Suite) -> date:
-    """The first day on which everything there is lies in the past."""
-    days = suite.tables.read("silver.events").groupBy("event_on").agg(F.count("*").alias("n")).collect()
-    return last_day({row.event_on: row.n for row in days}) + timedelta(days=1)
+    """The first day on which everything there is lies in the past; where no event was kept, the rows set aside.
+
+    Raises:
+        UserError: nothing that was read has a time.
+    """
+    for table, at in (("silver.events", "event_on"), ("silver.quarantine", "event_at")):
+        days = suite.tables.read(table).groupBy(F.to_date(at).alias("day")).agg(F.count("*").alias("n"))
+        n_events = {row.day: row.n for row in days.where("day IS NOT NULL").collect()}
+        if n_events:
+            return last_day(n_events) + timedelta(days=1)
+    raise UserError("nothing that was read has a time, so no day follows from it: name one, --as-of")
 
 
 def last_day(n_events: Mapping[date, int]) -> date:

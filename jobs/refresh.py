@@ -39,6 +39,9 @@ class Fit:
 def run(job: Job) -> None:
     """Solves for what changed since the last fit, writes it, and tells how far it has moved."""
     settings: CfSettings = job.config.cf
+    if job.read_all("gold.factors", model=Als.name).isEmpty():
+        job.progress.say("als had nothing to learn from whenever it was fitted: there are no factors to refresh")
+        return
     fit, version = last_fit(job), keep_changes(job.tables, "silver.events")
     events = job.silver().events
     touched = touched_since(job, events, fit).persist()

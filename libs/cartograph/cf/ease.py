@@ -70,6 +70,8 @@ def ease_weights(gram: Floats, regularisation: float) -> Floats:
     """
     if regularisation <= 0:
         raise ValueError(f"regularisation must be above 0, not {regularisation:g}")
+    if not len(gram):
+        return gram
     gram[np.diag_indices_from(gram)] += regularisation
     factor, failed = dpotrf(gram, lower=1, overwrite_a=1)
     inverse, failed_too = dpotri(factor, lower=1, overwrite_c=1)

@@ -29,7 +29,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame, strength: float) -> DataFrame:
-    """One row per product of `products` or with a factor: product_id, vector.
+    """One row per product of `products` or with a factor: product_id, vector; nothing where there are no factors.
 
     Args:
         item_factors: product_id, vector.
@@ -43,6 +43,9 @@ def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame,
     rows = rows.where("n IS NULL OR n > 0")
     rows = rows.select("product_id", "codes", "vector", F.coalesce("n", F.lit(0.0)).alias("n")).persist()
     mapping = regression(rows.where("vector IS NOT NULL AND codes IS NOT NULL"))
+    if mapping is None:
+        rows.unpersist()
+        return item_factors
     blend = partial(_blended, mapping=mapping, strength=strength)
     ids = rows.schema["product_id"].dataType.simpleString()
     blended = rows.mapInArrow(blend, f"product_id {ids}, vector array<float>").localCheckpoint()
@@ -50,8 +53,10 @@ def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame,
     return blended
 
 
-def regression(rows: DataFrame) -> Matrix:
+def regression(rows: DataFrame) -> Matrix | None:
     """The factors that each feature adds: (features, rank); summed where the rows lie, solved on the driver.
+
+    None where there are no rows to learn from.
 
     Args:
         rows: codes, vector, n.
@@ -60,7 +65,7 @@ def regression(rows: DataFrame) -> Matrix:
         rows.select("codes", "vector", "n").mapInArrow(_moments, "side array<double>, cross array<double>").toArrow()
     )
     if not parts.num_rows:
-        raise ValueError("no product with a factor is in silver.products, so nothing can be learned from descriptions")
+        return None
     side, cross = (
         np.sum([np.array(part.values) for part in parts.column(name)], axis=0).reshape(N_FEATURES, -1)
         for name in ("side", "cross")

@@ -133,14 +133,14 @@ def _rank_batch(
 
 
 def matrix_of(vectors: pa.ListArray) -> Floats:
-    """The vectors as rows of one float32 matrix, without a copy where Arrow allows."""
+    """The vectors as rows of one float32 matrix, without a copy where Arrow allows; (0, 0) if there are none."""
     if vectors.null_count:
         raise ValueError(f"{vectors.null_count} vectors are null")
     lengths = pc.unique(pc.list_value_length(vectors)).to_pylist()
-    if len(lengths) != 1:
+    if len(lengths) > 1:
         raise ValueError(f"vectors must have one length, found {sorted(lengths)}")
     values = vectors.flatten().to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0])
+    return np.ascontiguousarray(values, dtype=np.float32).reshape(len(vectors), lengths[0] if lengths else 0)
 
 
 def vectors_of(matrix: npt.NDArray[Any]) -> pa.ListArray:

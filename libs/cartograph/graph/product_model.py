@@ -143,7 +143,7 @@ class ProductModel(Model):
         more = self._more_products(data).join(met.select("product_id").distinct(), "product_id", "left_anti")
         known = customers(met.where("weight > 0"), more, self.max_length, self.validation_days)
         if not known.training.where("items[1] >= 0").head(1):
-            raise TooLittle(f"{self.name} learns from products of the same customer, and no customer has two of them")
+            raise TooLittle("it learns from products of the same customer, and no customer has two of them")
         with ExitStack() as feeds:
             feed = feeds.enter_context(materialised(known.training, self._n_workers(), self.backend, self.seed))
             start = self._start(known, feeds)
@@ -186,7 +186,7 @@ class ProductModel(Model):
             held = None
             if known.validation is not None:
                 if not known.validation.head(1):
-                    raise TooLittle(f"{self.name}: nobody touched anything new in {self.validation_days} days")
+                    raise TooLittle(f"nobody touched anything new in {self.validation_days} days")
                 held = stack.enter_context(materialised(known.validation, len(feed.files), self.backend, self.seed))
             trained = train(spark, learner, feed, schedule, held, config, self.record)
         self.weights_, self.epochs_ = trained.weights, trained.epochs

@@ -153,8 +153,9 @@ class Job:
         try:
             model.fit(*data)
         except TooLittle as error:
-            self.progress.say(f"{error}: no lists are made")
-            self.write_lists(model.name, self.nothing("gold.candidates"), self.nothing("gold.associations"))
+            for table in ("gold.candidates", "gold.associations"):
+                self.replace(table, self.nothing(table), model=model.name)
+            self.progress.say(f"{model.name} has no lists: {error}")
             return False
         return True
 

@@ -154,7 +154,7 @@ class SequenceModel(Model):
         learned = known.select(F.explode("product_ids").alias("product_id"))
         products = catalogue(learned, unmet, self.max_products)
         if not products.num_rows:
-            raise TooLittle(f"{self.name} learns from histories, and there are none with events of its types")
+            raise TooLittle("it learns from histories, and there are none with events of its types")
         self.product_ids_ = products["product_id"].combine_chunks()
         facts = facts_of(data, self.product_ids_, self.inputs)
         counts = products["n"].filter(pc.greater(products["n"], 0)).to_pylist()
@@ -184,9 +184,7 @@ class SequenceModel(Model):
         )  # fmt: skip
         config = {"model": self.name, **asdict(learner.shape)}
         if not training.head(1):
-            raise TooLittle(
-                f"{self.name} learns from what follows what, and no customer has two events of known products"
-            )
+            raise TooLittle("it learns from what follows what, and no customer has two events of known products")
         with materialised(training, n_workers, self.backend, self.seed) as feed:
             if self.validation_share and validation.head(1):
                 with materialised(validation, n_workers, self.backend, self.seed) as held:

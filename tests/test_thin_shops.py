@@ -1,0 +1,96 @@
+"""Shops with too little for a step go through every step all the same: empty tables, and a sentence that says why."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import audit, cf, evaluate, graph, pipeline, refresh, report, sequence
+from tests.lake import Lake, declaration
+
+START = datetime(2025, 5, 5, 9)
+HEADER = ("receipt", "customer", "kind", "item", "at")
+COLUMNS = {"user_id": "customer", "product_id": "item", "event_type": "kind", "order_id": "receipt", "event_at": "at"}
+Line = tuple[str, str, str, str, datetime]
+
+EVERYTHING = [
+    "embed.models=[words,item2vec,attributes]", "embed.item2vec.iterations=1", "rules.analyses=[trends,groups,utility]",
+    "rules.model.rare_baskets=3", f"cf.models=[{','.join(cf.MODELS)}]", "cf.als.iterations=1", "cf.bpr.iterations=1",
+    f"sequence.models=[{','.join(sequence.MODELS)}]", "sequence.repurchases.enabled=true", "graph.enabled=true",
+    "graph.analytics.run=[components,communities,pagerank,triangles,cores,hubs]",
+    f"graph.models=[{','.join(graph.MODELS)}]", "rank.exploration.slots=1", "rank.rules.min_stock=1",
+    *(f"sequence.{name}.epochs=1" for name in ("lstm", "gru", "transformer")),
+    *(f"graph.{name}.epochs=1" for name in ("lightgcn", "gcn", "gat")),
+]  # fmt: skip
+
+
+def hours(n: int) -> datetime:
+    return START + timedelta(hours=n)
+
+
+def nothing_kept() -> Iterator[Line]:
+    """Purchases of products that nobody named."""
+    for n in range(5):
+        yield f"o{n}", "u1", "purchase", "", START
+
+
+def guests() -> Iterator[Line]:
+    """Eight orders of two products each, by nobody known."""
+    for order in range(8):
+        for item in (order, order + 1):
+            yield f"o{order}", "", "purchase", f"p{item % 3}", hours(order)
+
+
+def a_return_alone() -> Iterator[Line]:
+    """Single purchases of eight customers, and one who only brings something back."""
+    for n in range(24):
+        yield f"o{n}", f"u{n % 8}", "purchase", f"p{3 * n % 10}", hours(n)
+    yield "", "lonely", "return", "p1", hours(200)
+
+
+SHOPS: dict[str, Callable[[], Iterator[Line]]] = {
+    "nothing kept": nothing_kept,
+    "guests": guests,
+    "a return alone": a_return_alone,
+}
+
+
+def lake_of(spark: SparkSession, folder: Path, lines: Iterator[Line]) -> Lake:
+    """The shop's lines, ingested and preprocessed, with everything on that can be switched on."""
+    lake = Lake(spark, folder, *EVERYTHING, f"report.path={folder}/report")
+    kinds = {name: "timestamp" if name == "at" else "string" for name in HEADER}
+    inputs = {"lines": {"format": "csv", "options": {"header": "true"}, "columns": kinds}}
+    lake.declare("thin", declaration(inputs=inputs, events={"input": "lines", "columns": COLUMNS}))
+    with (folder / "lines.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *lines])
+    lake.ingest("thin", folder / "lines.csv")
+    lake.preprocess()
+    return lake
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shop", SHOPS)
+def test_every_step_ends_well_with_everything_on(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: str
+) -> None:
+    said: list[str] = []
+    lake = lake_of(spark, tmp_path, SHOPS[shop]())
+    monkeypatch.setattr(lake.suite.progress, "say", said.append)
+    as_of = pipeline.day_after_last_event(lake.suite)
+    assert as_of == max(line[-1] for line in SHOPS[shop]()).date() + timedelta(days=1)
+    for step, run in pipeline.MODELS.items():
+        lake.suite.run(step, run, as_of=as_of)
+    for step, run in (("audit", audit.run), ("evaluate", evaluate.run), ("report", report.run)):
+        lake.suite.run(step, run, as_of=as_of)
+    lake.suite.run("refresh", refresh.run, as_of=as_of + timedelta(days=1))
+    pipeline.show(lake.suite, as_of)
+    assert (tmp_path / "report" / f"{as_of}.html").stat().st_size > 10_000
+    listed = {row.model for name in ("candidates", "associations") for row in
+              lake.read(f"gold.{name}").select("model").distinct().collect()}  # fmt: skip
+    for model in {*cf.MODELS, *sequence.MODELS, *graph.MODELS} - listed:
+        assert any(text.startswith((f"{model} ", f"{model}: ")) for text in said), model
