@@ -34,6 +34,7 @@ from benchmarks.interactions import baskets_of, events_of
 from benchmarks.topn import model_of, warm_up
 from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.core.seen import seen
 from cartograph.rank.fused_candidates import fused_candidates
 from cartograph.rank.learned import Trees
 from cartograph.rank.methods import Votes, best_fusion
@@ -113,7 +114,7 @@ def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespa
     later = events.where((F.col("event_at") >= start) & (F.col("event_at") < end))
     bought = later.where("event_type = 'purchase'").select(*PAIR).distinct()
     users = histories(history, LONGEST).join(bought.select("user_id").distinct(), "user_id", "left_semi").persist()
-    known = history.select(*PAIR).distinct().withColumn("is_known", F.lit(True))
+    known = seen(history).withColumn("is_known", F.lit(True))
     truth = bought.join(users.select("user_id"), "user_id", "left_semi").join(known, PAIR, "left")
     truth = truth.select(*PAIR, F.col("is_known").isNull().alias("is_new")).localCheckpoint()
     lists = []
@@ -137,8 +138,7 @@ def fused_lists_of(earlier: Day, day: Day) -> tuple[DataFrame, str]:
 
 def judged(day: Day, fused: DataFrame) -> pd.DataFrame:
     """One row per model, task (all, or new products alone) and customer with a right answer: ndcg."""
-    lists = day.lists.unionByName(fused).join(day.data.events.select(*PAIR).distinct().withColumn("seen", F.lit(True)),
-                                              PAIR, "left")  # fmt: skip
+    lists = day.lists.unionByName(fused).join(seen(day.data.events).withColumn("seen", F.lit(True)), PAIR, "left")
     pairs = lists.select("model", *PAIR, "rank", F.col("seen").isNull().alias("is_new_to_user")).toPandas()
     truth = day.truth.toPandas()
     asked = {"all": (pairs, truth), "new": (pairs[pairs.is_new_to_user], truth[truth.is_new])}

@@ -90,7 +90,7 @@ def tune(job: Job) -> None:
     if not tuning.space.get(tuning.model):
         raise UserError(f"cf.tuning.space.{tuning.model} names no setting to search for, with its lower and upper end")
     start = datetime.combine(job.as_of - timedelta(days=tuning.days), time(), tzinfo=UTC)
-    period = Period.since(job.silver(), start, settings.history)
+    period = Period.since(job.silver(), start, settings.history, job.config.seen.masked_by)
 
     def record(number: int, tried: Mapping[str, Any], ndcg: float) -> None:
         with job.tracking.run(f"trial {number}"):
@@ -114,13 +114,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def configured(name: str, settings: CfSettings, **changed: Any) -> Model:
     """The model of that name with its settings, some of them changed."""
     own = getattr(settings, name).model_dump() | changed
-    model: Model = MODELS[name](**own, event_weights=settings.event_weights, mask_seen=settings.mask_seen)
+    model: Model = MODELS[name](**own, event_weights=settings.event_weights)
     return model
 
 
 def customers(job: Job, events: DataFrame) -> DataFrame:
     """Histories of the customers to make candidates for: those active of late, if `active_days` says how late."""
-    return active(histories(events, job.settings.history), job.as_of, job.settings.active_days)
+    past = histories(events, job.settings.history, job.config.seen.masked_by)
+    return active(past, job.as_of, job.settings.active_days)
 
 
 if __name__ == "__main__":

@@ -48,13 +48,15 @@ def run(job: Job) -> None:
     baskets = job.read("silver.baskets").where(F.col("ordered_at") >= F.lit(day).cast("timestamp"))
     popularity = product_popularity(history, settings.head_share, settings.tail_share).persist()
     known = what_was_known(job, day, history, popularity)
-    truth = user_truth(history, horizon, popularity, categories(known, settings), segments(job, day))
+    parts, seen_by = (categories(known, settings), segments(job, day)), job.config.seen.event_types
+    truth = user_truth(history, horizon, popularity, *parts, seen_by)
     measured: dict[str, Any] = {
         "ks": settings.k,
         "n_buckets": settings.n_buckets,
         "n_resamples": settings.n_resamples,
         "seed": settings.seed,
         "compared": settings.compared,
+        "min_users": settings.min_users,
     }
     of_customers = evaluation(candidates, truth, known, **measured)
     of_products = evaluation(associations, basket_truth(baskets), replace(known, tastes=None), **measured)

@@ -28,7 +28,7 @@ def run(job: Job) -> None:
     settings = job.settings
     assert job.as_of is not None
     experiments = [Experiment(name=name, **each.model_dump()) for name, each in settings.declared.items()]
-    levels = Levels(settings.level, settings.power, settings.sample_ratio_level)
+    levels = Levels(settings.level, settings.power, settings.sample_ratio_level, settings.min_users)
     exposures, events = job.read("gold.exposures"), job.read("silver.events")
     shown = {row[0] for row in exposures.select("experiment").distinct().collect()}  # names of experiments: a few
     undeclared = sorted(shown - settings.declared.keys())
@@ -40,10 +40,18 @@ def run(job: Job) -> None:
 
 
 def earlier_looks(job: Job) -> dict[Key, Look]:
-    """What the verdicts of earlier days left of the always valid intervals."""
+    """What the verdicts of earlier days left of the always valid intervals.
+
+    Looks at fewer customers than are asked for leave nothing, nor do intervals without width: those of no variance, as
+    they once were stored, and those of looks that contradict each other.
+    """
     if not job.tables.exists("gold.experiments"):
         return {}
-    past = job.read_all("gold.experiments").where((F.col("as_of") < F.lit(job.as_of)) & F.col("always_p").isNotNull())
+    n_users, width = F.least("n_users", "n_control_users"), F.col("always_high") - F.col("always_low")
+    past = job.read_all("gold.experiments").where(
+        (F.col("as_of") < F.lit(job.as_of)) & F.col("always_p").isNotNull()
+        & (n_users >= job.settings.min_users) & F.coalesce(width > 0, F.lit(True))
+    )  # fmt: skip
     key = ["experiment", "arm", "metric"]
     kept = past.groupBy(*key).agg(F.min("always_p"), F.max("always_low"), F.min("always_high"))
     return {(row[0], row[1], row[2]): Look.of(row[3], row[4], row[5]) for row in kept.collect()}
@@ -60,7 +68,8 @@ def value_other_lists(job: Job) -> None:
         return
     places = logged_places(since, job.read("silver.events"), settings.window_days, job.as_of)
     asked = decisions(places.persist(), job.read("gold.candidates", as_of=day), settings.prior_strength)
-    job.replace("gold.off_policy", off_policy_values(asked, job.settings.level), as_of=day)
+    values = off_policy_values(asked, job.settings.level, job.settings.min_users)
+    job.replace("gold.off_policy", values, as_of=day)
     places.unpersist()
 
 

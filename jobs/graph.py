@@ -67,7 +67,8 @@ def write_lists(job: Job, edges: DataFrame | None) -> None:
     """Fits each model on the rows before `job.as_of` and writes its lists."""
     settings: GraphSettings = job.settings
     data = job.silver()
-    users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
+    past = histories(data.events, settings.history, job.config.seen.masked_by)
+    users = active(past, job.as_of, settings.active_days).persist()
     for name in settings.models:
         model = configured(name, settings)
         given: tuple[Any, ...] = (data,)
@@ -87,7 +88,7 @@ def configured(name: str, settings: GraphSettings) -> Model:
     """The model of that name with its settings."""
     own = getattr(settings, name).model_dump()
     shared = {} if name == "gfcf" else settings.training.model_dump()
-    model: Model = MODELS[name](**shared, **own, event_weights=settings.event_weights, mask_seen=settings.mask_seen)
+    model: Model = MODELS[name](**shared, **own, event_weights=settings.event_weights)
     return model
 
 

@@ -59,7 +59,8 @@ def run(job: Job) -> None:
     now = {column: side_of(job.read("gold.factors", model=model.name), column) for column in newer}
     model.user_factors_ = now["user_id"]
     model.item_factors_ = replaced(items, "product_id", now["product_id"])
-    asked = histories(events, settings.history).join(now["user_id"].select("user_id"), "user_id", "left_semi")
+    past = histories(events, settings.history, job.config.seen.masked_by)
+    asked = past.join(now["user_id"].select("user_id"), "user_id", "left_semi")
     written = job.replace("gold.candidates", model.recommend(asked, settings.k), model=model.name)
     job.metric("n_candidates", written.rows)
     tell_drift(job, {"user_id": users, "product_id": items}, now, fit)
@@ -95,7 +96,7 @@ def touched_since(job: Job, events: DataFrame, fit: Fit) -> DataFrame:
 def als(settings: CfSettings) -> Als:
     """The model as `cf` fits it."""
     own = settings.als.model_dump()
-    return Als(**own, event_weights=settings.event_weights, mask_seen=settings.mask_seen)
+    return Als(**own, event_weights=settings.event_weights)
 
 
 def tell_drift(job: Job, fitted: dict[str, DataFrame], newer: dict[str, DataFrame], fit: Fit) -> None:

@@ -121,7 +121,7 @@ def write_lists(job: Job, retail: Silver, data: Silver) -> None:
     job.replace("gold.associations", model.associate(settings.k), model=model.name)
     if model.inferred_ is not None:
         job.replace("gold.inferred_rules", model.inferred_)
-    users = histories(data.events, settings.history)
+    users = histories(data.events, settings.history, job.config.seen.masked_by)
     job.replace("gold.candidates", model.recommend(users, settings.k), model=model.name)
 
 

@@ -46,7 +46,8 @@ def run(job: Job) -> None:
     if not settings.models:
         job.progress.say("sequence.models names none: nothing is fitted")
         return
-    users = active(histories(data.events, settings.history), job.as_of, settings.active_days).persist()
+    past = histories(data.events, settings.history, job.config.seen.masked_by)
+    users = active(past, job.as_of, settings.active_days).persist()
     n_customers = users.count()
     job.metric("n_customers", n_customers)
     if not n_customers:
@@ -86,7 +87,7 @@ def configured(name: str, settings: SequenceSettings) -> Model:
     if name == "next_basket":
         return NextBasket(**own)
     shared = {} if name == "first_order" else settings.training.model_dump()
-    model: Model = MODELS[name](**shared, **own, event_types=settings.event_types, mask_seen=settings.mask_seen)
+    model: Model = MODELS[name](**shared, **own, event_types=settings.event_types)
     return model
 
 

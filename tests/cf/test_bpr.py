@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.cf.bpr import folded
 from cartograph.cf.bpr_kernel import step
@@ -107,7 +108,7 @@ def test_a_new_customer_is_placed_among_those_alike(spark: SparkSession) -> None
     vectors = [(f"p{item:02}", [float(x) for x in vector]) for item, vector in enumerate(items)]
     known = [(f"new{user}", [f"p{item:02}" for item in np.flatnonzero(KNOWN[user])]) for user in range(6)]
     asked = spark.createDataFrame([*known, ("stranger", ["?"])], "user_id string, product_ids array<string>")
-    asked = asked.withColumn("mask", asked["product_ids"])
+    asked = asked.withColumn("mask", F.col("product_ids"))
     frame = spark.createDataFrame(vectors, "product_id string, vector array<float>").repartition(3)
     rows = {row.user_id: np.array(row.vector) for row in folded(asked, frame, STEPS).collect()}
     assert set(rows) == {user for user, _ in known}

@@ -40,7 +40,7 @@ class Guess:
 
 @pytest.fixture(scope="module")
 def data(spark: SparkSession) -> Silver:
-    """Ann and Bob are known; later both buy p4, Ann p1 again, and Cid, who is new, buys p4."""
+    """Ann and Bob are known, Ann has looked at p4; later both buy p4, Ann p1 again, and Cid, who is new, buys p4."""
     bought = [
         ("ann", "p1", -3),
         ("bob", "p2", -2),
@@ -50,6 +50,7 @@ def data(spark: SparkSession) -> Silver:
         ("cid", "p4", 3),
     ]
     rows = [(f"e{i}", u, p, "purchase", START + timedelta(days=day)) for i, (u, p, day) in enumerate(bought)]
+    rows.append(("e9", "ann", "p4", "view", START - timedelta(days=1)))
     events = spark.createDataFrame(
         rows, "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
     )
@@ -62,7 +63,14 @@ def data(spark: SparkSession) -> Silver:
 def test_new_purchases_of_known_customers_are_the_answers(data: Silver) -> None:
     period = Period.since(data, START)
     assert {(row.user_id, *row.product_ids) for row in period.wanted.collect()} == {("ann", "p4"), ("bob", "p4")}
-    assert {(row.user_id, *row.product_ids) for row in period.users.collect()} == {("ann", "p1"), ("bob", "p2")}
+    asked = {(row.user_id, *row.product_ids): row.seen_ids for row in period.users.collect()}
+    assert asked == {("ann", "p1", "p4"): ["p1"], ("bob", "p2"): ["p2"]}
+    period = Period.since(data, START, seen_by=("purchase", "view"))  # where lists leave out what was looked at
+    assert {(row.user_id, *row.product_ids) for row in period.wanted.collect()} == {("bob", "p4")}
+    period = Period.since(data, START, seen_by=())  # where lists leave out nothing
+    assert {(row.user_id, *sorted(row.product_ids)) for row in period.wanted.collect()} == {
+        ("ann", "p1", "p4"), ("bob", "p4"),
+    }  # fmt: skip
 
 
 def test_lists_are_judged_by_what_came_later_and_learn_from_what_was_before(data: Silver) -> None:

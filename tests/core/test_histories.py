@@ -7,7 +7,8 @@ from datetime import date, datetime
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.histories import active, histories, masked
+from cartograph.core.histories import active, histories
+from cartograph.core.seen import mask_of, seen
 
 COLUMNS = "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
 
@@ -31,6 +32,20 @@ def test_events_are_aligned_and_oldest_first_without_guests_and_returns(events: 
     assert found["ann"].product_ids == ["lamp", "cup", "bowl"]  # the same instant follows event_id
     assert found["ann"].event_types == ["view", "purchase", "view"]
     assert [at.day for at in found["ann"].event_ats] == [1, 3, 3]
+
+
+def test_bought_products_are_seen_however_long_ago_and_others_only_if_it_is_asked_for(events: DataFrame) -> None:
+    found = {row.user_id: row.seen_ids for row in histories(events, max_length=1).collect()}
+    assert found == {"ann": ["cup"], "bob": []}
+    found = {row.user_id: sorted(row.seen_ids) for row in histories(events, seen_by=("view", "cart")).collect()}
+    assert found == {"ann": ["bowl", "lamp"], "bob": ["cup"]}
+
+
+def test_what_histories_leave_out_of_lists_is_what_customers_have_seen(events: DataFrame) -> None:
+    for seen_by in (("purchase",), ("view", "purchase"), ()):
+        pairs = {(row.user_id, row.product_id) for row in seen(events, seen_by).collect()}
+        past = histories(events, seen_by=seen_by).collect()
+        assert pairs == {(row.user_id, product_id) for row in past for product_id in row.seen_ids}
 
 
 def test_only_the_newest_are_kept(events: DataFrame) -> None:
@@ -64,7 +79,7 @@ def test_products_disliked_at_last_are_in_no_history(rated: DataFrame) -> None:
 
 def test_what_is_disliked_is_masked_even_where_what_was_seen_is_not(rated: DataFrame) -> None:
     users = histories(rated)
-    rows = users.select("user_id", masked(users, True).alias("all"), masked(users, False).alias("disliked")).collect()
+    rows = users.select("user_id", mask_of(users, True).alias("all"), mask_of(users, False).alias("disliked")).collect()
     found = {row.user_id: row for row in rows}
     assert sorted(set(found["ann"]["all"])) == ["bowl", "cup", "hat", "lamp", "mug", "vase"]
     assert found["ann"].disliked == ["bowl", "cup", "hat"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from cartograph.core.model import Model, NotFitted, Silver
@@ -177,6 +178,18 @@ def test_seen_products_are_recommended_only_when_not_masked(fitted: Fitted) -> N
     shown = fitted.model.recommend(fitted.users, K).collect()
     fitted.model.mask_seen = True  # type: ignore[attr-defined]
     assert any(row.product_id in seen[row.user_id] for row in shown)
+
+
+@every_model
+def test_what_is_in_the_history_but_was_not_bought_may_be_recommended(fitted: Fitted) -> None:
+    """As if each customer had only looked at the product that they met first."""
+    users = fitted.users.where("size(product_ids) > 1")
+    looked = {row.user_id: row.product_ids[0] for row in users.collect()}
+    bought = users.withColumn("seen_ids", F.array_except("product_ids", F.slice("product_ids", 1, 1)))
+    seen = {row.user_id: set(row.seen_ids) for row in bought.collect()}
+    shown = [(row.user_id, row.product_id) for row in fitted.model.recommend(bought, K).collect()]
+    assert not any(item in seen[user] for user, item in shown)
+    assert any(item == looked[user] for user, item in shown)
 
 
 @every_model

@@ -64,6 +64,22 @@ def test_customers_without_a_past_leave_plain_means() -> None:
     assert found.variance == pytest.approx(7 / 3 + 1 / 3)
 
 
+def test_a_past_that_varies_by_rounding_alone_is_no_past() -> None:
+    same = Moments(100, 2.0, 1.0, 0.1, 1e-33, 1e-18), Moments(100, 1.0, 1.0, 0.1, 1e-33, -1e-18)
+    found = adjusted_difference(*same)
+    assert (found.value, found.control_value, found.variance_left) == (2.0, 1.0, 1.0)
+
+
+def test_a_small_arm_in_which_nobody_did_anything_is_as_uncertain_as_its_size_makes_it() -> None:
+    idle, busy = Moments(20, 0.0, 0.0, 0, 0, 0), Moments(380, 0.05, 0.0475, 0, 0, 0)
+    apart = 0.0475 / 380
+    pooled = 379 * 0.0475 / 398 * (1 / 20 + 1 / 380)
+    found = adjusted_difference(idle, busy)
+    assert found.variance == pytest.approx(pooled)
+    assert found.variance > 10 * apart  # by which the arm would be worse by 4.5 standard errors
+    assert found.control_variance == pytest.approx(apart)
+
+
 def test_adjusting_is_a_regression_on_the_past_within_arms() -> None:
     draw = np.random.default_rng(4)
     before, arm = draw.normal(5, 2, 60), np.repeat([1.0, 0.0], [25, 35])

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
+from cartograph.core.seen import seen
 from cartograph.evaluate.bootstrap import bucket_sums, means, resampled_means
 from cartograph.evaluate.diversity import category_features, diversities, vector_features
 from cartograph.evaluate.evaluation import Evaluation, evaluation
@@ -228,8 +229,9 @@ def test_intervals_surround_the_value_and_what_is_no_mean_has_none(
     for (_, _, metric, _), row in evaluated.items():
         if metric in EXPOSURE_METRICS or metric.endswith("_p"):
             assert (row["low"], row["high"]) == (None, None)
-        else:
+        elif row["low"] is not None:
             assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9
+    assert evaluated["als", "all", "ndcg", 5]["low"] < evaluated["als", "all", "ndcg", 5]["high"]
 
 
 def test_the_number_of_users_counts_those_without_a_list_too(
@@ -275,6 +277,28 @@ def test_the_interval_is_as_wide_as_theory_says(spark: SparkSession) -> None:
     assert (row.high - row.low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)
 
 
+def test_few_customers_and_customers_who_are_all_alike_get_no_intervals_and_no_p_values(spark: SparkSession) -> None:
+    draw = np.random.default_rng(3)
+    rows = [
+        (model, name, f"u{user}", float(draw.random()), 0.1)
+        for name, n_users in (("many", 120), ("few", 99))
+        for model in ("als", "rules")
+        for user in range(n_users)
+    ]
+    columns = "model string, slice string, cluster_id string, `ndcg@5` double, `recall@5` double"
+    names, compared = ["ndcg@5", "recall@5"], ["ndcg", "recall"]
+    sums = bucket_sums(spark.createDataFrame(rows, columns), names, 200, 4)
+    made = means(sums, names, 200, 200, 4, compared, min_users=100).collect()
+    found = {(row.slice, row.metric): (row.low, row.high) for row in made if row.model == "als"}
+    behind = {(row.slice, row.metric): (row.low, row.high) for row in made if "behind" in row.metric}
+    assert None not in found["many", "ndcg"]
+    assert found["few", "ndcg"] == found["few", "recall"] == (None, None)
+    assert found["many", "recall"] == (None, None)  # 0.1 for everybody, which says little of the next customer
+    assert None not in behind["many", "ndcg_behind_best"]
+    assert behind["few", "ndcg_behind_best"] == behind["many", "recall_behind_best"] == (None, None)
+    assert [key for key in behind if key[1].endswith("_p")] == [("many", "ndcg_behind_best_p")]
+
+
 def test_about_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
     draw = np.random.default_rng(8)
     weights = draw.poisson(1.0, (400, 100)).astype(float)
@@ -284,6 +308,27 @@ def test_about_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
         low, high = np.percentile(resampled_means(values, np.ones((100, 1)), np.arange(100), weights), [2.5, 97.5])
         held += low <= 1.0 <= high
     assert 0.90 <= held / 300 <= 0.98
+
+
+def test_right_answers_are_what_lists_may_hold(spark: SparkSession) -> None:
+    """Ann looked at the lamp and put it in the basket, bob bought it; both buy it now, and ann the cup again."""
+    before = [("ann", "lamp", "view"), ("ann", "lamp", "cart"), ("ann", "cup", "purchase"), ("bob", "lamp", "purchase")]
+    after = [("ann", "lamp", "purchase"), ("ann", "cup", "purchase"), ("bob", "lamp", "purchase")]
+    history, horizon = (spark.createDataFrame([(*row, 1, 1.0) for row in rows], EVENT) for rows in (before, after))
+    popularity = product_popularity(history, 0.2, 0.2)
+
+    def answers(*seen_by: str) -> dict[str, set[tuple[str, str]]]:
+        found: dict[str, set[tuple[str, str]]] = {}
+        for row in user_truth(history, horizon, popularity, seen_by=seen_by).collect():
+            found.setdefault(row.slice, set()).update((row.list_id, product_id) for product_id in row.relevant)
+        return found
+
+    for seen_by, new in ((("purchase",), {("ann", "lamp")}), (("purchase", "view"), set())):
+        found = answers(*seen_by)
+        assert found.get("all", set()) == new
+        assert found["repeats"] == found["with_repeats"] - new
+        masked = seen(history, seen_by)
+        assert not {(row.user_id, row.product_id) for row in masked.collect()} & found.get("all", set())
 
 
 def test_a_basket_asks_about_one_of_its_products_and_answers_with_the_others(spark: SparkSession) -> None:

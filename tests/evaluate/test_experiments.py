@@ -18,7 +18,7 @@ from cartograph.evaluate.experiment import Experiment
 from cartograph.evaluate.experiments import verdicts
 from cartograph.evaluate.moments import Moments
 from cartograph.evaluate.outcomes import METRICS
-from cartograph.evaluate.verdicts import Levels
+from cartograph.evaluate.verdicts import Levels, Look
 from cartograph.runtime.config import ConfigError, load_config
 from cartograph.runtime.experiment_settings import ExperimentDeclaration
 from cartograph.runtime.job import Suite
@@ -72,6 +72,8 @@ def events() -> Events:
             bought = {"event_type": "purchase", "product_id": "p1", "order_id": f"o{number}{days}"}
             rows.append(bought | {"user_id": user, "event_at": entered_at(number) + timedelta(days=days),
                                   "quantity": 2 if days == 2 else None, "unit_price": price})  # fmt: skip
+        sent_back = {"event_type": "return", "product_id": "p1", "user_id": user}
+        rows += [sent_back | {"event_at": entered_at(number) + days * HOUR} for days in range(50, 51 + number // 2 % 2)]
         looked = {"user_id": user, "event_at": entered_at(number) + 2 * HOUR, "event_type": "view"}
         rows.append(looked | {"product_id": "p1" if number % 4 else "p2"})
     return [row | {"event_id": f"v{n}", "event_on": row["event_at"].date()} for n, row in enumerate(rows)]
@@ -125,7 +127,10 @@ def test_a_clear_gain_that_harms_nothing_is_shipped(judged: dict[tuple[str, str]
     assert row.sample_ratio_p > 0.001
     assert row.n_needed > 0
     assert {metric for name, metric in judged if name == "test"} == set(METRICS)
-    assert judged["test", "returns"].verdict == "safe"  # there are none in either arm
+    assert judged["test", "returns"].verdict == "safe"  # one or two a customer in either arm
+    nothing = judged["test", "carts"]  # are in neither arm
+    assert (nothing.verdict, nothing.p_value, nothing.always_p) == ("unclear", 1.0, 1.0)
+    assert [nothing[name] for name in ("low", "high", "always_low", "always_high", "detectable")] == [None] * 5
 
 
 def test_an_arm_that_lost_customers_makes_an_experiment_invalid(judged: dict[tuple[str, str], Row]) -> None:
@@ -189,6 +194,34 @@ def test_the_job_writes_verdicts_and_what_other_lists_would_have_earned(spark: S
     with lake.step("experiment", as_of=DAY + timedelta(days=1)) as job:
         looks = experiment.earlier_looks(job)
     assert looks["test", "new", "revenue"].low == rows["test", "revenue"].always_low
+    assert looks["test", "new", "carts"] == Look()
+    assert values["snips"].low < values["snips"].value < values["snips"].high
+
+
+def test_looks_at_few_customers_or_without_variance_leave_nothing(spark: SparkSession, lake: Suite) -> None:
+    def look(metric: str, day: int, n_users: int, low: float | None, high: float | None, p: float) -> dict[str, Any]:
+        same = {"experiment": "old", "arm": "new", "role": "primary", "verdict": "unclear", "decision": "continue"}
+        return same | {
+            "as_of": date(2025, 1, day), "metric": metric, "n_users": n_users, "n_control_users": 500, "reasons": [],
+            "always_low": low, "always_high": high, "always_p": p,
+        }  # fmt: skip
+
+    rows = [
+        look("orders", 1, 99, 0.1, 0.2, 0.01), look("orders", 2, 100, -0.5, 0.6, 0.3),
+        look("revenue", 1, 500, 0.0, 0.0, 0.0), look("revenue", 2, 500, None, None, 1.0),
+        look("views", 1, 500, 0.2, 0.9, 0.02), look("views", 2, 500, 0.2, 0.1, 0.01),
+    ]  # fmt: skip
+    for row in rows:
+        lake.tables.replace(
+            "gold.experiments",
+            frame(spark, "gold.experiments", [each for each in rows if each["as_of"] == row["as_of"]]),
+            as_of=row["as_of"],
+        )
+    with lake.step("experiment", as_of=date(2025, 2, 1)) as job:
+        looks = {metric: look for (_, _, metric), look in experiment.earlier_looks(job).items()}
+    assert looks["orders"] == Look(0.3, -0.5, 0.6)
+    assert looks["revenue"] == Look()
+    assert looks["views"] == Look(0.02, 0.2, 0.9)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,19 @@ def test_one_trial_agrees_with_the_definitions(estimated: pd.DataFrame) -> None:
     assert found.largest_weight.iloc[0] == pytest.approx(weight.max())
 
 
+def test_one_customer_and_rewards_that_never_come_get_no_interval(spark: SparkSession) -> None:
+    rows = [("one", "u0", 1.0, 1.0), *[("one", f"u{n}", float(n % 2), 0.0) for n in range(1, 200)]]
+    rows += [("never", f"u{n}", 0.0, 1.0) for n in range(200)] + [("many", f"u{n}", n % 2.0, 1.0) for n in range(200)]
+    log = pd.DataFrame(rows, columns=["model", "user_id", "reward", "probability"])
+    given = spark.createDataFrame(log.assign(propensity=0.5, predicted=0.5, expected=0.5))
+    found = {(row.model, row.estimator): row for row in off_policy_values(given, min_users=100).collect()}
+    for estimator in ("ips", "snips", "dr"):
+        assert (found["one", estimator].low, found["one", estimator].high) == (None, None)
+        assert found["many", estimator].low < found["many", estimator].high
+    assert found["never", "ips"].value == found["never", "snips"].value == 0.0
+    assert found["never", "ips"].low is found["never", "snips"].high is None
+
+
 def test_places_of_drawn_lists_are_held_against_another_models_lists(spark: SparkSession) -> None:
     start, hour = datetime(2025, 3, 1), timedelta(hours=1)
     exposures = spark.createDataFrame(

@@ -6,13 +6,40 @@ import numpy as np
 import pytest
 
 from cartograph.core.metrics import direction
-from cartograph.evaluate.paired import behind_best, holm, holm_levels, two_sided_p
+from cartograph.evaluate.paired import behind_best, compared, holm, holm_levels, two_sided_p
 
 
 def test_holm_adjusts_step_by_step() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.6]) == pytest.approx([1.0, 1.0])
+    # 0.01 against 0.06 / 3, then 0.03 against 0.06 / 2, then 0.04 against 0.06: all pass.
     assert holm_levels([0.01, 0.04, 0.03], 0.06) == pytest.approx([0.02, 0.06, 0.03])
+
+
+def test_holm_stops_at_the_first_that_fails_and_all_after_it_fail_with_it() -> None:
+    # 0.001 against 0.05 / 4 passes, 0.02 against 0.05 / 3 fails; 0.024 would be below 0.05 / 2, 0.045 below 0.05.
+    assert holm_levels([0.024, 0.001, 0.045, 0.02], 0.05) == pytest.approx([0.05 / 3, 0.05 / 4, 0.05 / 3, 0.05 / 3])
+    assert holm_levels([0.04, 0.045], 0.05) == pytest.approx([0.025, 0.025])
+    assert holm([0.04, 0.045]) == pytest.approx([0.08, 0.08])
+
+
+def test_an_interval_leaves_out_zero_only_where_the_adjusted_p_value_is_within_the_level() -> None:
+    draw = np.random.default_rng(5)
+    values = {"a": 1.92, "b": 1.9}  # in standard errors: p of about .055 and .057, each alone near .05
+    for seed_shift in np.linspace(0.0, 0.25, 26):
+        draws = {model: value + seed_shift + draw.normal(size=2000) for model, value in values.items()}
+        found = compared(values, draws, 0.05)
+        assert all(each.p_value <= 0.05 for each in found if each.low > 0.02)
+    both = {model: value + 0.2 + draw.normal(size=4000) for model, value in values.items()}
+    alone = {model: two_sided_p(both[model]) for model in values}
+    assert all(0.025 < p < 0.05 for p in alone.values())
+    assert all(each.low < 0 for each in compared(values, both, 0.05))  # the second was judged at 0.05
+
+
+def test_p_values_are_of_a_difference_as_large_as_the_bar() -> None:
+    draws = {"a": np.linspace(0.5, 1.5, 999)}
+    assert compared({"a": 1.0}, draws, 0.05)[0].p_value == pytest.approx(2 / 1000)
+    assert compared({"a": 1.0}, draws, 0.05, bar=1.0)[0].p_value == pytest.approx(1.0)
 
 
 def test_a_p_value_counts_the_resamplings_beyond_zero_on_both_sides() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,12 @@ def test_the_textbook_number_of_customers() -> None:
 
 def test_the_detectable_effect_is_found_with_the_power_asked_for() -> None:
     assert power_of(detectable_effect(0.01, 0.05, 0.9), 0.01, 0.05) == pytest.approx(0.9, abs=1e-6)
+
+
+def test_without_variance_nothing_is_known() -> None:
+    assert (p_value(0.0, 0.0), p_value(0.3, 0.0)) == (1.0, 1.0)
+    assert interval(0.3, 0.0, 0.05) == (-math.inf, math.inf)
+    assert detectable_effect(0.0, 0.05, 0.8) == math.inf
 
 
 def test_the_interval_holds_what_the_test_does_not_reject() -> None:

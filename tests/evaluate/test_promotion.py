@@ -96,6 +96,17 @@ def test_more_challengers_are_judged_more_strictly() -> None:
     assert beside.low < alone.low  # type: ignore[operator]
 
 
+def test_nobody_is_promoted_with_a_p_value_above_the_level() -> None:
+    gate = replace(GATE, challengers=["als", "bpr"], guardrails={})
+    seen = []
+    for seed in range(40):  # both gain about 2.1 standard errors: alone they would often pass, together seldom
+        for each in decisions(bucket_sums({"als": 0.0034, "bpr": 0.0034}, seed=seed), {}, gate, RESAMPLING):
+            seen.append((each.decision == "promote" or each.reasons[-1].endswith("gains more"), each.p_value))
+    assert all(p <= 0.05 for promoted, p in seen if promoted)
+    assert any(promoted for promoted, _ in seen)
+    assert any(0.05 < p < 0.1 for promoted, p in seen if not promoted)
+
+
 def test_five_challengers_that_are_as_good_are_hardly_ever_promoted() -> None:
     names = [f"m{n}" for n in range(5)]
     gate = replace(GATE, challengers=names, guardrails={})

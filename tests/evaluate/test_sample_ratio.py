@@ -30,6 +30,15 @@ def test_chance_raises_the_alarm_as_often_as_the_level_says() -> None:
     assert np.mean(alarms) == pytest.approx(0.05, abs=0.012)
 
 
+def test_few_customers_prove_little() -> None:
+    # Two of twenty in an arm of one in a hundred: twice 1 - .99**20 - 20 * .01 * .99**19, where chi-squared says 5e-5.
+    rare = {"control": 0.99, "new": 0.01}
+    assert sample_ratio_p({"control": 18, "new": 2}, rare) == pytest.approx(2 * (1 - 0.99**20 - 0.2 * 0.99**19))
+    assert sample_ratio_p({"control": 3}, HALVES) == pytest.approx(0.25)
+    thirds = {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}
+    assert sample_ratio_p({"a": 6}, thirds) == pytest.approx(3 * 2 * (1 / 3) ** 6)
+
+
 def test_arms_nobody_declared_are_named() -> None:
     with pytest.raises(ValueError, match="not declared: old; the arms are control, new"):
         sample_ratio_p({"control": 3, "old": 2}, HALVES)

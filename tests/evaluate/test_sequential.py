@@ -52,8 +52,10 @@ def test_the_interval_holds_zero_exactly_where_the_p_value_is_above_the_level(
         assert (low <= 0 <= high) == (p >= level)
 
 
-def test_without_a_size_to_look_for_nothing_is_known_and_without_variance_everything() -> None:
-    assert always_valid_p(0.3, 0.1, 0.0) == 1.0
-    assert always_valid_interval(0.3, 0.1, 0.0, 0.05) == (-math.inf, math.inf)
-    assert always_valid_interval(0.3, 0.0, 0.1, 0.05) == (0.3, 0.3)
-    assert (always_valid_p(0.3, 0.0, 0.1), always_valid_p(0.0, 0.0, 0.1)) == (0.0, 1.0)
+@pytest.mark.parametrize(("variance", "tau"), [(0.1, 0.0), (0.0, 0.1), (0.0, 0.0)])
+@pytest.mark.parametrize("difference", [0.0, 0.3])
+def test_without_a_size_to_look_for_or_without_variance_nothing_is_known(
+    difference: float, variance: float, tau: float
+) -> None:
+    assert always_valid_p(difference, variance, tau) == 1.0
+    assert always_valid_interval(difference, variance, tau, 0.05) == (-math.inf, math.inf)

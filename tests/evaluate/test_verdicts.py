@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from cartograph.evaluate.cuped import Difference
+from cartograph.evaluate.cuped import Difference, adjusted_difference
 from cartograph.evaluate.entries import Counts
 from cartograph.evaluate.experiment import Experiment
+from cartograph.evaluate.moments import Moments
+from cartograph.evaluate.sequential import always_valid_interval
 from cartograph.evaluate.verdicts import Judged, Levels, Look, decision, faults, judged
 
 HALVES = {"control": 0.5, "new": 0.5}
@@ -100,6 +102,95 @@ def test_what_an_earlier_look_ruled_out_stays_ruled_out() -> None:
     assert later.verdict == "better"
     assert (later.always.p, later.always.low) == (earlier.p, earlier.low)
     assert Look.of(0.2, None, 3.0) == Look(0.2, -math.inf, 3.0)
+
+
+def binary(n: int, n_did: int) -> Moments:
+    """An arm of `n` customers of whom `n_did` did it, and nobody before."""
+    rate = n_did / n
+    return Moments(n, rate, rate * (1 - rate) * n / (n - 1), 0.0, 0.0, 0.0)
+
+
+def first_decisions(
+    rate: float, per_day: dict[str, int], effect: float, n_days: int, control_rate: float = 0.03, n: int = 300
+) -> list[str]:
+    """What is decided first of `n` experiments that are looked at daily, of a metric that customers do or do not."""
+    experiment = Experiment("test", "control", HALVES, primary="converted", effect=effect)
+    draw, found = np.random.default_rng(1), []
+    rates = {"new": rate, "control": control_rate}
+    did = {name: np.cumsum(draw.binomial(per_day[name], rates[name], (n, n_days)), axis=1) for name in rates}
+    for number in range(n):
+        look, decided = Look(), "continue"
+        for day in range(n_days):
+            arms = {name: binary(per_day[name] * (day + 1), did[name][number, day]) for name in rates}
+            one = judged("converted", experiment, adjusted_difference(arms["new"], arms["control"]), look, LEVELS)
+            look, decided = one.always, decision([one], [])[0]
+            if decided != "continue":
+                break
+        found.append("worse" if one.verdict == "worse" else decided)
+    return found
+
+
+def test_a_true_gain_on_few_customers_a_day_is_shipped_and_hardly_ever_stopped() -> None:
+    # 40 customers a day, 3 % against 4.5 %: at first nobody has bought. A fifth were stopped on the first day.
+    found = first_decisions(0.045, {"new": 20, "control": 20}, effect=0.5, n_days=250)
+    assert found.count("stop") + found.count("worse") <= 0.025 * len(found)
+    assert found.count("ship") >= 0.85 * len(found)
+
+
+@pytest.mark.parametrize(("new", "control"), [(20, 20), (10, 190)])
+def test_rare_acts_without_an_effect_are_called_better_or_worse_at_most_as_often_as_the_level_says(
+    new: int, control: int
+) -> None:
+    found = first_decisions(0.03, {"new": new, "control": control}, effect=0.5, n_days=100)
+    assert found.count("ship") + found.count("worse") <= 0.05 * len(found)
+
+
+def test_two_of_two_against_none_of_three_decides_nothing_and_leaves_nothing() -> None:
+    experiment = Experiment("test", "control", HALVES, primary="converted", effect=0.5)
+    levels = Levels(min_users=2)
+    for arms in ((binary(2, 2), binary(3, 0)), (binary(200, 0), binary(200, 0)), (binary(20, 4), binary(20, 3))):
+        found = judged("converted", experiment, adjusted_difference(*arms), Look(), LEVELS)
+        assert (found.verdict, found.always, found.p_value) == ("unclear", Look(), 1.0)
+        assert (found.low, found.high, found.detectable) == (-math.inf, math.inf, math.inf)
+    assert judged("converted", experiment, adjusted_difference(*arms), Look(), levels).low > -1
+    decided, reasons = decision([found], [])
+    assert decided == "continue"
+    assert reasons[-1] == "nothing is known of converted yet: 20 customers are fewer than 100"
+
+
+def test_a_guardrail_that_nobody_has_touched_is_not_known_to_be_safe() -> None:
+    found = [
+        judged("revenue", TEST, difference(0.5), Look(), LEVELS),
+        judged("returns", TEST, Difference(1000, 1000, 0.0, 0.0, 0.0), Look(), LEVELS),
+    ]
+    assert decision(found, []) == (
+        "continue",
+        [
+            "revenue is better than in the control",
+            "returns may be harmed still",
+            "nothing is known of returns yet: all customers did the same",
+        ],
+    )
+
+
+def test_what_is_lost_beyond_the_tolerated_share_takes_the_control_for_an_estimate() -> None:
+    # 9.6 of 10 where a loss of 1 is tolerated: 0.6 above the bar, with a variance of 4e-2 + (0.1**2 - 2 * 0.1) * 2e-2.
+    found = Difference(1000, 1000, 9.6, 10.0, 4e-2, control_variance=2e-2)
+    assert judged("orders", TEST, found, Look(), LEVELS).verdict == "safe"
+    assert always_valid_interval(0.6, 4e-2 - 0.19 * 2e-2, 1.0, 0.05)[0] > 0
+    assert always_valid_interval(0.6, 4e-2, 1.0, 0.05)[0] < 0  # were the control's mean known
+
+
+def test_looks_that_contradict_each_other_make_nothing_clear() -> None:
+    earlier = judged("revenue", TEST, difference(0.5), Look(), LEVELS).always
+    later = judged("revenue", TEST, difference(-0.5), earlier, LEVELS)
+    assert later.verdict == "unclear"
+    assert decision([later], [])[1][-1].endswith("looks contradict each other, so it has changed with time")
+
+
+def test_one_of_twenty_customers_with_two_devices_does_not_make_an_experiment_invalid() -> None:
+    assert faults(TEST, Counts({"control": 10, "new": 10}, 1, 0), 1.0, LEVELS) == []
+    assert faults(TEST, Counts({"control": 100, "new": 100}, 8, 0), 1.0, LEVELS) != []
 
 
 def looked_at_daily(experiment: Experiment, n_days: int = 20) -> list[Judged]:

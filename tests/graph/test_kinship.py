@@ -18,9 +18,7 @@ PRODUCTS = [
 
 
 def test_kinship_is_the_cosine_of_words_weighted_by_rarity(spark: SparkSession) -> None:
-    products = spark.createDataFrame(
-        PRODUCTS, "product_id string, title string, brand string, category array<string>"
-    )
+    products = spark.createDataFrame(PRODUCTS, "product_id string, title string, brand string, category array<string>")
     pairs = [("a", "b", 1), ("a", "c", 2), ("a", "d", 3), ("a", "e", 4), ("d", "d", 5), ("e", "a", 6), ("e", "e", 7)]
     rows = kinship(spark.createDataFrame(pairs, "src string, dst string, kept int"), products).collect()
     found = {(row.src, row.dst): row.kinship for row in rows}

@@ -82,8 +82,6 @@ def test_short_and_long_groups_are_counted_alike() -> None:
     rows = np.arange(50)
     counts = count_asked(rows, starts, others, own_starts, own_groups, ends, members, places)
     sets = [set(group.tolist()) for group in groups]
-    wanted = [
-        sum({2 * row + 1, other} <= each for each in sets) for row in range(50) for other in asked[row].tolist()
-    ]
+    wanted = [sum({2 * row + 1, other} <= each for each in sets) for row in range(50) for other in asked[row].tolist()]
     assert counts.tolist() == wanted
     assert not places.any()

@@ -119,9 +119,7 @@ def test_an_interval_is_students() -> None:
 
 def test_customers_of_judges_without_a_list_count_as_nothing_found(spark: SparkSession) -> None:
     """Ann has the right product first by trees and second by ranks; Bob, who asked for another, has no list."""
-    right = spark.createDataFrame(
-        [("ann", ["cup"]), ("bob", ["pot"])], "user_id string, product_ids array<string>"
-    )
+    right = spark.createDataFrame([("ann", ["cup"]), ("bob", ["pot"])], "user_id string, product_ids array<string>")
     columns = "user_id string, product_id string, rank int"
     lists = {
         "rrf": spark.createDataFrame([("ann", "lamp", 1), ("ann", "cup", 2)], columns),

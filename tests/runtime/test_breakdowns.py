@@ -55,4 +55,3 @@ def test_what_lies_behind_an_error_is_looked_at_too() -> None:
 def test_other_errors_are_none_of_these() -> None:
     assert breakdown(KeyError("product_id"), load_config("local").spark) is None
     assert breakdown(ConnectionError("Connection refused"), load_config("local").spark) is None
-

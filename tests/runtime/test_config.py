@@ -144,9 +144,7 @@ def test_an_empty_or_unreadable_secret_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("variable", [KEY, "CARTOGRAPH_OLD_PSEUDONYM_KEY"])
-def test_a_key_that_could_be_guessed_is_refused(
-    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_key_that_could_be_guessed_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(variable, "x" * 31)
     with pytest.raises(SecretError, match=rf"{variable}: the pseudonym key has 31 bytes and needs 32 or more"):
         load_config("cluster")
@@ -161,9 +159,7 @@ def test_a_key_that_could_be_guessed_is_refused(
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o666])
-def test_a_key_file_that_others_can_read_is_refused(
-    mode: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_key_file_that_others_can_read_is_refused(mode: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(LONG)
     file.chmod(mode)

@@ -14,9 +14,9 @@ from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
 from cartograph.core.approximate import best_products
-from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
+from cartograph.core.seen import mask_of
 from cartograph.core.workers import no_values
 
 _RATINGS_PER_BLOCK = 1_000_000  # at most: about 100 MB in the memory of its task
@@ -49,7 +49,7 @@ class Als:
         prior_strength: customers that what a product's description says counts for (`cf.side_information`), so that new
             products are recommended too; 0: descriptions play no part.
         approximate_above: so many products are searched approximately (`core.approximate`); None: never.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "als"
@@ -195,7 +195,7 @@ class Als:
         """The `k` products of the largest factor products: user_id, product_id, score, rank."""
         if self.user_factors_ is None or self.item_factors_ is None:
             raise NotFitted(self)
-        asked = users.select("user_id", "product_ids", masked(users, self.mask_seen).alias("mask"))
+        asked = users.select("user_id", "product_ids", mask_of(users, self.mask_seen).alias("mask"))
         known = asked.join(self.user_factors_, "user_id").select("user_id", "vector", "mask")
         if self.implicit:
             new = asked.join(self.user_factors_, "user_id", "left_anti")

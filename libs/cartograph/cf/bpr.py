@@ -16,9 +16,9 @@ from cartograph.cf.bpr_training import Steps, train
 from cartograph.cf.fold_in import weighted
 from cartograph.cf.shards import FACTORS, ITEMS, USERS, dealt, factors_of
 from cartograph.core.approximate import best_products
-from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
+from cartograph.core.seen import mask_of
 from cartograph.core.topk import vectors_of
 from cartograph.core.workers import run_group, slots
 
@@ -45,7 +45,7 @@ class Bpr(Model):
         seed: of the first vectors and of what is drawn.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
         approximate_above: so many products are searched approximately (`core.approximate`); None: never.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "bpr"
@@ -105,7 +105,7 @@ class Bpr(Model):
         """The `k` products of the highest score: user_id, product_id, score, rank."""
         if self.user_vectors_ is None or self.item_vectors_ is None:
             raise NotFitted(self)
-        asked = users.select("user_id", "product_ids", masked(users, self.mask_seen).alias("mask"))
+        asked = users.select("user_id", "product_ids", mask_of(users, self.mask_seen).alias("mask"))
         known = asked.join(self.user_vectors_, "user_id").select("user_id", "vector", "mask")
         new = asked.join(self.user_vectors_, "user_id", "left_anti")
         queries = known.unionByName(folded(new, self.item_vectors_, self.steps)).withColumnRenamed("user_id", "id")

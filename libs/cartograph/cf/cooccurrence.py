@@ -44,7 +44,7 @@ class Cooccurrence(ItemToItem):
         recent: products of a history that `recommend` starts from, the last ones.
         history_decay: what a product of the history counts there, compared with the one after it.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "cooccurrence"

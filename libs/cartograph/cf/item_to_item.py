@@ -20,7 +20,7 @@ class ItemToItem(Model):
         newest: products of a customer that count, those touched last: work grows with its square.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     history_decay: float = 1.0  # what a product of the history counts, compared with the one after it

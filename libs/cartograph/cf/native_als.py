@@ -54,9 +54,7 @@ def native_factors(
     while done < schedule.iterations:
         n_iterations = min(every, schedule.iterations - done)
         is_last = done + n_iterations == schedule.iterations
-        work = partial(
-            factorise, objective=objective, schedule=schedule, n_iterations=n_iterations, is_last=is_last
-        )
+        work = partial(factorise, objective=objective, schedule=schedule, n_iterations=n_iterations, is_last=is_last)
         state = run_group(dealt(weights, n_workers, state), work, FACTORS)
         done += n_iterations
         if checkpoints and done < schedule.iterations:

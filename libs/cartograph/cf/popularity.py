@@ -11,10 +11,10 @@ from typing import Self
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.liking import with_liking
 from cartograph.core.model import NotFitted, Silver
+from cartograph.core.seen import mask_of
 
 _EVERYBODY = ""  # the segment of those who belong to none
 
@@ -32,7 +32,7 @@ class Popularity:
         by: columns of silver.users that make up a segment; customers of no segment get the whole shop's list.
         shrinkage: weight of events that a segment needs to count as much as the whole shop.
         event_weights: what an event of each type counts; types not named count nothing.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "popularity"
@@ -160,14 +160,15 @@ def _lists(users: DataFrame, popular: DataFrame, mask_seen: bool, k: int) -> Dat
         mask_seen: nothing of the history is shown.
         k: length of a list.
     """
-    seen = masked(users, mask_seen)
-    # Only so many places can be taken up by products already seen.
+    seen = mask_of(users, mask_seen)
+    # Only so many places can be taken up by products already seen, of all customers and of each.
     longest = users.agg(F.coalesce(F.max(F.size(seen)), F.lit(0)).alias("longest"))
     head = popular.join(F.broadcast(longest), F.col("rank") <= F.col("longest") + k).drop("longest")
     places = F.sort_array(F.collect_list(F.struct("rank", "product_id")))
     lists = head.groupBy("segment").agg(places.getField("product_id").alias("popular"))
+    new = F.slice(F.array_except(F.slice("popular", 1, F.size(seen) + k), seen), 1, k)
     shown = users.join(F.broadcast(lists), "segment").select(
-        "user_id", "segment", F.posexplode(F.slice(F.array_except("popular", seen), 1, k)).alias("place", "product_id")
+        "user_id", "segment", F.posexplode(new).alias("place", "product_id")
     )
     scored = shown.join(F.broadcast(head.select("segment", "product_id", "score")), ["segment", "product_id"])
     return scored.select("user_id", "product_id", "score", (F.col("place") + 1).alias("rank"))

@@ -47,7 +47,7 @@ class Slim(ItemToItem):
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "slim"

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from cartograph.core.histories import histories
 from cartograph.core.metrics import mean_ndcg
 from cartograph.core.model import Model, Silver
+from cartograph.core.seen import SEEN_BY, seen
 
 Space = Mapping[str, Sequence[float]]
 Record = Callable[[int, Mapping[str, Any], float], None]
@@ -23,7 +24,7 @@ Record = Callable[[int, Mapping[str, Any], float], None]
 class Period:
     """A validation period: `earlier` is what may be learned from, `users` whom to recommend to, `wanted` the answers.
 
-    `users` has user_id and product_ids, `wanted` user_id and product_ids, the products bought for the first time.
+    `users` is as `core.histories` makes it, `wanted` has user_id and product_ids: what was bought and was new to them.
     """
 
     earlier: Silver
@@ -31,8 +32,8 @@ class Period:
     wanted: DataFrame
 
     @classmethod
-    def since(cls, data: Silver, start: datetime, history: int = 500) -> Period:
-        """Cuts `data` at `start`: customers with events before it, and what they bought new from then on."""
+    def since(cls, data: Silver, start: datetime, history: int = 500, seen_by: Sequence[str] = SEEN_BY) -> Period:
+        """Cuts `data` at `start`: customers with events before it, and what they bought new (`core.seen`) since."""
         at = F.lit(start)
         earlier = Silver(
             data.events.where(F.col("event_at") < at),
@@ -40,14 +41,14 @@ class Period:
             data.products,
             data.users,
         )
-        known = earlier.events.where("user_id IS NOT NULL").select("user_id", "product_id").distinct()
+        known = earlier.events.where("user_id IS NOT NULL").select("user_id").distinct()
         later = data.events.where((F.col("event_at") >= at) & (F.col("event_type") == "purchase"))
         bought = later.select("user_id", "product_id").distinct()
-        new = bought.join(known, ["user_id", "product_id"], "left_anti").join(
-            known.select("user_id").distinct(), "user_id", "left_semi"
-        )
+        new = bought.join(seen(earlier.events, seen_by), ["user_id", "product_id"], "left_anti")
+        new = new.join(known, "user_id", "left_semi")
         wanted = new.groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids")).persist()
-        users = histories(earlier.events, history).join(wanted.select("user_id"), "user_id", "left_semi").persist()
+        past = histories(earlier.events, history, seen_by)
+        users = past.join(wanted.select("user_id"), "user_id", "left_semi").persist()
         return cls(earlier, users, wanted)
 
     def ndcg(self, model: Model, k: int) -> float:

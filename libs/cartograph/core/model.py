@@ -68,8 +68,10 @@ class Model(Protocol):
         """At most `k` rows per row of `users`: user_id, product_id, score (double), rank (int, from 1).
 
         Args:
-            users: user_id and product_ids, the customer's history oldest first, and disliked_ids, if there are any,
-                which are not recommended: as `core.histories` makes them. Customers need not have been seen in `fit`.
+            users: user_id, product_ids (the customer's history, oldest first, which recommendations are made from),
+                seen_ids (what they leave out, if the model's `mask_seen` says so; product_ids where there are none) and
+                disliked_ids (what they leave out in any case), as `core.histories` makes them. Customers need not have
+                been there in `fit`.
 
         Raises:
             NotFitted: `fit` has not been called.
@@ -98,14 +100,9 @@ def recommend_from_associations(
 
     Args:
         associations: product_id, associated_product_id, score.
-        users: user_id, product_ids (oldest first).
+        users: user_id, product_ids (oldest first) and seen_ids.
     """
     return recommend_from_lists(lists_of(associations), users, k, recent, mask_seen)
-
-
-def seen_products(users: DataFrame) -> DataFrame:
-    """One row per customer and distinct product of the history: user_id, product_id."""
-    return users.select("user_id", F.explode(F.array_distinct("product_ids")).alias("product_id"))
 
 
 def unit_vectors(vectors: DataFrame) -> DataFrame:

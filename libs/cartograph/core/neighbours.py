@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.heaps import empty_heaps, order_best_first
-from cartograph.core.histories import masked
 from cartograph.core.pair_kernels import Longs, add_lists, flat
+from cartograph.core.seen import mask_of
 from cartograph.core.topk import exploded
 from cartograph.core.workers import no_values, placed
 
@@ -64,19 +64,19 @@ def recommend_from_lists(
 
     A product's score is the sum of its scores in the lists of the customer's `recent` last distinct products
     (Sarwar et al. 2001, Item-based collaborative filtering), the last one counting 1, the one before `decay`, and so
-    on. With `mask_seen` nothing of the history is recommended, and nothing disliked in any case. Customers are dealt to
-    tasks, and to each task go the lists that its customers' products name.
+    on. With `mask_seen` what was seen is left out, and what is disliked in any case. Customers are dealt to tasks, and
+    to each task go the lists that its customers' products name.
 
     Args:
         lists: product_id, associated_product_ids, scores; each product once in a list.
-        users: user_id, product_ids (oldest first); disliked_ids if there are any (`core.histories`).
+        users: user_id, product_ids (oldest first), seen_ids and disliked_ids (`core.histories`).
     """
     newest = F.slice(F.array_distinct(F.reverse("product_ids")), 1, recent)
     asked = users.select(
         F.col("user_id").alias("id"),
         newest.alias("ids"),
         F.transform(newest, lambda _, step: F.pow(F.lit(float(decay)), step)).alias("values"),
-        masked(users, mask_seen).alias("mask"),
+        mask_of(users, mask_seen).alias("mask"),
     )
     named = lists.select(
         F.col("product_id").alias("id"), F.col("associated_product_ids").alias("ids"), F.col("scores").alias("values")

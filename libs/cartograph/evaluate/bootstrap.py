@@ -3,6 +3,9 @@
 Customers are dealt into buckets by a hash; the bucket sums, whose number does not grow with the customers, are then
 resampled with Poisson weights (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). Every model
 and slice meets the same weights, so their values move together as in a paired bootstrap.
+
+Resampling a few customers only shows those again, so its intervals are too narrow, and where all have the same value
+they have no width at all. There an interval would say more than is known: it is null.
 """
 
 from __future__ import annotations
@@ -44,12 +47,19 @@ def bucket_sums(scores: DataFrame, names: Sequence[str], n_buckets: int, seed: i
 
 
 def means(
-    sums: DataFrame, names: Sequence[str], n_buckets: int, n_resamples: int, seed: int, compared: Sequence[str] = ()
+    sums: DataFrame,
+    names: Sequence[str],
+    n_buckets: int,
+    n_resamples: int,
+    seed: int,
+    compared: Sequence[str] = (),
+    min_users: int = 1,
 ) -> DataFrame:
     """One row per model, slice and metric: the mean over customers and its 95 % bootstrap interval.
 
     Columns: model, slice, metric, k, value, low, high, n_users (rows with a value). Metrics of `compared` have two rows
-    more for every model but the best of the slice, see `paired.behind_best`.
+    more for every model but the best of the slice, see `paired.behind_best`; the one of p values is left out where
+    intervals are null: with fewer than `min_users`, or without any variance.
 
     Args:
         sums: of `bucket_sums`, with the same `names`, `n_buckets` and `seed`.
@@ -58,8 +68,9 @@ def means(
         n_resamples: times that is done.
         seed: of the weights.
         compared: metrics whose differences between models are told.
+        min_users: rows without which there are no intervals and no p values.
     """
-    summary = _summary_of(names, n_buckets, n_resamples, seed, compared)
+    summary = _summary_of(names, n_buckets, n_resamples, seed, compared, min_users)
     return sums.groupBy("slice").applyInPandas(summary, _COLUMNS)
 
 
@@ -104,15 +115,15 @@ def drawn_weights(n_buckets: int, n_resamples: int, seed: int) -> Floats:
 
 
 def _summary_of(
-    names: Sequence[str], n_buckets: int, n_resamples: int, seed: int, compared: Sequence[str]
+    names: Sequence[str], n_buckets: int, n_resamples: int, seed: int, compared: Sequence[str], min_users: int
 ) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def summary(group: pd.DataFrame) -> pd.DataFrame:
         weights = drawn_weights(n_buckets, n_resamples, seed)
         models = {str(model): Resampled.of(rows, names, weights) for model, rows in group.groupby("model")}
-        parts = [_values(model, each, names) for model, each in models.items()]
+        parts = [_values(model, each, names, min_users) for model, each in models.items()]
         for place, name in enumerate(names):
             if name.partition("@")[0] in compared:
-                parts.append(_behind(models, place, name))
+                parts.append(_behind(models, place, name, min_users))
         together = pd.concat(parts, ignore_index=True)
         together["slice"] = group["slice"].iloc[0]
         for column in ("value", "low", "high"):
@@ -122,16 +133,25 @@ def _summary_of(
     return summary
 
 
-def _values(model: str, found: Resampled, names: Sequence[str]) -> pd.DataFrame:
+def _values(model: str, found: Resampled, names: Sequence[str], min_users: int) -> pd.DataFrame:
     """The means of one model; metrics that nobody has are left out."""
     present = found.n > 0
     low, high = np.nanpercentile(found.draws[:, present], [2.5, 97.5], axis=0)
+    is_unknown = (found.n[present] < min_users) | _are_equal(found.draws[:, present])
+    low, high = (np.where(is_unknown, np.nan, bound) for bound in (low, high))
     metric, k = zip(*[name.split("@") for name in np.asarray(names)[present]], strict=True)
     columns = {"model": model, "metric": metric, "k": k, "value": found.values[present]}
     return pd.DataFrame(columns | {"low": low, "high": high, "n_users": found.n[present]})
 
 
-def _behind(models: Mapping[str, Resampled], place: int, name: str) -> pd.DataFrame:
+def _are_equal(draws: Floats) -> NDArray[np.bool_]:
+    """Whether the means under all resamplings (rows) are the same, but for rounding, and so nothing varies."""
+    most, least = np.nanmax(draws, axis=0), np.nanmin(draws, axis=0)
+    found: NDArray[np.bool_] = most - least <= 1e-12 * np.maximum(np.abs(most), np.abs(least))
+    return found
+
+
+def _behind(models: Mapping[str, Resampled], place: int, name: str, min_users: int) -> pd.DataFrame:
     """How far the models are behind the best of them in the metric of that place."""
     values = {model: float(each.values[place]) for model, each in models.items() if each.n[place] > 0}
     metric, k = name.split("@")
@@ -139,7 +159,11 @@ def _behind(models: Mapping[str, Resampled], place: int, name: str) -> pd.DataFr
     found = behind_best(values, draws, sign=direction(metric))
     rows = []
     for each in found:
-        same = {"model": each.model, "k": k, "n_users": models[each.model].n[place]}
-        rows.append(same | {"metric": f"{metric}_behind_best", "value": each.value, "low": each.low, "high": each.high})
+        n_users = models[each.model].n[place]
+        same = {"model": each.model, "metric": f"{metric}_behind_best", "k": k, "n_users": n_users}
+        if n_users < min_users or each.low == each.high:
+            rows.append(same | {"value": each.value, "low": None, "high": None})
+            continue
+        rows.append(same | {"value": each.value, "low": each.low, "high": each.high})
         rows.append(same | {"metric": f"{metric}_behind_best_p", "value": each.p_value, "low": None, "high": None})
     return pd.DataFrame(rows, columns=["model", "metric", "k", "value", "low", "high", "n_users"])

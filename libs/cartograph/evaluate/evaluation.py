@@ -32,10 +32,12 @@ def evaluation(
     n_resamples: int,
     seed: int,
     compared: Sequence[str] = (),
+    min_users: int = 1,
 ) -> Evaluation:
     """One row per model, slice, metric and k: the value, its 95 % interval and how many lists it is the mean of.
 
-    The intervals of coverage, Gini coefficient and exposures are null: they are not means over customers.
+    Intervals are null of coverage, Gini coefficient and exposures, which are not means over customers, and where there
+    are fewer than `min_users` lists, or all have the same value: see `bootstrap`.
 
     Args:
         lists: model, list_id, rank, product_id.
@@ -46,13 +48,14 @@ def evaluation(
         n_resamples: see `bootstrap.means`.
         seed: of the bootstrap.
         compared: metrics whose differences between models are told.
+        min_users: see `bootstrap.means`.
     """
     truth = truth.localCheckpoint()  # read by all that follows
     names = metric_names(ks)
     whole, models = whole_lists(lists, truth, known, ks), lists.select("model").distinct()
     scores = list_scores(whole, models, truth, universe(known.catalogue, truth), ks)
     sums = bucket_sums(scores, names, n_buckets, seed).localCheckpoint()
-    averages = means(sums, names, n_buckets, n_resamples, seed, compared)
+    averages = means(sums, names, n_buckets, n_resamples, seed, compared, min_users)
     n_products = known.catalogue.agg(F.count(F.lit(1)).alias("n_products"))
     shown = exposure(lists, truth, known.popularity, n_products, ks)
     return Evaluation(averages.unionByName(shown, allowMissingColumns=True), sums)

@@ -122,9 +122,9 @@ def _rows(
             "metric": each.metric, "role": each.role, "verdict": each.verdict,
             "n_users": difference.n_users, "n_control_users": difference.n_control_users,
             "value": difference.value, "control_value": difference.control_value, "difference": difference.difference,
-            "low": each.low, "high": each.high, "p_value": each.p_value,
+            "low": finite(each.low), "high": finite(each.high), "p_value": each.p_value,
             "always_low": finite(each.always.low), "always_high": finite(each.always.high), "always_p": each.always.p,
-            "variance_left": difference.variance_left, "detectable": each.detectable,
+            "variance_left": difference.variance_left, "detectable": finite(each.detectable),
             "n_needed": _needed(experiment, arm, difference, levels),
         }  # fmt: skip
 

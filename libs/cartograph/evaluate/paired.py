@@ -2,7 +2,8 @@
 
 Every resampling draws the same customers for all models, so differences are taken within it and what customers have in
 common drops out. Of m differences the one with the smallest p value is judged at level / m, the next at level / (m - 1)
-and so on (Holm 1979), so that the chance of any mistake stays below the level.
+and so on, until one fails: that one and all after it are not shown to differ (Holm 1979). The chance of any mistake
+stays below the level.
 """
 
 from __future__ import annotations
@@ -45,15 +46,18 @@ def behind_best(
     return compared(others, {model: sign * (draws[model] - draws[best]) for model in others}, level)
 
 
-def compared(differences: Mapping[str, float], draws: Mapping[str, Floats], level: float) -> list[Compared]:
+def compared(
+    differences: Mapping[str, float], draws: Mapping[str, Floats], level: float, bar: float = 0.0
+) -> list[Compared]:
     """Each difference with its interval and p value, by Holm.
 
     Args:
         differences: of the means, by model.
         draws: differences under every resampling; nan where one drew nobody.
         level: chance allowed that any interval is wrong.
+        bar: what differences are held against: p values are of a difference that is this large.
     """
-    plain = {model: two_sided_p(draws[model]) for model in differences}
+    plain = {model: two_sided_p(draws[model] - bar) for model in differences}
     adjusted = dict(zip(plain, holm(list(plain.values())), strict=True))
     shares = dict(zip(plain, holm_levels(list(plain.values()), level), strict=True))
     found = []
@@ -81,8 +85,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
-    """The level that each difference is judged at, in the same order."""
+    """The level that each difference is judged at, in the same order.
+
+    It rises from step to step, and no further once a difference has failed.
+    """
     order = np.argsort(p_values, kind="stable")
+    steps = level / (len(p_values) - np.arange(len(p_values)))
+    failed = np.flatnonzero(np.asarray(p_values)[order] > steps)
+    if len(failed):
+        steps[failed[0] :] = steps[failed[0]]
     levels = np.empty(len(p_values))
-    levels[order] = level / (len(p_values) - np.arange(len(p_values)))
+    levels[order] = steps
     return [float(value) for value in levels]

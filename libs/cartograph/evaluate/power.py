@@ -13,14 +13,16 @@ _NORMAL = NormalDist()
 
 
 def p_value(difference: float, variance: float) -> float:
-    """Two-sided, of a difference with this variance, looked at once."""
+    """Two-sided, of a difference with this variance, looked at once; 1 without variance, which tells nothing."""
     if variance <= 0:
-        return 1.0 if difference == 0 else 0.0
+        return 1.0
     return math.erfc(abs(difference) / math.sqrt(2 * variance))
 
 
 def interval(difference: float, variance: float, level: float) -> tuple[float, float]:
-    """The differences that `p_value` does not reject at `level`."""
+    """The differences that `p_value` does not reject at `level`: all of them without variance."""
+    if variance <= 0:
+        return -math.inf, math.inf
     half = _NORMAL.inv_cdf(1 - level / 2) * math.sqrt(variance)
     return difference - half, difference + half
 
@@ -32,7 +34,9 @@ def power_of(effect: float, variance: float, level: float) -> float:
 
 
 def detectable_effect(variance: float, level: float, power: float) -> float:
-    """The smallest effect found with probability `power` when the difference has this variance."""
+    """The smallest effect found with probability `power` when the difference has this variance; none without any."""
+    if variance <= 0:
+        return math.inf
     return (_NORMAL.inv_cdf(1 - level / 2) + _NORMAL.inv_cdf(power)) * math.sqrt(variance)
 
 

@@ -29,7 +29,7 @@ class Gate:
         metric, k: decide; a mean over customers.
         slice: where they are taken.
         level: chance allowed that any challenger is promoted that is not better.
-        min_gain: the interval of the difference must lie above this.
+        min_gain: the interval of the difference must lie above this; p values are of a difference that is this large.
         min_users: customers without whom nothing is decided.
         guardrails: largest loss of a metric that is tolerated, as a share of the champion's.
     """
@@ -114,7 +114,7 @@ def _differences(models: Mapping[str, Resampled], asked: Sequence[str], gate: Ga
     champion = models[gate.champion]
     values = {model: sign * float(models[model].values[place] - champion.values[place]) for model in asked}
     draws = {model: sign * (models[model].draws[:, place] - champion.draws[:, place]) for model in asked}
-    return compared(values, draws, gate.level)
+    return compared(values, draws, gate.level, gate.min_gain)
 
 
 def _judged(
@@ -137,7 +137,7 @@ def _judged(
             for metric, tolerated in gate.guardrails.items()
             for reason in _broken(metric, tolerated, found.model, models, names, shown, gate)
         ]
-        is_better = found.low > gate.min_gain
+        is_better = found.low > gate.min_gain and found.p_value <= gate.level
         gain = f"{what}: {'above' if is_better else 'not shown to be above'} {gate.min_gain:g}"
         decision, reasons = "promote" if is_better and not broken else "keep", [gain, *broken]
     values = float(champion.values[place]), float(challenger.values[place])

@@ -6,7 +6,8 @@ ratio of the difference d with variance V, mixed over effects drawn from N(0, ta
     ratio = sqrt(V / (V + tau^2)) exp(d^2 tau^2 / (2 V (V + tau^2)))
 
 so the chance that it ever exceeds 1 / level is at most `level` (Johari, Pekelis and Walsh 2017, "Peeking at A/B tests";
-Robbins 1970). `tau` is the size of effects looked for: a wrong one costs power, never validity.
+Robbins 1970). `tau` is the size of effects looked for: a wrong one costs power, never validity. V is an estimate, and
+one of 0 does not mean certainty: nobody has done anything yet, or everybody the same. Then nothing is known.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import math
 
 
 def always_valid_p(difference: float, variance: float, tau: float) -> float:
-    """The p value of one look; the smallest of all looks so far is valid whenever one stops. 1 if `tau` is 0."""
-    if variance <= 0:
-        return 1.0 if difference == 0 else 0.0
-    if tau <= 0:
+    """The p value of one look; the smallest of all looks so far is valid whenever one stops.
+
+    1 if there is no variance, or `tau` is 0.
+    """
+    if variance <= 0 or tau <= 0:
         return 1.0
     total = variance + tau**2
     log_ratio = 0.5 * math.log(variance / total) + difference**2 * tau**2 / (2 * variance * total)
@@ -26,10 +28,8 @@ def always_valid_p(difference: float, variance: float, tau: float) -> float:
 
 
 def always_valid_interval(difference: float, variance: float, tau: float, level: float) -> tuple[float, float]:
-    """The differences that `always_valid_p` does not reject at `level`; everything if `tau` is 0."""
-    if variance <= 0:
-        return difference, difference
-    if tau <= 0:
+    """The differences that `always_valid_p` does not reject at `level`: all if there is no variance, or `tau` is 0."""
+    if variance <= 0 or tau <= 0:
         return -math.inf, math.inf
     total = variance + tau**2
     half = math.sqrt(2 * variance * total / tau**2 * (0.5 * math.log(total / variance) - math.log(level)))

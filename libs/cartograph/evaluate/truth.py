@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from cartograph.core.seen import SEEN_BY, seen
 
 EVERYONE = "all"
 BASKETS = "baskets"
@@ -15,14 +19,15 @@ def user_truth(
     popularity: DataFrame,
     categories: DataFrame | None = None,
     segments: DataFrame | None = None,
+    seen_by: Sequence[str] = SEEN_BY,
 ) -> DataFrame:
     """One row per slice and customer with a purchase in the horizon: the products a good list would have held.
 
-    Slices: `all` (every customer, products they had not bought before), `with_repeats` (every customer, products bought
-    before included), `repeats` (products bought before alone), `returning_users` and `new_users` (with and without a
+    Slices: `all` (every customer, products new to them: see `core.seen`), `with_repeats` (every customer, products seen
+    before included), `repeats` (products seen before alone), `returning_users` and `new_users` (with and without a
     purchase in the history), `head_products`, `mid_products`, `tail_products` (only that part of the truth counts;
     a product without sales before is tail), `category=…` (of `categories`, likewise) and `region=…` and the like (of
-    `segments`: the customers in it). In all but two of them, products bought before do not count.
+    `segments`: the customers in it). In all but two of them, products seen before do not count: lists leave them out.
 
     Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>, paid map<string,double>
     (per product of `relevant` what was spent on it).
@@ -33,13 +38,13 @@ def user_truth(
         popularity: `product_popularity` of the history.
         categories: product_id, slice, of `slices.largest`.
         segments: user_id, slice, of `slices.largest`.
+        seen_by: events that make a product a seen one.
     """
     spent = F.sum(F.coalesce("quantity", F.lit(1)) * F.coalesce("unit_price", F.lit(0.0))).alias("spent")
     bought = _purchases(horizon).groupBy("user_id", "product_id").agg(spent)
-    before = _purchases(history).select("user_id", "product_id").distinct()
-    known = before.select("user_id").distinct().withColumn("is_returning", F.lit(True))
+    known = _purchases(history).select("user_id").distinct().withColumn("is_returning", F.lit(True))
     placed = (
-        bought.join(before.withColumn("is_repeat", F.lit(True)), ["user_id", "product_id"], "left")
+        bought.join(seen(history, seen_by).withColumn("is_repeat", F.lit(True)), ["user_id", "product_id"], "left")
         .join(known, "user_id", "left")
         .join(popularity.select("product_id", "popularity"), "product_id", "left")
     )

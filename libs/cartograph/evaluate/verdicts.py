@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from cartograph.core.metrics import LOWER_IS_BETTER
+from scipy.stats import binom
+
+from cartograph.core.metrics import LOWER_IS_BETTER, direction
 from cartograph.evaluate import power
 from cartograph.evaluate.cuped import Difference
 from cartograph.evaluate.entries import Counts
@@ -32,16 +34,23 @@ class Look:
 
 @dataclass(frozen=True)
 class Levels:
-    """How sure one wants to be: of differences, of finding them, of the sample ratio."""
+    """How sure one wants to be: of differences, of finding them, of the sample ratio; and when there is too little.
+
+    An arm or a control of fewer than `min_users` customers is not judged: tests rest on means that are about normal.
+    """
 
     level: float = 0.05
     power: float = 0.8
     sample_ratio_level: float = 0.001
+    min_users: int = 100
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One metric of one arm."""
+    """One metric of one arm.
+
+    `untold` says why nothing can be told of it yet; None where something can.
+    """
 
     metric: str
     role: str
@@ -52,6 +61,7 @@ class Judged:
     p_value: float
     detectable: float
     verdict: str
+    untold: str | None = None
 
 
 def judged(
@@ -59,7 +69,9 @@ def judged(
 ) -> Judged:
     """The verdict of one metric: better, worse, too_small or unclear; of a guardrail safe, harmed or unclear.
 
-    It rests on the interval that is valid however often one looks: what earlier looks and this one leave of it.
+    It rests on the interval that is valid however often one looks: what earlier looks and this one leave of it. A look
+    that tells nothing (too few customers, no variance) leaves it as it was. Where looks contradict each other, the
+    difference has changed with time, and nothing is clear.
 
     Args:
         metric: its name.
@@ -72,37 +84,62 @@ def judged(
     level = levels.level / max(len(experiment.arms), 1)
     size = abs(found.control_value) if scale is None else scale
     tau = experiment.effect * size
-    low, high = always_valid_interval(found.difference, found.variance, tau, level)
-    look = Look(
-        min(earlier.p, always_valid_p(found.difference, found.variance, tau)),
-        max(earlier.low, low),
-        min(earlier.high, high),
-    )
+    untold = _untold(found, levels)
+    variance = found.variance if untold is None else 0.0  # without any, every test and interval says nothing
+    low, high = always_valid_interval(found.difference, variance, tau, level)
+    p = always_valid_p(found.difference, variance, tau)
+    look = Look(min(earlier.p, p), max(earlier.low, low), min(earlier.high, high))
     role = "primary" if metric == experiment.primary else "guardrail" if metric in experiment.guardrails else "other"
+    share = -experiment.guardrails[metric] if role == "guardrail" else experiment.effect
+    beyond = _gain_beyond(share, metric, found, variance, size, tau, level)
     gain = (-look.high, -look.low) if metric in LOWER_IS_BETTER else (look.low, look.high)
-    if role == "guardrail":
-        verdict: str = guardrail_state(*gain, experiment.guardrails[metric] * size)
-    else:
-        verdict = _direction(*gain, tau)
     return Judged(
         metric,
         role,
         found,
         look,
-        *power.interval(found.difference, found.variance, level),
-        power.p_value(found.difference, found.variance),
-        power.detectable_effect(found.variance, level, levels.power),
-        verdict,
+        *power.interval(found.difference, variance, level),
+        power.p_value(found.difference, variance),
+        power.detectable_effect(variance, level, levels.power),
+        _verdict(role, gain, beyond),
+        "looks contradict each other, so it has changed with time" if look.low > look.high else untold,
     )
 
 
-def _direction(low: float, high: float, effect: float) -> str:
-    """Which side of zero the interval lies on; too_small once gains as large as `effect` are ruled out."""
+def _untold(found: Difference, levels: Levels) -> str | None:
+    """Why nothing can be told of a difference; None where something can."""
+    n_users = min(found.n_users, found.n_control_users)
+    if n_users < levels.min_users:
+        return f"{n_users:,} customers are fewer than {levels.min_users:,}"
+    return "all customers did the same" if found.variance <= 0 else None
+
+
+def _gain_beyond(
+    share: float, metric: str, found: Difference, variance: float, size: float, tau: float, level: float
+) -> tuple[float, float]:
+    """The always valid interval of what is gained beyond `share` of the control's mean.
+
+    That mean is an estimate too, which the difference depends on: to take it for known stops one in thirteen arms that
+    gain exactly what is looked for, instead of one in a hundred.
+    """
+    sign = direction(metric)
+    more = (share**2 + 2 * sign * share) * found.control_variance
+    gain = sign * found.difference - share * size
+    return always_valid_interval(gain, max(variance + more, 0.0) if variance > 0 else 0.0, tau, level)
+
+
+def _verdict(role: str, gain: tuple[float, float], beyond: tuple[float, float]) -> str:
+    """In a word, from the interval of the gain, and of what it is beyond the loss tolerated or the gain looked for."""
+    low, high = gain
+    if low > high:
+        return "unclear"
+    if role == "guardrail":
+        return guardrail_state(beyond[0], high, 0.0)
     if low > 0:
         return "better"
     if high < 0:
         return "worse"
-    return "too_small" if high < effect else "unclear"
+    return "too_small" if beyond[1] < 0 else "unclear"
 
 
 def decision(metrics: Sequence[Judged], broken: Sequence[str]) -> tuple[str, list[str]]:
@@ -121,11 +158,12 @@ def decision(metrics: Sequence[Judged], broken: Sequence[str]) -> tuple[str, lis
     said = f"{primary.metric} is {_WORDS[primary.verdict]}"
     if harmed or primary.verdict in {"worse", "too_small"}:
         return "stop", [*harmed, *([said] if primary.verdict != "unclear" else [])]
-    unproved = [f"{each.metric} may be harmed still" for each in metrics
-                if each.role == "guardrail" and each.verdict == "unclear"]  # fmt: skip
+    guardrails = [each for each in metrics if each.role == "guardrail" and each.verdict == "unclear"]
+    unproved = [f"{each.metric} may be harmed still" for each in guardrails]
     if primary.verdict == "better" and not unproved:
         return "ship", [said]
-    return "continue", [said, *unproved]
+    untold = [f"nothing is known of {each.metric} yet: {each.untold}" for each in (primary, *guardrails) if each.untold]
+    return "continue", [said, *unproved, *untold]
 
 
 _WORDS = {
@@ -139,7 +177,8 @@ _WORDS = {
 def faults(experiment: Experiment, seen: Counts, sample_ratio_p: float, levels: Levels) -> list[str]:
     """Why the numbers of an experiment cannot be believed; empty if they can.
 
-    Customers who were seen in several arms, as people with two devices are, are tolerated up to 1 in 100.
+    Customers who were seen in several arms, as people with two devices are, are tolerated up to 1 in 100; more must be
+    no chance, as one of the first twenty customers is.
     """
     found = []
     if sample_ratio_p < levels.sample_ratio_level:
@@ -152,7 +191,7 @@ def faults(experiment: Experiment, seen: Counts, sample_ratio_p: float, levels: 
         (seen.n_crossed, "were shown several arms"),
         (seen.n_misplaced, "are not in the arm that the salt gives them"),
     ):
-        if n > _TOLERATED * n_all:
+        if binom.sf(n - 1, n_all, _TOLERATED) < levels.level:
             found.append(f"{n:,} of {n_all:,} customers {what}")
     return found
 

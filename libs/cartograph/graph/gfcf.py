@@ -12,11 +12,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.coded_groups import coded_groups
-from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.neighbours import with_lists
 from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
+from cartograph.core.seen import mask_of
 from cartograph.core.topk import matrix_of
 from cartograph.graph.filtering import Filter, filtered
 from cartograph.graph.pair_weights import inverse_lengths, shared_weight
@@ -46,7 +46,7 @@ class GfCf(Model):
         newest: products of a customer that count, those touched last: work grows with its square.
         seed: of the first vectors of that search.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "gfcf"
@@ -131,7 +131,7 @@ class GfCf(Model):
             F.col("user_id").alias("id"),
             had.alias("ids"),
             F.transform(had, lambda _: F.lit(1.0)).alias("values"),
-            masked(users, mask_seen).alias("mask"),
+            mask_of(users, mask_seen).alias("mask"),
         )
         lists = self.lists_.toDF("id", "ids", "values")
         shipped = users.sparkSession.sparkContext.broadcast(self.filter_)

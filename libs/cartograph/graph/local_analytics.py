@@ -204,5 +204,3 @@ def _first_members(group: Longs) -> Longs:
     """Per vertex the first one of its group."""
     _, first, number = np.unique(group, return_index=True, return_inverse=True)
     return first[number]
-
-

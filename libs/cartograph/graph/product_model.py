@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.feed import Backend, Feed, materialised
-from cartograph.core.histories import masked
 from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, TooLittle, associate_from_vectors, unit_vectors
 from cartograph.core.neighbours import positions_of
+from cartograph.core.seen import mask_of
 from cartograph.core.topk import matrix_of, top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
 from cartograph.core.training_group import training_group
@@ -65,7 +65,7 @@ class ProductModel(Model):
         workers: of the training group; None: one per core, as long as each has 32 customers of a step.
         backend: of the feed: petastorm or arrow.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     def __init__(
@@ -222,7 +222,7 @@ class ProductModel(Model):
         items = (unit_vectors(items) if is_cosine else items).join(self.item_vectors_.drop("vector"), "product_id")
         bias = (F.col("bias") * (self.temperature if is_cosine else 1.0)).cast("float")
         items = items.select("product_id", F.concat("vector", F.array(bias)).alias("vector"))
-        asked = users.select("user_id", "product_ids", masked(users, self.mask_seen).alias("mask"))
+        asked = users.select("user_id", "product_ids", mask_of(users, self.mask_seen).alias("mask"))
         queries = customer_vectors(asked, self.item_vectors_, is_cosine).withColumnRenamed("user_id", "id")
         return top_k(queries, items, k).withColumnRenamed("id", "user_id")
 

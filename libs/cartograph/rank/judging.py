@@ -104,8 +104,7 @@ def _scores(lists: Mapping[Method, DataFrame], right: DataFrame, k: int) -> Data
         F.col("rank").isNull() | F.array_contains("wanted", F.col("product_id"))
     )
     ranks = {
-        name: F.sort_array(F.collect_list(F.when(F.col("method") == name, F.col("rank")))).alias(name)
-        for name in lists
+        name: F.sort_array(F.collect_list(F.when(F.col("method") == name, F.col("rank")))).alias(name) for name in lists
     }
     found = hits.groupBy("user_id").agg(*ranks.values())
     known = [F.coalesce(F.col(name), F.array().cast("array<int>")).alias(name) for name in lists]

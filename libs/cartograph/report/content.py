@@ -54,11 +54,15 @@ def weekly_sales(events: DataFrame, limit: int = 520) -> list[Values]:
     week = F.date_trunc("week", "event_at").cast("date").alias("week")
     revenue = F.sum(F.col("quantity") * F.col("unit_price")).alias("revenue")
     orders = events.where("event_type = 'purchase'").groupBy(week, "order_id", "user_id")
-    sales = orders.agg(F.sum("quantity").alias("n_items"), revenue).groupBy("week").agg(
-        F.count_distinct("order_id").alias("n_orders"),
-        F.count_distinct("user_id").alias("n_customers"),
-        F.coalesce(F.sum("n_items"), F.lit(0)).alias("n_items"),
-        F.coalesce(F.round(F.sum("revenue"), 2), F.lit(0.0)).alias("revenue"),
+    sales = (
+        orders.agg(F.sum("quantity").alias("n_items"), revenue)
+        .groupBy("week")
+        .agg(
+            F.count_distinct("order_id").alias("n_orders"),
+            F.count_distinct("user_id").alias("n_customers"),
+            F.coalesce(F.sum("n_items"), F.lit(0)).alias("n_items"),
+            F.coalesce(F.round(F.sum("revenue"), 2), F.lit(0.0)).alias("revenue"),
+        )
     )
     return rows_of(sales.orderBy(F.desc("week")).limit(limit))[::-1]
 

@@ -26,7 +26,7 @@ class Rules:
         measure: what pairs are ranked by.
         engine: of `mining.mine`.
         recent: products of a history that `recommend` starts from, the last ones.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
         rare_baskets: products in fewer baskets, and without rules, get those of their neighbours; 0: none do.
         n_neighbours: how many neighbours are asked.
         min_similarity: the least cosine of a neighbour's vector.

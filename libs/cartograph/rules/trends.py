@@ -106,5 +106,3 @@ def _tested(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         found = [trends.direction, trends.p_value, trends.per_year, season, peak.astype(np.int32)]
         columns = [*batch.columns[:2], *(pa.array(each, from_pandas=True) for each in found)]
         yield pa.record_batch(columns, [name.split()[0] for name in _TESTED.split(", ")])
-
-

@@ -162,7 +162,6 @@ class CfSettings(Section):
     models: tuple[CfModel, ...]
     active_days: Positive | None
     history: Positive
-    mask_seen: bool
     event_weights: EventWeights
     popularity: PopularitySettings
     item_neighbours: ItemNeighboursSettings

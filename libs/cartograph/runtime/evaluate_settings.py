@@ -42,8 +42,9 @@ class EvaluateSettings(Section):
     tail_share: Share
     slices: SliceSettings
     compared: tuple[str, ...]
-    n_buckets: Positive
-    n_resamples: Positive
+    min_users: Positive
+    n_buckets: Annotated[int, Field(ge=100)]
+    n_resamples: Annotated[int, Field(ge=100)]
     seed: int
     promotion: PromotionSettings
 

@@ -54,5 +54,6 @@ class ExperimentSettings(Section):
     level: Chance
     power: Chance
     sample_ratio_level: Chance
+    min_users: Annotated[int, Field(ge=2)]
     declared: dict[str, ExperimentDeclaration]
     off_policy: OffPolicySettings

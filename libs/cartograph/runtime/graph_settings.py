@@ -123,7 +123,6 @@ class GraphSettings(Section):
     k: Positive
     active_days: Positive | None
     history: Positive
-    mask_seen: bool
     event_weights: EventWeights
     building: BuildingSettings
     analytics: AnalyticsSettings

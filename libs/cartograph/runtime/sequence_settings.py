@@ -84,7 +84,6 @@ class SequenceSettings(Section):
     models: tuple[SequenceModelName, ...]
     active_days: Positive | None
     history: Positive
-    mask_seen: bool
     customer_vectors: bool
     attributed_products: Annotated[int, Field(ge=0)]
     attributed_places: Positive

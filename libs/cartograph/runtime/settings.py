@@ -120,6 +120,18 @@ class RatingsSettings(Section):
         return self
 
 
+class SeenSettings(Section):
+    """core.seen: what is new to a customer, for lists, for right answers and for tuning."""
+
+    event_types: Annotated[tuple[Literal["view", "cart", "purchase", "rating"], ...], Field(min_length=1)]
+    mask: bool
+
+    @property
+    def masked_by(self) -> tuple[str, ...]:
+        """Events whose products lists leave out: none where they may hold what was seen."""
+        return self.event_types if self.mask else ()
+
+
 class MiningSettings(Section):
     """rules.mining.mine and rules.rules.rules_from_itemsets."""
 
@@ -172,7 +184,6 @@ class RulesModelSettings(Section):
     measure: str
     engine: Literal["auto", "mllib", "native"]
     recent: Positive
-    mask_seen: bool
     rare_baskets: Annotated[int, Field(ge=0)]
     n_neighbours: Positive
     min_similarity: Annotated[float, Field(ge=0, le=1)]
@@ -238,6 +249,7 @@ class Config(Section):
     ingest: IngestSettings
     preprocess: PreprocessSettings
     ratings: RatingsSettings
+    seen: SeenSettings
     embed: EmbedSettings
     rules: RulesSettings
     cf: CfSettings

@@ -20,7 +20,7 @@ class FirstOrder(Model):
         max_length: newest events of a history that count.
         n_neighbours: products kept per product.
         event_types: events that count.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     name = "first_order"

@@ -15,8 +15,9 @@ from pyspark.sql import functions as F
 from torch import nn
 
 from cartograph.core.feed import Backend, materialised
-from cartograph.core.histories import histories, masked
+from cartograph.core.histories import histories
 from cartograph.core.model import Model, NotFitted, Silver, TooLittle
+from cartograph.core.seen import mask_of
 from cartograph.core.topk import top_k, vectors_of
 from cartograph.core.trainer import Epoch, Schedule, train
 from cartograph.core.training_state import seconds_per_epoch
@@ -58,7 +59,7 @@ class SequenceModel(Model):
         validation_share: customers whose last product is held back to tell when to stop; with patience 0, to be told.
         workers: of the training group; None: one per core, as long as each has 32 histories of a step.
         backend: of the feed: petastorm or arrow.
-        mask_seen: never recommend what is in the customer's history.
+        mask_seen: never recommend what the customer has seen (`core.seen`).
     """
 
     body: Callable[[Shape], nn.Module]  # of the network, by each model
@@ -220,7 +221,7 @@ class SequenceModel(Model):
         return self._vectors(users, "mean").drop("mask")
 
     def _lists(self, users: DataFrame, k: int, mask_seen: bool) -> DataFrame:
-        asked = users.withColumn("mask", masked(users, mask_seen))
+        asked = users.withColumn("mask", mask_of(users, mask_seen))
         queries = self._vectors(asked, "last").withColumnRenamed("user_id", "id")
         return top_k(queries, self._items(users.sparkSession), k)
 

@@ -8,9 +8,10 @@ from typing import Literal, Self
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import masked
 from cartograph.core.model import Model, NotFitted, Silver, best_k
 from cartograph.core.neighbours import check_kept, lists_of, recommend_sums
+from cartograph.core.seen import mask_of
+from cartograph.core.workers import no_values
 from cartograph.sequence.repurchases import Rhythm, repurchases
 
 
@@ -92,17 +93,24 @@ class NextBasket(Model):
         """The products most likely to be in the next basket: user_id, product_id, score, rank."""
         if self.pairs_ is None or self.again_ is None:
             raise NotFitted(self)
-        asked = users.select(
-            F.col("user_id").alias("id"), last_basket(users).alias("ids"), masked(users, True).alias("mask")
-        ).withColumn("values", F.transform("ids", lambda _: F.lit(self.explore)))
         lists = lists_of(self.pairs_).toDF("id", "ids", "values")
-        fresh = recommend_sums(asked, lists, k)
         if self.mask_seen:
-            return fresh
-        again = self.again_.join(users.select("user_id", masked(users, False).alias("mask")), "user_id")
-        again = again.where(~F.array_contains("mask", F.col("product_id")))
+            return recommend_sums(self._asked(users, mask_of(users, mask_seen=True)), lists, k)
+        disliked = mask_of(users, mask_seen=False).alias("disliked")
+        again = self.again_.join(users.select("user_id", disliked), "user_id")
+        again = again.where(~F.array_contains("disliked", F.col("product_id")))
+        # What was bought has its chance already, whatever makes a product a seen one.
+        bought = again.groupBy("user_id").agg(F.collect_list("product_id").alias("bought"))
+        given = users.join(bought, "user_id", "left")
+        known_ids = F.concat(F.coalesce("bought", no_values("string")), mask_of(given, mask_seen=False))
+        fresh = recommend_sums(self._asked(given, known_ids), lists, k)
         known = again.select("user_id", "product_id", F.col("probability").alias("score"))
         return best_k(known.unionByName(fresh.drop("rank")), "user_id", "product_id", k)
+
+    def _asked(self, users: DataFrame, mask: Column) -> DataFrame:
+        """What `recommend_sums` is asked with: the last basket of each customer, and what is not new to them."""
+        asked = users.select(F.col("user_id").alias("id"), last_basket(users).alias("ids"), mask.alias("mask"))
+        return asked.withColumn("values", F.transform("ids", lambda _: F.lit(self.explore)))
 
 
 def baskets_in_turn(bought: DataFrame, basket: str, newest: int) -> DataFrame:

@@ -52,6 +52,7 @@ def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
         F.col("steps.product_ids").alias("product_ids"),
         F.transform("steps.event_types", lambda name: F.array_position(codes, name).cast("int")).alias("types"),
         F.transform("steps.event_ats", lambda at: F.unix_seconds(at)).alias("ats"),
+        "mask",
     )
 
 
@@ -64,7 +65,7 @@ def stretches(steps: DataFrame, length: int) -> DataFrame:
     cut = steps.withColumn("back", F.explode(F.sequence(F.lit(0), F.greatest(n - 2, F.lit(0)), F.lit(length))))
     end, start = n - F.col("back"), F.greatest(n - F.col("back") - length, F.lit(1))
     arrays = [F.slice(name, start, end - start + 1).alias(name) for name in ("product_ids", "types", "ats")]
-    return cut.select("user_id", *arrays, (F.col("back") == 0).alias("is_newest"))
+    return cut.select("user_id", *arrays, "mask", (F.col("back") == 0).alias("is_newest"))
 
 
 def padded_rows(steps: DataFrame, product_ids: Any, length: int) -> DataFrame:
