@@ -21,22 +21,19 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import Cleaning
 from cartograph.core.schema import table
 from cartograph.preprocess import conflicts, ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import good_events, judged_events, quarantined
 from cartograph.preprocess.limits import SetAside, mixed_orders, refuse_misread, refuse_mixed, set_aside
 from cartograph.preprocess.products import facts_of, judged_facts, products, quarantined_facts
+from cartograph.preprocess.raw_rows import Apart, apart
 from cartograph.preprocess.resolve import resolved_events
 from cartograph.preprocess.settings import Fences, Flags, Limits
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from cartograph.preprocess.versions import kept_lines, with_fates
 from cartograph.runtime.job import Job, main
 from cartograph.runtime.key_fingerprint import require_same_key
-
-_MOST_LISTED = 1000  # batches that are named in a filter, so that Delta skips the files of others
-Apart = list[tuple[DataFrame, Cleaning]]  # raw rows, apart by how their source writes values
 
 
 @dataclass
@@ -58,20 +55,9 @@ class _Work:
 
     def _apart(self, target: str, batches: DataFrame) -> Apart:
         name = f"bronze.{target}"
-        few = batches.select("batch_id", "cleaning").limit(_MOST_LISTED + 1).collect()
-        if not few:
-            return [(self.job.spark.createDataFrame([], table(name).columns), Cleaning())]
-        rows = self.job.read(name)
-        if len(few) > _MOST_LISTED:
-            ways = [row.cleaning for row in batches.select("cleaning").distinct().collect()]
-            of = {way: batches.where(F.col("cleaning") == way).select("batch_id") for way in ways}
-            found = {way: rows.join(F.broadcast(ids), "batch_id", "left_semi") for way, ids in of.items()}
-        else:
-            listed: dict[str, list[str]] = {}
-            for row in few:
-                listed.setdefault(row.cleaning, []).append(row.batch_id)
-            found = {way: rows.where(F.col("batch_id").isin(ids)) for way, ids in listed.items()}
-        return [(frame, Cleaning.model_validate_json(way)) for way, frame in found.items()]
+        exists = self.job.tables.exists(name)
+        rows = self.job.read(name) if exists else self.job.spark.createDataFrame([], table(name).columns)
+        return apart(rows, batches)
 
     def stored(self, name: str) -> DataFrame | None:
         """A silver table as it is; None when nothing of it counts."""

@@ -12,6 +12,7 @@ removing files of older versions, which hold the old pseudonyms (`maintain` does
 from __future__ import annotations
 
 import argparse
+from functools import reduce
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
@@ -19,9 +20,9 @@ from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.schema import table
-from cartograph.preprocess.events import judged_events
+from cartograph.preprocess.events import identified_events
+from cartograph.preprocess.raw_rows import Apart, apart
 from cartograph.preprocess.rekey import Renames, holders, renamed, renames, unknown
-from cartograph.preprocess.settings import Rules
 from cartograph.preprocess.users import judged_users
 from cartograph.runtime import key_fingerprint
 from cartograph.runtime.job import Job, main
@@ -64,17 +65,20 @@ def keys(job: Job) -> tuple[str, str]:
 
 def hashed(job: Job, key: str) -> DataFrame:
     """row_id, user_id and event_id of all raw rows under a key."""
-    rules = Rules(**job.config.preprocess.rules.model_dump())
-    events = judged_events(bronze(job, "events"), key.encode(), rules)
-    users = judged_users(bronze(job, "users"), key.encode())
-    no_event = F.lit(None).cast("string").alias("event_id")
-    return events.select("row_id", "user_id", "event_id").unionByName(users.select("row_id", "user_id", no_event))
+    hidden = key.encode()
+    events = [identified_events(rows, cleaning, hidden) for rows, cleaning in bronze(job, "events")]
+    users = [
+        judged_users(rows, hidden, cleaning).withColumn("event_id", F.lit(None).cast("string"))
+        for rows, cleaning in bronze(job, "users")
+    ]
+    return reduce(DataFrame.unionByName, [rows.select("row_id", "user_id", "event_id") for rows in events + users])
 
 
-def bronze(job: Job, target: str) -> DataFrame:
+def bronze(job: Job, target: str) -> Apart:
     """All rows of a bronze table."""
     name = f"bronze.{target}"
-    return job.read(name) if job.tables.exists(name) else job.spark.createDataFrame([], table(name).columns)
+    rows = job.read(name) if job.tables.exists(name) else job.spark.createDataFrame([], table(name).columns)
+    return apart(rows, job.tables.read("bronze.batches", target=target))
 
 
 def refuse_unknown(job: Job, names: list[str], known: Renames) -> None:

@@ -102,8 +102,8 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## How the one list was made
-# MAGIC `rank` tries several ways on an earlier day. Reciprocal ranks give way only to one that is ahead of them beyond chance,
-# MAGIC for customers whom nothing was learned from.
+# MAGIC `rank` tries several ways on an earlier day. Reciprocal ranks give way only to one that is ahead of them beyond
+# MAGIC chance, for customers whom nothing was learned from.
 
 # COMMAND ----------
 
