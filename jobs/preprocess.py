@@ -1,7 +1,7 @@
 """Makes silver.events, silver.baskets, silver.products and silver.users from the bronze batches that are new.
 
 Reads   bronze.events, bronze.products, bronze.users, bronze.batches, and the silver rows that new ones touch
-Writes  silver.quarantine, silver.events, silver.baskets, silver.products, silver.users, silver.ledger
+Writes  silver.quarantine, silver.events, silver.baskets, silver.products, silver.listings, silver.users, silver.ledger
 
 Where so much of a source is set aside, or orders hold so much that can't be one order, that the source must be declared
 wrongly, the run stops before it has written anything. A batch is done when the ledger, which is written last, has it;
@@ -26,6 +26,7 @@ from cartograph.preprocess import conflicts, ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import good_events, judged_events, quarantined
 from cartograph.preprocess.limits import SetAside, mixed_orders, refuse_misread, refuse_mixed, set_aside
+from cartograph.preprocess.listings import deliveries, listings, stated, whole_sources
 from cartograph.preprocess.products import facts_of, judged_facts, products, quarantined_facts
 from cartograph.preprocess.raw_rows import Apart, apart
 from cartograph.preprocess.resolve import resolved_events
@@ -170,6 +171,7 @@ def _write(work: _Work, judged: _Judged) -> None:
     work.write("silver.events", resolved_events(judged.fated, _earlier_events(work), gap))
     _write_baskets(work, judged.fated)
     _write_products(work, judged.good, judged.facts)
+    _write_listings(work, judged.facts)
     _write_users(work, judged.good, judged.people)
     people = [
         rows.where("rule IS NULL").groupBy("batch_id").agg(F.count("*").alias("n_kept"), F.lit(0).alias("n_merged"))
@@ -222,6 +224,22 @@ def _write_products(work: _Work, good: DataFrame, facts: DataFrame) -> None:
         known = [judged_facts(facts_of(rows, touched, how), how) for rows, how in work.all_bronze("products")]
         new = _union(*known).where("rule IS NULL")
     work.write("silver.products", products(new, first_sales, work.stored("silver.products")))
+
+
+def _write_listings(work: _Work, facts: DataFrame) -> None:
+    """What catalogues list is worked out of all their deliveries whenever there is a new one: what it lacks is gone."""
+    if not work.is_first:
+        if work.batches.where("target = 'products'").isEmpty():
+            return
+        facts = _union(*[judged_facts(rows, cleaning) for rows, cleaning in work.all_bronze("products")])
+    rows = stated(facts).persist(StorageLevel.DISK_ONLY)
+    try:
+        batches = work.job.tables.read("bronze.batches", target="products")
+        declared = batches.select("batch_id", F.get_json_object("cleaning", "$.catalogue").alias("deliveries"))
+        told = deliveries(rows, declared).localCheckpoint()
+        work.job.replace("silver.listings", listings(rows, told, whole_sources(rows, told)))
+    finally:
+        rows.unpersist()
 
 
 def _write_users(work: _Work, good: DataFrame, people: DataFrame) -> None:

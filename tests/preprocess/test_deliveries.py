@@ -106,6 +106,18 @@ def deliver_all(lake: Lake) -> None:
         [("Z0", "u0", "q0", MAY.format(5, 9)), ("Z1", "u0", "q1", "2099-01-01 09:00:00")],
     )
     os.utime(clock / "day.csv", (datetime(2025, 6, 1).timestamp(),) * 2)
+    deliver_catalogues(lake)
+
+
+def deliver_catalogues(lake: Lake) -> None:
+    """Two days of everything that a shop sells: the bowl is not in the second one."""
+    head = "item,left,at"
+    columns = {"item": "string", "left": "string", "at": "timestamp"}
+    mapping = {"input": "list", "columns": {"product_id": "item", "stock": "left", "seen_at": "at"}}
+    form = {"format": "csv", "options": {"header": "true"}, "columns": columns}
+    lake.declare("list", declaration(inputs={"list": form}, products=mapping, cleaning={"catalogue": "whole"}))
+    deliver(lake, "list", "1.csv", head, [("bowl", 3, MAY.format(5, 6)), ("vase", 3, MAY.format(5, 6))])
+    deliver(lake, "list", "2.csv", head, [("vase", 0, MAY.format(6, 6))])
 
 
 def declare_till(lake: Lake, **cleaning: Any) -> Path:
@@ -156,7 +168,7 @@ def test_a_source_that_is_misread_stops_the_run_before_anything_is_written(
     assert "cleaning: {dates: day_first" in misread
     assert "5 of 5 orders of till (40 of 40 lines) hold several customers" in mixed
     assert "orders_per: [store, till, day: whichever apply]} in conf/sources/till.yml" in mixed
-    assert tables == [["bronze.batches", "bronze.events"]] * 2
+    assert tables == [["bronze.batches", "bronze.events", "bronze.products"]] * 2
 
 
 def of_source(lake: Lake, name: str, source: str, *columns: str) -> list[tuple[Any, ...]]:
@@ -197,6 +209,14 @@ def test_weights_names_and_prices_are_kept_as_they_are(messages: tuple[Lake, Any
     german = of_source(lake, "silver.events", "german", "product_id", "unit_price", "event_at")
     assert german[0] == ("h0", 1000.5, datetime(2025, 5, 5, 9))
     assert len(german) == 30
+
+
+def test_what_the_next_catalogue_lacks_is_no_longer_listed(messages: tuple[Lake, Any, Any]) -> None:
+    found = of_source(messages[0], "silver.listings", "list", "product_id", "stated_at", "is_listed", "stock")
+    first, second = datetime(2025, 5, 5, 6), datetime(2025, 5, 6, 6)
+    assert found == [
+        ("bowl", first, True, 3), ("bowl", second, False, None), ("vase", first, True, 3), ("vase", second, True, 0),
+    ]  # fmt: skip
 
 
 def test_customers_who_went_through_a_spreadsheet_are_themselves(messages: tuple[Lake, Any, Any]) -> None:

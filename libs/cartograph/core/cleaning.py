@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Dates = Literal["iso", "day_first", "month_first", "compact", "unix_seconds", "unix_milliseconds"]
+Catalogue = Literal["auto", "whole", "changes"]
 Thousands = Literal["none", "comma", "point", "blank", "apostrophe"]
 OrderPart = Literal["store", "till", "day"]
 _RULE = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,6 +38,12 @@ class Cleaning(BaseModel):
     )
     upper_product_ids: bool = Field(default=False, description="85123a and 85123A are one product")
     whole_quantities: bool = Field(default=False, description="a quantity of 1.5 is an error")
+    catalogue: Catalogue = Field(
+        default="auto",
+        description="whole: each delivery of products is all that is sold, and what the next one lacks is gone; "
+        "changes: what a delivery does not name is as it was (is_listed says what is gone); auto: whole where each "
+        "delivery repeats two thirds of the one before",
+    )
     orders_per: tuple[OrderPart, ...] = Field(
         default=(), description="what order numbers start anew at: store, till (both are columns of events), day"
     )

@@ -23,8 +23,8 @@ INPUT_TABLES = (
         "Raw product facts as they arrived; the newest fact of a product wins in silver.",
         "source string, batch_id string, source_file string, row_id string, known_until timestamp, "
         "product_id string, title string, "
-        "description string, category string, brand string, price string, stock string, attributes attributes, "
-        "seen_at string, n_seen string",
+        "description string, category string, brand string, price string, stock string, is_listed string, "
+        "attributes attributes, seen_at string, n_seen string",
         key="row_id",
         required="source batch_id",
     ),

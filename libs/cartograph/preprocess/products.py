@@ -12,7 +12,7 @@ from cartograph.preprocess.events import matches, product_id
 from cartograph.preprocess.titles import normalised_titles, shown_titles
 from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
-_RAW = ("product_id", "title", "description", "category", "brand", "price", "stock", "seen_at", "n_seen")
+_RAW = ("product_id", "title", "description", "category", "brand", "price", "stock", "is_listed", "seen_at", "n_seen")
 _LATEST = ("description", "category", "brand", "price", "stock", "attributes")
 
 
@@ -28,6 +28,7 @@ def judged_facts(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
         text("brand").alias("brand"),
         number("price", cleaning).alias("price"),
         F.when(stock == F.floor(stock), stock.try_cast("long")).alias("stock"),
+        text("is_listed").try_cast("boolean").alias("is_listed"),
         "attributes",
         instant("seen_at", cleaning).alias("seen_at"),
         F.col("n_seen").try_cast("long").alias("n_seen"),
@@ -40,6 +41,7 @@ def judged_facts(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
         ("bad_price", is_lost("price"), value_reason("price", "is not a number")),
         ("bad_price", F.col("price") < 0, value_reason("price", "is negative")),
         ("bad_stock", is_lost("stock"), value_reason("stock", "is not a whole number")),
+        ("bad_flag", is_lost("is_listed"), value_reason("is_listed", "is neither yes nor no")),
         ("bad_time", is_lost("seen_at"), value_reason("seen_at", "is not a time")),
         future_rule("seen_at"),
         ("not_a_product", matches("product_id", cleaning.not_product_ids), value_reason("product_id", reason)),
