@@ -15,8 +15,9 @@ from cartograph.core.errors import UserError
 from cartograph.core.schema import table
 from cartograph.evaluate.audit import AUDITED, audit, described
 from cartograph.evaluate.findings import Finding, Leak, Sources
+from cartograph.runtime.command_line import main
 from cartograph.runtime.evaluate_settings import AuditSettings
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.job import Job
 
 
 def run(job: Job) -> None:

@@ -34,7 +34,8 @@ from cartograph.core.histories import active, histories
 from cartograph.core.model import Model
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import keep_changes
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 
 MODELS: dict[str, Any] = {
     "popularity": Popularity,

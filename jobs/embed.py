@@ -32,8 +32,9 @@ from cartograph.embed.language_vectors import language_vectors
 from cartograph.embed.skip_gram import TooFewTokens
 from cartograph.embed.unchanged import Changes
 from cartograph.embed.word_vectors import mean_vectors, word_vectors
+from cartograph.runtime.command_line import main
 from cartograph.runtime.embed_settings import EmbedSettings
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.job import Job
 
 TABLE, FUSED, CONTENT = "silver.product_vectors", "fused", "content"
 

@@ -25,8 +25,9 @@ from cartograph.evaluate.popularity import product_popularity
 from cartograph.evaluate.promotion import Decision, Gate, Resampling, decisions
 from cartograph.evaluate.slices import largest
 from cartograph.evaluate.truth import EVERYONE, basket_truth, user_truth
+from cartograph.runtime.command_line import main
 from cartograph.runtime.evaluate_settings import EvaluateSettings
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.job import Job
 from cartograph.runtime.registry import point_aliases
 
 

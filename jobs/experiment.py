@@ -17,7 +17,8 @@ from cartograph.evaluate.experiments import Key, verdicts
 from cartograph.evaluate.logged import decisions, logged_places
 from cartograph.evaluate.off_policy import off_policy_values
 from cartograph.evaluate.verdicts import Levels, Look
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 
 
 def run(job: Job) -> None:

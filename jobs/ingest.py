@@ -27,7 +27,8 @@ from cartograph.ingest.plan import Known, new_rows
 from cartograph.ingest.source import Source, load_source
 from cartograph.ingest.table_rows import NewRows
 from cartograph.runtime import places
-from cartograph.runtime.job import Job, day, main
+from cartograph.runtime.command_line import day, main
+from cartograph.runtime.job import Job
 from cartograph.runtime.maintenance import remove
 
 _BATCHES = "bronze.batches"

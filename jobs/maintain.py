@@ -6,7 +6,8 @@ kept unless `maintain.allow_short_retention` says otherwise. Not done here: eras
 
 from __future__ import annotations
 
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 from cartograph.runtime.maintenance import optimize, tables_to_maintain, vacuum
 
 

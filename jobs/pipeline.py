@@ -23,7 +23,8 @@ from rich.table import Table
 
 from cartograph.core.errors import UserError
 from cartograph.report.summary import best_sellers_related, models_compared
-from cartograph.runtime.job import Suite, main_suite
+from cartograph.runtime.command_line import main_suite
+from cartograph.runtime.job import Suite
 from cartograph.runtime.terminal import cell, printed
 from cartograph.runtime.tracking_store import tracking_uri
 from jobs import audit, cf, embed, evaluate, graph, ingest, preprocess, rank, report, rules, sequence, shop

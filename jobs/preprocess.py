@@ -33,8 +33,9 @@ from cartograph.preprocess.resolve import resolved_events
 from cartograph.preprocess.settings import Fences, Flags, Limits
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from cartograph.preprocess.versions import kept_lines, with_fates
-from cartograph.runtime.job import Job, main
-from cartograph.runtime.key_fingerprint import require_same_key
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
+from cartograph.runtime.key_fingerprint import remember_key, require_same_key
 
 
 @dataclass
@@ -165,6 +166,7 @@ def _refuse_mixed_orders(work: _Work, kept: DataFrame, limits: Limits) -> None:
 
 def _write(work: _Work, judged: _Judged) -> None:
     """Writes the silver tables out of judged events, product facts and customers; the ledger last."""
+    remember_key(work.job.tables, work.job.secret("pseudonym_key"))
     aside = _union(quarantined(judged.events), quarantined_facts(judged.facts), quarantined_users(judged.people))
     work.write("silver.quarantine", _union(aside, *_conflicting(work, judged)))
     gap = work.job.settings.session_gap_minutes

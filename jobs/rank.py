@@ -39,7 +39,8 @@ from cartograph.rank.scale import as_shares
 from cartograph.rank.selection import Diversity, Ruling, diverse, ruling
 from cartograph.rank.shelf import shelf
 from cartograph.rank.taste import LeastSquares, tastes
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 
 _ASKED_FOR = "rank.fusion.method asks for it"
 _SPARE = 3  # popular products taken for each place, as some may be hidden

@@ -25,7 +25,8 @@ from cartograph.core.errors import UserError
 from cartograph.core.histories import histories
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import changes_since, keep_changes
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 
 
 @dataclass(frozen=True)

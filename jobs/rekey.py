@@ -25,7 +25,8 @@ from cartograph.preprocess.raw_rows import Apart, apart
 from cartograph.preprocess.rekey import Renames, holders, renamed, renames, unknown
 from cartograph.preprocess.users import judged_users
 from cartograph.runtime import key_fingerprint
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,8 @@ from pyspark.sql import DataFrame
 from cartograph.core import schema
 from cartograph.report import content, decisions, graph
 from cartograph.report.render import report_html
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 from cartograph.runtime.places import resolve
 
 

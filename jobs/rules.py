@@ -25,7 +25,8 @@ from cartograph.rules.model import Rules
 from cartograph.rules.supports import Supports
 from cartograph.rules.trends import with_trends
 from cartograph.rules.utility import high_utility_itemsets, revenue
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 from cartograph.runtime.settings import RulesSettings
 
 HOLDOUT = ("holdout_baskets", "holdout_confidence", "holdout_lift")

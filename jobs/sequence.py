@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 
 from cartograph.core.histories import active, histories
 from cartograph.core.model import Model, Silver
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 from cartograph.runtime.sequence_settings import SequenceSettings
 from cartograph.sequence.attribution import attributions
 from cartograph.sequence.first_order import FirstOrder

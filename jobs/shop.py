@@ -8,7 +8,8 @@ If the same shop is there already, nothing is generated. Deliberately not done h
 from __future__ import annotations
 
 from cartograph.core.errors import UserError
-from cartograph.runtime.job import Job, main
+from cartograph.runtime.command_line import main
+from cartograph.runtime.job import Job
 from cartograph.runtime.lock_files import lock_files
 from cartograph.runtime.locks import Locks
 from cartograph.runtime.places import resolve

@@ -46,7 +46,10 @@ SMALL: dict[str, dict[str, str]] = {
     "graph/kinship.py": {"n_products": ONE},
     "graph/pooling.py": {"sets.select(F.count('*').alias('all_orders'))": ONE},
     "graph/relations.py": {"_timing(edges)": ONE},
-    "ingest/plan.py": {"spark.createDataFrame(known, columns)": FILES, "lookups[name].drop(*INTERNAL)": "an input that a source declares small"},
+    "ingest/plan.py": {
+        "spark.createDataFrame(known, columns)": FILES,
+        "lookups[name].drop(*INTERNAL)": "an input that a source declares small",
+    },
     "preprocess/listings.py": {
         "batches.select('batch_id', 'is_whole', 'delivered_at')": FILES,
         "of_batch.drop('source')": FILES,

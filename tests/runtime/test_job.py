@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.runtime import preflight
+from cartograph.runtime.command_line import main, main_suite
 from cartograph.runtime.config import load_config
-from cartograph.runtime.job import Job, Suite, main, main_suite
+from cartograph.runtime.job import Job, Suite
 from cartograph.runtime.lock_files import LocalFiles
 from cartograph.runtime.locks import Locks
 from cartograph.runtime.tables import Tables

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.core.errors import UserError
-from cartograph.runtime.job import main
+from cartograph.runtime.command_line import main
 from cartograph.runtime.maintenance import UnsafeRetention, optimize, tables_to_maintain, vacuum
 from cartograph.runtime.tables import Tables
 from jobs import maintain

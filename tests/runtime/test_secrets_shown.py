@@ -16,7 +16,7 @@ from rich.console import Console
 
 from cartograph.core.errors import UserError
 from cartograph.core.redaction import HIDDEN, SECRET_NAME
-from cartograph.runtime import job
+from cartograph.runtime import command_line
 from cartograph.runtime.config import ConfigError, load_config, redacted, show_config
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.session import session_settings
@@ -78,9 +78,9 @@ def test_a_trace_on_the_terminal_hides_secrets_too(
     def broken(*_: object) -> None:
         raise ValueError(f"could not connect to {secretive.tracking.uri}")
 
-    monkeypatch.setattr(job.Suite, "open", broken)
+    monkeypatch.setattr(command_line.Suite, "open", broken)
     with pytest.raises(SystemExit):
-        job.main("rules", lambda _: None, None, argv=["--env", "demo", "--as-of", "2011-11-01"])
+        command_line.main("rules", lambda _: None, None, argv=["--env", "demo", "--as-of", "2011-11-01"])
     told = capsys.readouterr().err
     assert "Traceback" in told
     assert told.count(HIDDEN) == 2  # in the trace and in the last line

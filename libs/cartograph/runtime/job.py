@@ -19,19 +19,16 @@ Many steps in one Spark session under one recorded parent run, `jobs/pipeline.py
     if __name__ == "__main__":
         main_suite("pipeline", run, __doc__, arguments)
 
-A job ends with status 0, 2 for what the user can put right (one paragraph, no stack trace), 1 for anything else.
+`main` and `main_suite` are in `runtime/command_line.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import SecretStr
@@ -42,12 +39,8 @@ from cartograph.core import schema
 from cartograph.core.errors import UserError
 from cartograph.core.liking import RatingScale, with_liking
 from cartograph.core.model import Model, Silver, TooLittle
-from cartograph.core.plain_text import plain_text
-from cartograph.core.redaction import redacted_text
 from cartograph.runtime import preflight
-from cartograph.runtime.breakdowns import breakdown
-from cartograph.runtime.config import load_config, redacted, show_config
-from cartograph.runtime.failures import raised_on_purpose
+from cartograph.runtime.config import redacted
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
 from cartograph.runtime.session import spark_session
@@ -56,11 +49,7 @@ from cartograph.runtime.tables import Tables, WriteResult
 from cartograph.runtime.tracking import Tracking
 
 # Steps that see all there is, so they have no point in time.
-UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain", "rekey"})
-
 Run = Callable[["Job"], None]
-RunSuite = Callable[["Suite", argparse.Namespace], None]
-AddArguments = Callable[[argparse.ArgumentParser], None]
 
 
 @dataclass
@@ -238,74 +227,3 @@ class Suite:
         """Runs one step of the suite."""
         with self.step(name, as_of, arguments) as job:
             run(job)
-
-
-def parser(name: str, doc: str | None, arguments: AddArguments | None = None) -> argparse.ArgumentParser:
-    """The command line that every job has, and the job's own arguments."""
-    made = argparse.ArgumentParser(prog=name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--env", default="local", help="configuration: conf/<env>.yml on top of conf/base.yml")
-    if name not in UNDATED:
-        made.add_argument("--as-of", type=day, help="only rows before this day (YYYY-MM-DD) are read")
-    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
-    made.add_argument("--conf-dir", type=Path, help="folder of the configuration files")
-    made.add_argument("--show-config", action="store_true", help="print the configuration and stop")
-    made.add_argument("--verbose", action="store_true", help="show the stack trace of every error")
-    if arguments:
-        arguments(made)
-    return made
-
-
-def day(text: str) -> date:
-    """A day written YYYY-MM-DD."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day of the form YYYY-MM-DD") from error
-
-
-def main(
-    name: str, run: Run, doc: str | None, arguments: AddArguments | None = None, argv: Sequence[str] | None = None
-) -> None:
-    """Runs one job from the command line; `argv` stands for the command line in tests."""
-    command_line = parser(name, doc, arguments)
-    given = command_line.parse_args(argv)
-    as_of = getattr(given, "as_of", None)
-    if name not in UNDATED and as_of is None and not given.show_config:
-        command_line.error("--as-of is required: the day before which everything is known")
-    _run(name, given, lambda suite, _: suite.run(name, run, as_of, given))
-
-
-def main_suite(
-    name: str,
-    run: RunSuite,
-    doc: str | None,
-    arguments: AddArguments | None = None,
-    argv: Sequence[str] | None = None,
-) -> None:
-    """Runs several steps from the command line; `--as-of` may be left out, and `run` decides what that means."""
-    _run(name, parser(name, doc, arguments).parse_args(argv), run)
-
-
-def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
-    """Loads the configuration, opens the suite and turns what goes wrong into a status."""
-    config: Config | None = None
-    try:
-        config = load_config(given.env, given.set, given.conf_dir)
-        if given.show_config:
-            print(show_config(config), end="")
-            return
-        with Suite.open(name, config) as suite:
-            run(suite, given)
-    except Exception as failed:
-        error = explanation(failed, config) or failed
-        if given.verbose or not isinstance(error, UserError):
-            print(plain_text(redacted_text(traceback.format_exc())), end="", file=sys.stderr)
-        print(plain_text(redacted_text(f"{name}: {error}")), file=sys.stderr)
-        sys.exit(2 if isinstance(error, UserError) else 1)
-
-
-def explanation(error: Exception, config: Config | None) -> UserError | None:
-    """The error in words for a user: as it was raised, or what a query refused, or what ran out; None of any other."""
-    if isinstance(error, UserError):
-        return error
-    return raised_on_purpose(error) or (breakdown(error, config.spark) if config else None)

@@ -51,16 +51,14 @@ def store_fingerprints(tables: Tables, known: Fingerprints) -> None:
 
 
 def require_same_key(tables: Tables, key: str) -> None:
-    """Remembers the key's fingerprint the first time; ever after, does nothing if the key is the same.
+    """Does nothing if the key is the one that the tables were made with, or if nothing was hashed yet.
 
     Raises:
         WrongKey: it is another one, or a change of keys was begun and did not end.
     """
-    with tables.locks.hold(f"{TABLE},check", wait_seconds=tables.locks.stale_seconds):
-        known = stored_fingerprints(tables)
-        if known is None:
-            store_fingerprints(tables, Fingerprints(fingerprint(key)))
-            return
+    known = stored_fingerprints(tables)
+    if known is None:
+        return
     if known.replaces is not None:
         raise WrongKey("the pseudonym key is being changed: run jobs/rekey.py again, with both keys, until it ends")
     if known.current != fingerprint(key):
@@ -70,6 +68,19 @@ def require_same_key(tables: Tables, key: str) -> None:
             "the key that they were made with; to change it, run jobs/rekey.py with both. If it is lost, delete the "
             "silver and gold tables and run the steps again"
         )
+
+
+def remember_key(tables: Tables, key: str) -> None:
+    """Remembers the key's fingerprint the first time; of two processes that do, the second is held to the first one's.
+
+    Raises:
+        WrongKey: as `require_same_key`.
+    """
+    with tables.locks.hold(f"{TABLE},check", wait_seconds=tables.locks.stale_seconds):
+        if stored_fingerprints(tables) is None:
+            store_fingerprints(tables, Fingerprints(fingerprint(key)))
+            return
+    require_same_key(tables, key)
 
 
 def require_change(tables: Tables, old: str, new: str) -> None:
