@@ -19,8 +19,8 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
-from cartograph.core.feed import Feed, batches, materialised
-from cartograph.core.workers import Group, run_group, slots
+from cartograph.core.training.feed import Feed, batches, materialised
+from cartograph.core.workers.groups import Group, run_group, slots
 
 N_NUMBERS = 20
 

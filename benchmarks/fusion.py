@@ -32,12 +32,12 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.interactions import baskets_of, events_of
 from benchmarks.topn import model_of, warm_up
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
-from cartograph.core.seen import seen
-from cartograph.rank.fused_candidates import fused_candidates
-from cartograph.rank.learned import Trees
-from cartograph.rank.methods import Votes, best_fusion
+from cartograph.core.views.histories import histories
+from cartograph.core.views.seen import seen
+from cartograph.rank.fusion.fused_candidates import fused_candidates
+from cartograph.rank.fusion.methods import Votes, best_fusion
+from cartograph.rank.fusion.trees import Trees
 
 DEFAULT = "popularity,item_neighbours,cooccurrence,rp3beta,user_neighbours,als,next_basket,first_order"
 SETTINGS = {"als": ["engine=native"]}

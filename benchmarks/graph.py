@@ -27,9 +27,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.graph_files import Longs, read_graph, split
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
-from cartograph.core.feed import materialised
-from cartograph.core.topk import vectors_of
-from cartograph.core.trainer import Schedule, train
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.training.feed import materialised
+from cartograph.core.training.trainer import Schedule, train
 from cartograph.graph.classification import Classifying
 from cartograph.graph.customers import Customers
 from cartograph.graph.learner import Recommending

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 
 from benchmarks.basket_files import FORMATS, read_baskets
 from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, spark_session
-from cartograph.core.baskets import minimum_count
+from cartograph.core.views.baskets import minimum_count
 from cartograph.rules.mining import ENGINES, choose_engine, mine
 from cartograph.rules.rules import rules_from_itemsets
 

@@ -24,8 +24,8 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, show, spark_session
 from benchmarks.next_items import LENGTHS, hit_rate_and_ndcg
 from benchmarks.topn import warm_up
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.core.views.histories import histories
 
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",

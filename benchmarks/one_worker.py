@@ -30,9 +30,9 @@ from pyspark import Broadcast, cloudpickle
 from pyspark.sql import DataFrame
 
 from benchmarks.harness import PeakMemory, print_result, show
-from cartograph.core.feed import Feed
-from cartograph.core.training_state import seconds_per_epoch
-from cartograph.core.workers import Group
+from cartograph.core.training.feed import Feed
+from cartograph.core.training.state import seconds_per_epoch
+from cartograph.core.workers.groups import Group
 
 _GIVEN, _WORK, _RESULT = "given.arrow", "work.pickle", "result.arrow"
 _RUNNERS = ("cartograph.core.trainer", "cartograph.cf.native_als")
@@ -81,7 +81,7 @@ def keep(folder: Path, case: str, arguments: list[str]) -> None:
 
 
 def _kept(folder: Path, blocks: DataFrame, work: Callable[..., Any], _schema: str) -> DataFrame:
-    """Stands in for `core.workers.run_group`."""
+    """Stands in for `core.workers.groups.run_group`."""
     if blocks.rdd.getNumPartitions() > 1:
         raise SystemExit("this benchmark gave the work to several workers: give Spark one core (taskset -c 0)")
     folder.mkdir(parents=True, exist_ok=True)

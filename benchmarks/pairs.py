@@ -1,4 +1,4 @@
-"""Speed of `core/pairs.py`, which counts pairs in Spark, beside SciPy's X'X on one core.
+"""Speed of `core/pairs/counts.py`, which counts pairs in Spark, beside SciPy's X'X on one core.
 
     python -m benchmarks.pairs --baskets order_products__train.parquet
 
@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.topn import warm_up
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.pairs import catalogue_of, pair_sums
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of, pair_sums
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Speed of `core/topk.py` against Spark's `recommendForAllUsers` and `implicit`, on the same factors.
+"""Speed of `core/search/topk.py` against Spark's `recommendForAllUsers` and `implicit`, on the same factors.
 
     python -m benchmarks.topk --train train.txt.gz --rank 64 --k 20 --peers
 
 Factors are MLlib's, of a few iterations. Lists must agree: a product that differs has the score of the one it replaces.
-With `--approximate` the same is asked of `core/approximate.py`: its seconds, building the graphs and finding out how
+With `--approximate` the same is asked of `core/search/approximate.py`: its seconds, building the graphs and finding out how
 wide to walk included, and the share of the exact lists that it found.
 """
 
@@ -22,8 +22,8 @@ from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from benchmarks.topn import silver_of, warm_up
-from cartograph.core.approximate import approximate_top_k, recall
-from cartograph.core.topk import top_k
+from cartograph.core.search.approximate import approximate_top_k, recall
+from cartograph.core.search.topk import top_k
 
 
 def main() -> None:

@@ -25,9 +25,9 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, show, spark_session
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
 from benchmarks.objective import implicit_objective
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
-from cartograph.core.topk import top_k
+from cartograph.core.search.topk import top_k
+from cartograph.core.views.histories import histories
 
 MODELS = {
     "popularity": "cartograph.cf.popularity.Popularity",

@@ -24,10 +24,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
-from cartograph.core.approximate import approximate_top_k, recall
 from cartograph.core.model import associate_from_vectors, unit_vectors
-from cartograph.core.text import texts, words
-from cartograph.core.topk import top_k
+from cartograph.core.search.approximate import approximate_top_k, recall
+from cartograph.core.search.topk import top_k
+from cartograph.core.views.text import texts, words
 from cartograph.embed.attribute_vectors import attribute_vectors
 from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
 from cartograph.embed.whitening import whitenings, widths_of

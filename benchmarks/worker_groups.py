@@ -1,4 +1,4 @@
-"""What it costs to start a group of training workers: `core.workers` beside Spark's own TorchDistributor.
+"""What it costs to start a group of training workers: `core.workers.groups` beside Spark's own TorchDistributor.
 
     python -m benchmarks.worker_groups
 
@@ -20,8 +20,8 @@ from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
-from cartograph.core.training_group import training_group
-from cartograph.core.workers import Group, run_group, slots
+from cartograph.core.training.group import training_group
+from cartograph.core.workers.groups import Group, run_group, slots
 
 N_NUMBERS = 1_900_000
 N_SUMS = 20

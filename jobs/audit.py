@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
 
+from cartograph.audit.audited_lists import AUDITED, audit, described
+from cartograph.audit.findings import Finding, Leak, Sources
 from cartograph.core.errors import UserError
-from cartograph.core.schema import table
-from cartograph.evaluate.audit import AUDITED, audit, described
-from cartograph.evaluate.findings import Finding, Leak, Sources
+from cartograph.core.tables.schema import table
 from cartograph.runtime.command_line import main
 from cartograph.runtime.evaluate_settings import AuditSettings
 from cartograph.runtime.job import Job

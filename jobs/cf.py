@@ -30,8 +30,8 @@ from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
 from cartograph.cf.user_neighbours import UserNeighbours
 from cartograph.core.errors import UserError
-from cartograph.core.histories import active, histories
 from cartograph.core.model import Model
+from cartograph.core.views.histories import active, histories
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import keep_changes
 from cartograph.runtime.command_line import main

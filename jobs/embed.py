@@ -20,8 +20,8 @@ from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.model import Silver, associate_from_vectors
-from cartograph.core.product_sets import of_shoppers
-from cartograph.core.text import texts, words
+from cartograph.core.views.product_sets import of_shoppers
+from cartograph.core.views.text import texts, words
 from cartograph.embed.attribute_vectors import attribute_vectors
 from cartograph.embed.encoder import Encoder
 from cartograph.embed.fused_vectors import fused_vectors

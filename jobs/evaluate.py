@@ -16,7 +16,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.evaluate.diversity import category_features, vector_features
 from cartograph.evaluate.evaluation import Evaluation, evaluation
 from cartograph.evaluate.exposure import EXPOSURE_METRICS

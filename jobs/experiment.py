@@ -12,11 +12,11 @@ from datetime import timedelta
 
 from pyspark.sql import functions as F
 
-from cartograph.evaluate.experiment import Experiment
-from cartograph.evaluate.experiments import Key, verdicts
-from cartograph.evaluate.logged import decisions, logged_places
-from cartograph.evaluate.off_policy import off_policy_values
-from cartograph.evaluate.verdicts import Levels, Look
+from cartograph.experiment.declared import Experiment
+from cartograph.experiment.judging import Key, verdicts
+from cartograph.experiment.logged import decisions, logged_places
+from cartograph.experiment.off_policy import off_policy_values
+from cartograph.experiment.verdicts import Levels, Look
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
 

@@ -16,9 +16,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.histories import active, histories
 from cartograph.core.model import Model, Silver
-from cartograph.core.product_sets import of_shoppers
+from cartograph.core.views.histories import active, histories
+from cartograph.core.views.product_sets import of_shoppers
 from cartograph.graph.analyses import Analyses
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph

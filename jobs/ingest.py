@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.ingest.failures import SPARK_ERRORS, cause
 from cartograph.ingest.plan import Known, new_rows
 from cartograph.ingest.source import Source, load_source

@@ -21,7 +21,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.preprocess import conflicts, ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import good_events, judged_events, quarantined

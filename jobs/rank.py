@@ -17,28 +17,28 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core import schema
 from cartograph.core.errors import UserError
-from cartograph.core.histories import histories
-from cartograph.core.interactions import debiased, interactions
 from cartograph.core.model import Silver
-from cartograph.core.product_sets import of_shoppers
-from cartograph.rank.cold_start import cold_start_lists, popular
-from cartograph.rank.diversity import trade_off
-from cartograph.rank.evidence import with_evidence
-from cartograph.rank.exploration import Exploration, queues, with_trials
-from cartograph.rank.fused_candidates import fused_candidates
-from cartograph.rank.fusion import FUSED, fused_lists
-from cartograph.rank.learned import Trees
-from cartograph.rank.links import Graph
-from cartograph.rank.methods import Fusion, Votes, best_fusion
+from cartograph.core.tables import schema
+from cartograph.core.views.histories import histories
+from cartograph.core.views.interactions import debiased, interactions
+from cartograph.core.views.product_sets import of_shoppers
+from cartograph.rank.explanation.evidence import with_evidence
+from cartograph.rank.explanation.taste import LeastSquares, tastes
+from cartograph.rank.fusion.fused_candidates import fused_candidates
+from cartograph.rank.fusion.links import Graph
+from cartograph.rank.fusion.methods import Fusion, Votes, best_fusion
+from cartograph.rank.fusion.reciprocal_ranks import FUSED, fused_lists
+from cartograph.rank.fusion.scale import as_shares
+from cartograph.rank.fusion.trees import Trees
 from cartograph.rank.plot import trade_off_figure
 from cartograph.rank.recommendations import recommendations
 from cartograph.rank.related_products import permitted, related_products
-from cartograph.rank.scale import as_shares
-from cartograph.rank.selection import Diversity, Ruling, diverse, ruling
-from cartograph.rank.shelf import shelf
-from cartograph.rank.taste import LeastSquares, tastes
+from cartograph.rank.reranking.cold_start import cold_start_lists, popular
+from cartograph.rank.reranking.diversity import trade_off
+from cartograph.rank.reranking.exploration import Exploration, queues, with_trials
+from cartograph.rank.reranking.selection import Diversity, Ruling, diverse, ruling
+from cartograph.rank.reranking.shelf import shelf
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
 

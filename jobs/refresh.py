@@ -22,7 +22,7 @@ from cartograph.cf.als import Als
 from cartograph.cf.factors import factor_rows, side_of
 from cartograph.cf.refresh import changed, drift, refreshed, replaced
 from cartograph.core.errors import UserError
-from cartograph.core.histories import histories
+from cartograph.core.views.histories import histories
 from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import changes_since, keep_changes
 from cartograph.runtime.command_line import main

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.preprocess.events import identified_events
 from cartograph.preprocess.raw_rows import Apart, apart
 from cartograph.preprocess.rekey import Renames, holders, renamed, renames, unknown

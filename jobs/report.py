@@ -14,7 +14,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from cartograph.core import schema
+from cartograph.core.tables import schema
 from cartograph.report import content, decisions, graph
 from cartograph.report.render import report_html
 from cartograph.runtime.command_line import main

@@ -14,9 +14,9 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
+from cartograph.core.views.histories import histories
 from cartograph.rules.guard import Guarded, guard, told
 from cartograph.rules.hierarchy import generalised_rules
 from cartograph.rules.judging import judged_rules, with_holdout

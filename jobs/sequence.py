@@ -17,8 +17,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import active, histories
 from cartograph.core.model import Model, Silver
+from cartograph.core.views.histories import active, histories
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
 from cartograph.runtime.sequence_settings import SequenceSettings

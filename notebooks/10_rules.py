@@ -17,8 +17,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from pyspark.sql import functions as F
 
-from cartograph.core.measures import MEASURES
-from cartograph.core.schema import columns_of
+from cartograph.core.statistics.measures import MEASURES
+from cartograph.core.tables.schema import columns_of
 from cartograph.rules.guard import guard, told
 from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import choose_engine, mine
@@ -98,7 +98,7 @@ plt.show()
 # MAGIC %md
 # MAGIC ## The rules of the table
 # MAGIC Those that are significant and add something to every simpler rule, by falling leverage. Every measure of
-# MAGIC `core/measures.py` is a column.
+# MAGIC `core/statistics/measures.py` is a column.
 
 # COMMAND ----------
 

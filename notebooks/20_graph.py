@@ -19,7 +19,7 @@ from matplotlib.collections import LineCollection
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
-from cartograph.core.product_sets import of_shoppers
+from cartograph.core.views.product_sets import of_shoppers
 from cartograph.graph.analyses import Analyses
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph

@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from cartograph.core import schema
+from cartograph.core.tables import schema
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from cartograph.runtime.progress import Progress

@@ -19,7 +19,7 @@ STEP_OF = {"refresh": "cf", "experiment": "evaluate", "audit": "evaluate", "reke
 ONLY_IN = {
     "delta": "libs/cartograph/runtime/",
     "mlflow": "libs/cartograph/runtime/",
-    "petastorm": "libs/cartograph/core/feed.py",
+    "petastorm": "libs/cartograph/core/training/feed.py",
     "graphframes": "libs/cartograph/graph/",
     "igraph": "libs/cartograph/graph/local_analytics.py",
 }

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from cartograph.cf.bpr import folded
 from cartograph.cf.bpr_kernel import step
 from cartograph.cf.bpr_training import Steps, averaged, train
-from cartograph.core.workers import Group
+from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, matrices_of
 from tests.core.local_group import in_group
 

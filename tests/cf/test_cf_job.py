@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.interactions import EVENT_WEIGHTS
+from cartograph.core.views.interactions import EVENT_WEIGHTS
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import cf

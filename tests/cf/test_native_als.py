@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from cartograph.cf import native_als
 from cartograph.cf.native_als import factorise, native_factors
 from cartograph.cf.objective import Objective, Schedule
-from cartograph.core.workers import Group
+from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, matrices_of, product_id, user_id
 from tests.cluster import Cluster
 from tests.core.local_group import in_group

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core import schema
 from cartograph.core.errors import UserError
+from cartograph.core.tables import schema
 from cartograph.runtime.cf_settings import AlsSettings
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite

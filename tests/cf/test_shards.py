@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.shards import FACTORS, ITEMS, USERS, Shard, by_owner, dealt, factor_rows
-from cartograph.core.workers import Group
+from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, key_of, product_id, user_id
 from tests.core.local_group import in_group
 

@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.cf.user_neighbours import UserNeighbours
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.core.views.histories import histories
 from tests.cf import item_models as slow
 
 N_BOUGHT = slow.N_ITEMS - 1  # nobody has the last product

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
-from cartograph.core.schema import columns_of, table
+from cartograph.core.tables.schema import columns_of, table
+from cartograph.core.views.histories import histories
 
 N = 16
 HATED = "q"

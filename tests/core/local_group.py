@@ -8,7 +8,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from cartograph.core.workers import Group
+from cartograph.core.workers.groups import Group
 
 
 def groups_of(size: int, timeout_seconds: float = 30.0) -> list[Group]:

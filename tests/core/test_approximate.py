@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core import approximate
-from cartograph.core.approximate import approximate_top_k, best_products, recall
-from cartograph.core.topk import top_k
+from cartograph.core.search import approximate
+from cartograph.core.search.approximate import approximate_top_k, best_products, recall
+from cartograph.core.search.topk import top_k
 
 pytest.importorskip("faiss", reason="the extra `approximate` is not installed")
 N_ITEMS, N_QUERIES, LENGTH, K = 4000, 120, 16, 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from cartograph.core.cleaning import Cleaning, date_word, number_word
+from cartograph.core.cleaning.declaration import Cleaning, date_word, number_word
 
 
 @pytest.mark.parametrize(

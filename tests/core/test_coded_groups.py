@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from cartograph.core.coded_groups import coded_groups, portions
+from cartograph.core.pairs.coded_groups import coded_groups, portions
 
 SCHEMA = "product_ids array<string>, key long, sources array<double>, targets array<double>"
 GROUPS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.codes import numbered
+from cartograph.core.views.codes import numbered
 
 
 def test_codes_count_the_distinct_values_in_order(spark: SparkSession) -> None:

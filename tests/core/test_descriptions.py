@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from cartograph.core.descriptions import N_FEATURES, features
+from cartograph.core.views.descriptions import N_FEATURES, features
 
 
 def test_words_brand_and_each_level_of_the_category_have_a_code(spark: SparkSession) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from scipy.stats import hypergeom
 
-from cartograph.core.exact_tests import fisher, hyper_lift, hyper_quantile, p_value
+from cartograph.core.statistics.exact_tests import fisher, hyper_lift, hyper_quantile, p_value
 
 
 @st.composite

@@ -11,7 +11,7 @@ import torch
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.feed import Backend, Feed, RowsLost, batches, materialised
+from cartograph.core.training.feed import Backend, Feed, RowsLost, batches, materialised
 
 N = 1_003
 BACKENDS: tuple[Backend, ...] = ("petastorm", "arrow")

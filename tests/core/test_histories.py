@@ -7,8 +7,8 @@ from datetime import date, datetime
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.histories import active, histories
-from cartograph.core.seen import mask_of, seen
+from cartograph.core.views.histories import active, histories
+from cartograph.core.views.seen import mask_of, seen
 
 COLUMNS = "event_id string, user_id string, product_id string, event_type string, event_at timestamp"
 

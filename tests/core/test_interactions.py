@@ -8,8 +8,8 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.interactions import debiased, interactions, ratings
-from cartograph.core.liking import RatingScale, with_liking
+from cartograph.core.views.interactions import debiased, interactions, ratings
+from cartograph.core.views.liking import RatingScale, with_liking
 from cartograph.runtime.failures import raised_on_purpose
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

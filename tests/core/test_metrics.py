@@ -14,7 +14,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from cartograph.core import metrics
+from cartograph.core.statistics import metrics
 
 
 def oracle(hits: list[int], n_relevant: int, k: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from scipy.stats import false_discovery_control
 
-from cartograph.core.multiple_tests import least_of, with_q_value
+from cartograph.core.statistics.multiple_tests import least_of, with_q_value
 
 
 def test_q_values_are_those_of_scipy(spark: SparkSession) -> None:

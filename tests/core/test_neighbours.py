@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.neighbours import associations_of, lists_of, recommend_from_lists
+from cartograph.core.search.neighbours import associations_of, lists_of, recommend_from_lists
 
 N_ITEMS, N_USERS, K = 40, 25, 6
 RNG = np.random.default_rng(3)

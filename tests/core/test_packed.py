@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from cartograph.core.packed import lengths_of, packed, starts_of, unpacked, unpacked_together
+from cartograph.core.pairs.packed import lengths_of, packed, starts_of, unpacked, unpacked_together
 
 
 def test_numbers_come_back_row_by_row_and_together() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.pair_rows import coded_products, pair_rows
-from cartograph.core.pairs import catalogue_of
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of
+from cartograph.core.pairs.rows import coded_products, pair_rows
 
 
 def test_every_pair_is_a_row_in_both_directions_with_the_number_of_groups_that_hold_it(spark: SparkSession) -> None:

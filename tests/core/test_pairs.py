@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from cartograph.core import pairs as pairs_module
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.pair_kernels import count_rows, own_entries
-from cartograph.core.pairs import catalogue_of, neighbour_lists, pair_sums
+from cartograph.core.pairs import counts as pairs_module
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of, neighbour_lists, pair_sums
+from cartograph.core.pairs.kernels import count_rows, own_entries
 
 GROUPS = [["b", "a", "c"], ["a", "b"], [], ["c"], ["d", "a", "b", "c"], ["e"]]
 TOGETHER = {"ab": 3, "ac": 2, "bc": 2, "ad": 1, "bd": 1, "cd": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.product_sets import capped, shuffled
+from cartograph.core.views.product_sets import capped, shuffled
 
 
 def test_a_set_is_cut_and_shuffled_by_hashes_of_its_own(spark: SparkSession) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from cartograph.core.reports import Reporter, reports
+from cartograph.core.workers.reports import Reporter, reports
 
 
 def test_all_that_is_sent_in_the_block_has_been_told_at_its_end(spark: SparkSession) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cartograph.core.row_batches import Column, Rows, n_rows_of, rebatched, shuffled
+from cartograph.core.training.row_batches import Column, Rows, n_rows_of, rebatched, shuffled
 
 PARTS: list[Rows] = [{"id": np.arange(first, last)} for first, last in ((0, 7), (7, 8), (8, 20), (20, 23))]
 

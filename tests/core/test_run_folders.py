@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from cartograph.core.run_folders import own_folder, remove_leftovers
+from cartograph.core.workers.run_folders import own_folder, remove_leftovers
 
 
 def test_what_a_killed_program_left_is_removed_by_the_next_one(spark: SparkSession, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cartograph.core.structure import ROUNDS, Keys, met, mixed, noise, told_apart
+from cartograph.core.linear.structure import ROUNDS, Keys, met, mixed, noise, told_apart
 
 
 def keys_of(matrix: Any) -> Keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.text import texts, words
+from cartograph.core.views.text import texts, words
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core import topk
-from cartograph.core.topk import top_k
+from cartograph.core.search import topk
+from cartograph.core.search.topk import top_k
 from tests.cluster import Cluster
 
 N_ITEMS, N_QUERIES, K = 2500, 300, 7

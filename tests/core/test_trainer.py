@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from torch import nn
 
-from cartograph.core.feed import Batch, Feed, batches, materialised
-from cartograph.core.trainer import Epoch, Schedule, Trained, share_of_rate, train
+from cartograph.core.training.feed import Batch, Feed, batches, materialised
+from cartograph.core.training.trainer import Epoch, Schedule, Trained, share_of_rate, train
 
 N = 70  # rows: with batches of 16, the last one is short, and for some workers empty
 SCHEDULE = Schedule(epochs=3, batch_size=16, learning_rate=0.05, shuffle_rows=0, decay="linear")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from cartograph.core import training_state
-from cartograph.core.training_state import State, rows_of, state_of
+from cartograph.core.training import state as training_state
+from cartograph.core.training.state import State, rows_of, state_of
 
 
 def trained(n_steps: int) -> tuple[nn.Module, torch.optim.Optimizer]:

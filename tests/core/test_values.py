@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.core.cleaning import Cleaning
-from cartograph.core.values import identifier, instant, number
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.cleaning.values import identifier, instant, number
 
 IDS = {
     "17850": "17850",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pyspark.sql import SparkSession
 
-from cartograph.core.weights import Weights, WeightsChanged
+from cartograph.core.training.weights import Weights, WeightsChanged
 
 
 def test_weights_are_read_back_as_saved_and_refused_when_changed(spark: SparkSession, tmp_path: Path) -> None:

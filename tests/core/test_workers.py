@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.core.workers import Group, TooFewSlots, WorkerLost, placed, run_group, slots
+from cartograph.core.workers.groups import Group, TooFewSlots, WorkerLost, placed, run_group, slots
 from tests.cluster import Cluster
 from tests.core.local_group import in_group
 

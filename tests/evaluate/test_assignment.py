@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.evaluate.assignment import arm, arm_of, position_of
-from cartograph.evaluate.sample_ratio import sample_ratio_p
+from cartograph.experiment.assignment import arm, arm_of, position_of
+from cartograph.experiment.sample_ratio import sample_ratio_p
 
 SHARES = {"new": 0.3, "control": 0.5, "newer": 0.2}
 USERS = [f"u{number}" for number in range(20_000)]

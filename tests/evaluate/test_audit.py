@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core import schema
+from cartograph.audit.audited_lists import AUDITED, audit, described
+from cartograph.audit.findings import Finding, Leak, Sources
 from cartograph.core.errors import UserError
-from cartograph.evaluate.audit import AUDITED, audit, described
-from cartograph.evaluate.findings import Finding, Leak, Sources
+from cartograph.core.tables import schema
 from cartograph.runtime.job import Suite
 from cartograph.runtime.tables import Tables
 from jobs import audit as audit_job

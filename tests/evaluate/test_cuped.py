@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cartograph.evaluate.cuped import adjusted_difference
-from cartograph.evaluate.moments import Moments
-from cartograph.evaluate.power import p_value
+from cartograph.experiment.cuped import adjusted_difference
+from cartograph.experiment.moments import Moments
+from cartograph.experiment.power import p_value
 
 CORRELATION = 0.8
 

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
-from cartograph.core.seen import seen
+from cartograph.core.views.seen import seen
 from cartograph.evaluate.bootstrap import bucket_sums, means, resampled_means
 from cartograph.evaluate.diversity import category_features, diversities, vector_features
 from cartograph.evaluate.evaluation import Evaluation, evaluation

@@ -11,14 +11,14 @@ import pytest
 from pydantic import ValidationError
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from cartograph.core import schema
-from cartograph.evaluate.assignment import arm_of
-from cartograph.evaluate.cuped import adjusted_difference
-from cartograph.evaluate.experiment import Experiment
-from cartograph.evaluate.experiments import verdicts
-from cartograph.evaluate.moments import Moments
-from cartograph.evaluate.outcomes import METRICS
-from cartograph.evaluate.verdicts import Levels, Look
+from cartograph.core.tables import schema
+from cartograph.experiment.assignment import arm_of
+from cartograph.experiment.cuped import adjusted_difference
+from cartograph.experiment.declared import Experiment
+from cartograph.experiment.judging import verdicts
+from cartograph.experiment.moments import Moments
+from cartograph.experiment.outcomes import METRICS
+from cartograph.experiment.verdicts import Levels, Look
 from cartograph.runtime.config import ConfigError, load_config
 from cartograph.runtime.experiment_settings import ExperimentDeclaration
 from cartograph.runtime.job import Suite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cartograph.evaluate.guardrails import guardrail_state
+from cartograph.core.statistics.guardrails import guardrail_state
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.evaluate.experiment import Experiment
-from cartograph.evaluate.interleaving import interleaved_lists, preferences, team_draft_of
-from cartograph.evaluate.moments import arm_moments
+from cartograph.experiment.declared import Experiment
+from cartograph.experiment.interleaving import interleaved_lists, preferences, team_draft_of
+from cartograph.experiment.moments import arm_moments
 
 NAMES = ("new", "control")
 SHARES = dict.fromkeys(NAMES, 0.5)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.evaluate.logged import decisions, logged_places
-from cartograph.evaluate.off_policy import off_policy_values
+from cartograph.experiment.logged import decisions, logged_places
+from cartograph.experiment.off_policy import off_policy_values
 
 N_TRIALS, N_USERS, PER_USER = 200, 100, 3
 CHOSEN = np.array([0.4, 0.3, 0.2, 0.1])  # propensities of four products

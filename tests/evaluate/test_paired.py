@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cartograph.core.metrics import direction
+from cartograph.core.statistics.metrics import direction
 from cartograph.evaluate.paired import behind_best, compared, holm, holm_levels, two_sided_p
 
 

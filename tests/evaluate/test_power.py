@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cartograph.evaluate.power import customers_needed, detectable_effect, interval, p_value, power_of
+from cartograph.experiment.power import customers_needed, detectable_effect, interval, p_value, power_of
 
 
 def simulated(effect: float, n_arm: int, n_control: int, spread: float, level: float) -> float:

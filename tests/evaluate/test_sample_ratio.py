@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cartograph.evaluate.sample_ratio import sample_ratio_p
+from cartograph.experiment.sample_ratio import sample_ratio_p
 
 HALVES = {"control": 0.5, "new": 0.5}
 

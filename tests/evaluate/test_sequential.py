@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from cartograph.evaluate.power import p_value
-from cartograph.evaluate.sequential import always_valid_interval, always_valid_p
+from cartograph.experiment.power import p_value
+from cartograph.experiment.sequential import always_valid_interval, always_valid_p
 
 LOOKS, PER_LOOK, TAU = 40, 50, 0.1
 

@@ -12,7 +12,7 @@ from graphframes import GraphFrame
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 from cartograph.graph import analytics
 from cartograph.graph.analyses import Analyses
 from cartograph.graph.communities import named, places

@@ -10,8 +10,8 @@ from pyspark.sql import Row, SparkSession
 from scipy.stats import hypergeom
 
 from cartograph.core.model import Silver
-from cartograph.core.product_sets import of_shoppers
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
+from cartograph.core.views.product_sets import of_shoppers
 from cartograph.graph.building import product_graph, pruned
 
 START = datetime(2011, 5, 1)

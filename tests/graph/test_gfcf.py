@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from cartograph.core.linear.spectrum import orthonormal
 from cartograph.core.model import Silver
-from cartograph.core.spectrum import orthonormal
 from cartograph.graph.gfcf import GfCf
 from cartograph.graph.spectrum import singular_vectors
 from tests.core.checkerboard import filled

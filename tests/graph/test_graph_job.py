@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.weights import Weights
+from cartograph.core.training.weights import Weights
 from cartograph.graph.analyses import ANALYTICS, Analyses
 from cartograph.graph.building import product_graph
 from cartograph.graph.bundles import bundles

@@ -11,10 +11,10 @@ import torch
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.feed import materialised
-from cartograph.core.interactions import interactions
 from cartograph.core.model import Silver
-from cartograph.core.weights import Weights
+from cartograph.core.training.feed import materialised
+from cartograph.core.training.weights import Weights
+from cartograph.core.views.interactions import interactions
 from cartograph.graph.customers import customers
 from cartograph.graph.gcn import Gcn
 from cartograph.graph.learner import Recommending

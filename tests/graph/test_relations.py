@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 from cartograph.graph.analytics import graph_of
 from cartograph.graph.building import product_graph
 from cartograph.graph.bundles import bundles

@@ -7,7 +7,7 @@ import torch
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.feed import materialised
+from cartograph.core.training.feed import materialised
 from cartograph.graph.customers import Customers
 from cartograph.graph.start import first_vectors, spectral_start
 

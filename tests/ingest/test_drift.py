@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from cartograph.core.cleaning import Cleaning
+from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.ingest.drift import Comparison, SchemaDrift, compare, refuse, respelled
 from cartograph.ingest.source import Input
 

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 from cartograph.ingest.plan import new_rows
 from cartograph.ingest.source import load_source
 from tests.conftest import ROOT

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.cleaning import Cleaning
-from cartograph.core.schema import table
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.tables.schema import table
 from cartograph.ingest.source import load_source
 from cartograph.preprocess.settings import Fences, Flags
 from cartograph.runtime.settings import Config

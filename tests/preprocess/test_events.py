@@ -9,7 +9,7 @@ from datetime import date, datetime
 import pytest
 from pyspark.sql import DataFrame
 
-from cartograph.core.cleaning import Cleaning
+from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.errors import UserError
 from cartograph.preprocess.events import good_events, judged_events, quarantined
 from cartograph.preprocess.settings import Fences

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import columns_of, table
+from cartograph.core.tables.schema import columns_of, table
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Job
 from cartograph.shop.export import export

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core import schema
 from cartograph.core.errors import UserError
+from cartograph.core.tables import schema
 from cartograph.preprocess.rekey import holders
 from cartograph.runtime import key_fingerprint
 from cartograph.runtime.job import Job

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.preprocess.events import content_of_stored
 from cartograph.preprocess.resolve import resolved_events
 from cartograph.preprocess.versions import with_fates

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.cleaning import Cleaning
-from cartograph.core.schema import table
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.tables.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets
 from cartograph.preprocess.products import judged_facts, products, quarantined_facts

@@ -7,8 +7,8 @@ from datetime import datetime
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.rank.business_rules import BusinessRules, unsellable, with_rules
-from cartograph.rank.shelf import shelf
+from cartograph.rank.reranking.business_rules import BusinessRules, unsellable, with_rules
+from cartograph.rank.reranking.shelf import shelf
 
 PRODUCTS = {  # stock, price, brand, category, cost
     "mug": (5, 10.0, "Acme", ["home", "cups"], "4"),

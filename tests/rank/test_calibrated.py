@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.rank.calibrated import chances
-from cartograph.rank.fusion import fused_lists
+from cartograph.rank.fusion.calibrated import chances
+from cartograph.rank.fusion.reciprocal_ranks import fused_lists
 
 USERS = ("ann", "bob", "eve", "max")
 PLACES = ("cup", "lamp", "vase")

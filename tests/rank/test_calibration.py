@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.rank.calibration import calibrated, divergence, pick_calibrated, tastes_of
+from cartograph.rank.reranking.calibration import calibrated, divergence, pick_calibrated, tastes_of
 
 
 def slow_divergence(taste: np.ndarray, listed: list[int]) -> float:

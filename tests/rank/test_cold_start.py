@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from cartograph.core.model import Silver
-from cartograph.rank.cold_start import cold_start_lists, popular
-from cartograph.rank.scale import as_shares
+from cartograph.rank.fusion.scale import as_shares
+from cartograph.rank.reranking.cold_start import cold_start_lists, popular
 
 EVENTS = [("ann", "cup"), ("bob", "cup"), ("bob", "lamp"), ("eve", "kilt"), ("joe", "kilt"), ("joe", "cup")]
 USERS = [("ann", "south"), ("bob", "south"), ("eve", "north"), ("joe", "north"), ("max", None),

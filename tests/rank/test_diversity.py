@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.rank.diversity import diversified, trade_off
-from cartograph.rank.diversity_kernels import pick_dpp, pick_mmr, pick_rows, spread_of
+from cartograph.rank.reranking.diversity import diversified, trade_off
+from cartograph.rank.reranking.diversity_kernels import pick_dpp, pick_mmr, pick_rows, spread_of
 
 WEIGHTS = (0.05, 0.3, 0.7, 0.95)
 

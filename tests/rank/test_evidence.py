@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.core.pair_kernels import own_entries
-from cartograph.rank.evidence import with_evidence
-from cartograph.rank.pair_counts import count_asked
+from cartograph.core.pairs.kernels import own_entries
+from cartograph.rank.explanation.evidence import with_evidence
+from cartograph.rank.explanation.pair_counts import count_asked
 
 SCHEMA = "order_id string, user_id string, product_ids array<string>"
 

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.rank.exploration import EXPLORED, Exploration, queues, with_trials
+from cartograph.rank.reranking.exploration import EXPLORED, Exploration, queues, with_trials
 
 AS_OF = date(2011, 5, 1)
 USERS = [f"u{n:03}" for n in range(300)]

@@ -8,7 +8,7 @@ from math import log, log1p
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.rank.facts import customer_facts, pair_facts, product_facts
+from cartograph.rank.fusion.knowledge import customer_facts, pair_facts, product_facts
 
 AS_OF = date(2011, 5, 1)
 EVENTS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.rank.fusion import fused_lists
+from cartograph.rank.fusion.reciprocal_ranks import fused_lists
 
 LISTS = [
     ("als", "ann", "lamp", 1),

@@ -11,8 +11,8 @@ import pytest
 import xgboost as xgb
 from pyspark.sql import SparkSession
 
-from cartograph.rank.judging import LEVEL, Judgement, Lead, judged
-from cartograph.rank.learned import Trees, parameters
+from cartograph.rank.fusion.judging import LEVEL, Judgement, Lead, judged
+from cartograph.rank.fusion.trees import Trees, parameters
 
 Floats = npt.NDArray[np.float64]
 K, N_CANDIDATES, N_MODELS, N_ODD = 10, 40, 4, 20

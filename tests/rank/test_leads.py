@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.rank.leads import paths
+from cartograph.rank.explanation.leads import paths
 
 
 def test_the_strongest_path_of_two_edges_is_taken(spark: SparkSession) -> None:

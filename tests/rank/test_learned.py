@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
-from cartograph.rank.features import features
-from cartograph.rank.fused_candidates import fused_candidates
-from cartograph.rank.learned import Trees, contributions, labelled, scored, trained
-from cartograph.rank.methods import Fusion, Votes, best_fusion
-from cartograph.rank.scale import as_shares
+from cartograph.rank.fusion.features import features
+from cartograph.rank.fusion.fused_candidates import fused_candidates
+from cartograph.rank.fusion.methods import Fusion, Votes, best_fusion
+from cartograph.rank.fusion.scale import as_shares
+from cartograph.rank.fusion.trees import Trees, contributions, labelled, scored, trained
 
 DAY = date(2011, 5, 1)
 VOTES = Votes(60.0, {})

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from cartograph.core.model import Silver
-from cartograph.rank.links import Graph, linked
+from cartograph.rank.fusion.links import Graph, linked
 
 EVENTS = [
     ("1", "ann", "cup", "purchase", datetime(2011, 4, 1)),

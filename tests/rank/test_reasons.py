@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.rank import reasons
+from cartograph.rank.explanation import reasons
 
 
 @pytest.mark.parametrize(

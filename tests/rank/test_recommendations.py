@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
-from cartograph.rank import parts
-from cartograph.rank.evidence import with_evidence
-from cartograph.rank.fusion import fused_lists
+from cartograph.core.views.histories import histories
+from cartograph.rank.explanation import parts
+from cartograph.rank.explanation.evidence import with_evidence
+from cartograph.rank.fusion.reciprocal_ranks import fused_lists
+from cartograph.rank.fusion.scale import as_shares
 from cartograph.rank.recommendations import recent_products, recommendations
 from cartograph.rank.related_products import related_products
-from cartograph.rank.scale import as_shares
 from cartograph.runtime.tables import Tables
 from tests.cluster import Cluster
 

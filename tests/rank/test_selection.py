@@ -9,11 +9,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.histories import histories
-from cartograph.rank.business_rules import BusinessRules
-from cartograph.rank.fusion import fused_lists
+from cartograph.core.views.histories import histories
+from cartograph.rank.fusion.reciprocal_ranks import fused_lists
 from cartograph.rank.plot import trade_off_figure
-from cartograph.rank.selection import Diversity, ruling, taken_apart
+from cartograph.rank.reranking.business_rules import BusinessRules
+from cartograph.rank.reranking.selection import Diversity, ruling, taken_apart
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import rank

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.cf.als import Als
-from cartograph.rank.taste import LeastSquares, tastes
+from cartograph.rank.explanation.taste import LeastSquares, tastes
 from tests.core.checkerboard import N, checkerboard, users_of
 
 FIT = LeastSquares(alpha=3.0, regularisation=0.1, frequency_power=0.5)

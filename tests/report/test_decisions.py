@@ -6,7 +6,7 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from cartograph.core import schema
+from cartograph.core.tables import schema
 from cartograph.report import decisions
 
 DAY = date(2011, 5, 1)

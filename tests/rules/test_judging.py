@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import mine
 from tests.rules.baskets import frame

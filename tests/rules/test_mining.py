@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.basket_files import read_baskets
-from cartograph.core import coded_groups as coded_groups_module
+from cartograph.core.pairs import coded_groups as coded_groups_module
 from cartograph.rules import mining, native
 from cartograph.rules.mining import choose_engine, mine
 from cartograph.rules.rules import rules_from_itemsets, with_subsets

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy.stats import hypergeom
 
-from cartograph.core.exact_tests import p_value
+from cartograph.core.statistics.exact_tests import p_value
 from cartograph.rules.mining import mine
 from cartograph.rules.pruning import with_closure, with_improvement
 from cartograph.rules.rules import rules_from_itemsets

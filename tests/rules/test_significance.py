@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.core.exact_tests import fisher
+from cartograph.core.statistics.exact_tests import fisher
 from cartograph.rules.judging import judged_rules
 from cartograph.rules.mining import mine
 from cartograph.rules.significance import layers, with_q_values

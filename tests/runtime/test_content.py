@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from cartograph.core.table import Table
+from cartograph.core.tables.definition import Table
 from cartograph.runtime.content import survey
 
 SCHEMA = "a string, b string, xs array<string>, m map<string, string>"

@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core import schema
+from cartograph.core.tables import schema
 from cartograph.runtime.tables import (
     DigestChanged,
     RowsRefused,

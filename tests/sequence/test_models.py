@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.core.views.histories import histories
 from cartograph.sequence.first_order import FirstOrder
 from cartograph.sequence.gru import Gru
 from cartograph.sequence.transformer import Transformer

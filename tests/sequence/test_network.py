@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from cartograph.core.feed import Batch
+from cartograph.core.training.feed import Batch
 from cartograph.sequence.gru import GruBody
 from cartograph.sequence.lstm import LstmBody
 from cartograph.sequence.network import NextItem, SequenceNetwork, Shape, events_and_targets

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.core.histories import histories
 from cartograph.core.model import Silver
+from cartograph.core.views.histories import histories
 from cartograph.sequence.next_basket import NextBasket, baskets_in_turn, days_between, followers
 from tests.core.checkerboard import filled
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.weights import Weights
+from cartograph.core.training.weights import Weights
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import sequence

@@ -13,11 +13,11 @@ from cartograph.cf.fold_in import fold_in
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
-from cartograph.core.approximate import best_products
-from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.core.model import NotFitted, Silver, associate_from_vectors
-from cartograph.core.seen import mask_of
-from cartograph.core.workers import no_values
+from cartograph.core.search.approximate import best_products
+from cartograph.core.views.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
+from cartograph.core.views.seen import mask_of
+from cartograph.core.workers.groups import no_values
 
 _RATINGS_PER_BLOCK = 1_000_000  # at most: about 100 MB in the memory of its task
 
@@ -48,8 +48,8 @@ class Als:
         debias: weights are divided by this power of the product's popularity (`interactions.debiased`).
         prior_strength: customers that what a product's description says counts for (`cf.side_information`), so that new
             products are recommended too; 0: descriptions play no part.
-        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        approximate_above: so many products are searched approximately (`core.search.approximate`); None: never.
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "als"

@@ -15,12 +15,12 @@ from cartograph.cf.bpr_kernel import fold
 from cartograph.cf.bpr_training import Steps, train
 from cartograph.cf.fold_in import weighted
 from cartograph.cf.shards import FACTORS, ITEMS, USERS, dealt, factors_of
-from cartograph.core.approximate import best_products
-from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
-from cartograph.core.seen import mask_of
-from cartograph.core.topk import vectors_of
-from cartograph.core.workers import run_group, slots
+from cartograph.core.search.approximate import best_products
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.seen import mask_of
+from cartograph.core.workers.groups import run_group, slots
 
 
 class Bpr(Model):
@@ -44,8 +44,8 @@ class Bpr(Model):
         exchanges: how often per iteration workers tell each other what they learnt of products.
         seed: of the first vectors and of what is drawn.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        approximate_above: so many products are searched approximately (`core.search.approximate`); None: never.
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "bpr"

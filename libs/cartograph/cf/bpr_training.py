@@ -20,7 +20,7 @@ from cartograph.cf.bpr_kernel import Longs, learn
 from cartograph.cf.rounds import compressed
 from cartograph.cf.shards import ITEMS, USERS, Shard, factor_rows
 from cartograph.cf.solvers import Codes, Floats, Starts
-from cartograph.core.workers import Group
+from cartograph.core.workers.groups import Group
 
 _SPREAD = 0.1  # of the first numbers in a vector
 

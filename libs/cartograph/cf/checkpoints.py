@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.objective import Objective, Schedule
-from cartograph.core.checkpoints import Checkpoints
+from cartograph.core.workers.checkpoints import Checkpoints
 
 
 def checkpoints_of(weights: DataFrame, objective: Objective, schedule: Schedule) -> Checkpoints:

@@ -9,10 +9,10 @@ from typing import Self
 from cartograph.cf.cooccurrence_scores import MEASURES, decayed_weights
 from cartograph.cf.cooccurrence_sums import ordered_rows, weighted_groups
 from cartograph.cf.item_to_item import ItemToItem
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
-from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of, counted, neighbour_lists
+from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class Cooccurrence(ItemToItem):
@@ -44,7 +44,7 @@ class Cooccurrence(ItemToItem):
         recent: products of a history that `recommend` starts from, the last ones.
         history_decay: what a product of the history counts there, compared with the one after it.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "cooccurrence"

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from cartograph.cf.cooccurrence_sums import UNIT
-from cartograph.core.pair_kernels import Floats
-from cartograph.core.pairs import PairRows
+from cartograph.core.pairs.counts import PairRows
+from cartograph.core.pairs.kernels import Floats
 
 
 def decayed_weights(pairs: PairRows, popularity_exponent: float) -> Floats:

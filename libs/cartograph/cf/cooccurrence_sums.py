@@ -10,13 +10,13 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import distinct_items
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Silver
-from cartograph.core.pair_kernels import Floats, weigh_rows
-from cartograph.core.pair_rows import coded_products, pair_rows
-from cartograph.core.pairs import Block, PairRows, RowsOf, catalogue_of
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import Block, PairRows, RowsOf, catalogue_of
+from cartograph.core.pairs.kernels import Floats, weigh_rows
+from cartograph.core.pairs.rows import coded_products, pair_rows
+from cartograph.core.views.baskets import distinct_items
+from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
 
 UNIT = 1e6  # weights are whole numbers of 1 / UNIT
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from cartograph.cf.objective import Objective
 from cartograph.cf.solvers import solve_exactly
-from cartograph.core.topk import vectors_of
+from cartograph.core.search.topk import vectors_of
 
 
 def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> DataFrame:

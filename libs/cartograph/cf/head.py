@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.heaps import best_lists, empty_heaps
-from cartograph.core.pair_kernels import Floats, Longs, keep_best
-from cartograph.core.pairs import LISTS, Catalogue, pair_sums
+from cartograph.core.pairs.counts import LISTS, Catalogue, pair_sums
+from cartograph.core.pairs.kernels import Floats, Longs, keep_best
+from cartograph.core.search.heaps import best_lists, empty_heaps
 
 
 def head_of(catalogue: Catalogue, max_products: int) -> Catalogue:

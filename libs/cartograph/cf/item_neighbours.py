@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 
 from cartograph.cf.item_to_item import ItemToItem
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
-from cartograph.core.pair_kernels import Floats
-from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import PairRows, catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.kernels import Floats
+from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class ItemNeighbours(ItemToItem):
@@ -27,7 +27,7 @@ class ItemNeighbours(ItemToItem):
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "item_neighbours"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted
-from cartograph.core.neighbours import associations_of, check_kept, recommend_from_lists
+from cartograph.core.search.neighbours import associations_of, check_kept, recommend_from_lists
+from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
 
 
 class ItemToItem(Model):
@@ -20,7 +20,7 @@ class ItemToItem(Model):
         newest: products of a customer that count, those touched last: work grows with its square.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     history_decay: float = 1.0  # what a product of the history counts, compared with the one after it

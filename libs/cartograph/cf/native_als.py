@@ -24,7 +24,7 @@ from cartograph.cf.rounds import ROUND_RATINGS, Side, fetched
 from cartograph.cf.shards import FACTORS, ITEMS, USERS, Shard, dealt, factor_rows, factors_of
 from cartograph.cf.solvers import Floats, improve, solve_exactly
 from cartograph.cf.start import first_products
-from cartograph.core.workers import Group, run_group, slots
+from cartograph.core.workers.groups import Group, run_group, slots
 
 _CG_STEPS = 3
 _LAST_CG_STEPS = 10  # of customers at the end: scores are then within a thousandth of what the products' factors say

@@ -58,7 +58,7 @@ class Objective:
     def gram(self, others: Floats) -> npt.NDArray[np.float64]:
         """Σ y yᵀ over a part of the other side: what pairs without a weight add.
 
-        In float32 over some rows at a time, by SciPy's BLAS: NumPy's takes several times as long (`core.topk`).
+        In float32 over some rows at a time, by SciPy's BLAS: NumPy's takes several times as long (`core.search.topk`).
         """
         upper = np.zeros((self.rank, self.rank))
         for first in range(0, len(others) if self.implicit else 0, _ROWS):

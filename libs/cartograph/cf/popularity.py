@@ -11,10 +11,10 @@ from typing import Self
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.interactions import EVENT_WEIGHTS
-from cartograph.core.liking import with_liking
 from cartograph.core.model import NotFitted, Silver
-from cartograph.core.seen import mask_of
+from cartograph.core.views.interactions import EVENT_WEIGHTS
+from cartograph.core.views.liking import with_liking
+from cartograph.core.views.seen import mask_of
 
 _EVERYBODY = ""  # the segment of those who belong to none
 
@@ -32,7 +32,7 @@ class Popularity:
         by: columns of silver.users that make up a segment; customers of no segment get the whole shop's list.
         shrinkage: weight of events that a segment needs to count as much as the whole shop.
         event_weights: what an event of each type counts; types not named count nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "popularity"
@@ -155,7 +155,7 @@ def _lists(users: DataFrame, popular: DataFrame, mask_seen: bool, k: int) -> Dat
     """The `k` most popular products of each customer's segment that are new to them.
 
     Args:
-        users: rows of `core.histories`, and segment.
+        users: rows of `core.views.histories`, and segment.
         popular: segment, product_id, score, rank; every segment of `users` is there.
         mask_seen: nothing of the history is shown.
         k: length of a list.

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from cartograph.cf.objective import Objective
 from cartograph.cf.solvers import Floats, solve_exactly
-from cartograph.core.topk import vectors_of
+from cartograph.core.search.topk import vectors_of
 
 
 def changed(changes: DataFrame, column: str) -> DataFrame:

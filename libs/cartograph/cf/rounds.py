@@ -13,7 +13,7 @@ from numba import njit
 from cartograph.cf.objective import Objective
 from cartograph.cf.shards import Ratings, by_owner
 from cartograph.cf.solvers import Codes, Floats, Starts
-from cartograph.core.workers import Group
+from cartograph.core.workers.groups import Group
 
 ROUND_RATINGS = 4_000_000  # a round names at most so many rows of the other side: 1 GB at rank 64
 

@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 
 from cartograph.cf.item_to_item import ItemToItem
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
-from cartograph.core.pair_kernels import Floats, Longs
-from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import PairRows, catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.kernels import Floats, Longs
+from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 _UNIT = 2.0**30  # weights of customers are whole numbers of 1 / _UNIT, so that sums are exact
 
@@ -31,7 +31,7 @@ class Rp3Beta(ItemToItem):
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "rp3beta"

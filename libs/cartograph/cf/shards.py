@@ -20,8 +20,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.solvers import Codes, Floats
-from cartograph.core.topk import vectors_of
-from cartograph.core.workers import Group, no_values, placed
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.workers.groups import Group, no_values, placed
 
 USERS, ITEMS = 0, 1
 FACTORS = "side byte, id string, vector array<float>"

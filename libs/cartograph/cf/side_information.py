@@ -20,8 +20,8 @@ import scipy.sparse as sp
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.descriptions import N_FEATURES, features
-from cartograph.core.topk import vectors_of
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.views.descriptions import N_FEATURES, features
 
 _RIDGE = 1.0  # customers' worth of evidence that a feature says nothing
 

@@ -16,11 +16,11 @@ from pyspark.sql import functions as F
 from cartograph.cf.head import gram_matrix, head_of, lists_of_weights
 from cartograph.cf.item_to_item import ItemToItem
 from cartograph.cf.slim_kernel import elastic_nets
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
-from cartograph.core.pair_kernels import Floats
-from cartograph.core.pairs import catalogue_of
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of
+from cartograph.core.pairs.kernels import Floats
+from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 _WEIGHTS = "target int, sources array<int>, weights array<double>"
 _TARGETS_PER_TASK = 500  # so few that tasks of popular products, which take longest, even out
@@ -47,7 +47,7 @@ class Slim(ItemToItem):
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "slim"

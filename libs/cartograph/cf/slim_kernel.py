@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from cartograph.core.pair_kernels import Floats, Longs
+from cartograph.core.pairs.kernels import Floats, Longs
 
 Gram = npt.NDArray[np.float32]  # whole numbers below 2^24 are exact in it
 

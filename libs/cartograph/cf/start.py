@@ -3,7 +3,7 @@
 Of a small catalogue they start from the strongest directions of its customers' likes: from numbers that look drawn, ten
 iterations do not get near the minimum where there are not many more products than numbers in a factor. Of a large one
 they are such numbers (there directions gain nothing and cost as much as some iterations), made of a product's place in
-the graph of customers and products (`core.structure`), and of its name only where nothing else tells it from another.
+the graph of customers and products (`core.linear.structure`), and of its name only where nothing else tells it from another.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from cartograph.cf.objective import Objective
 from cartograph.cf.rounds import Side, fetched
 from cartograph.cf.shards import ITEMS, USERS, Shard, by_owner
 from cartograph.cf.solvers import Floats
-from cartograph.core.spectrum import MORE, strongest_directions
-from cartograph.core.structure import ROUNDS, Keys, met, mixed, noise, told_apart
-from cartograph.core.workers import Group
+from cartograph.core.linear.spectrum import MORE, strongest_directions
+from cartograph.core.linear.structure import ROUNDS, Keys, met, mixed, noise, told_apart
+from cartograph.core.workers.groups import Group
 
 _FEW = 2048  # products of a small catalogue: every worker holds the directions of all
 _SWEEPS = 8

@@ -9,12 +9,12 @@ from typing import Self
 from pyspark.sql import functions as F
 
 from cartograph.cf.item_to_item import ItemToItem
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS
 from cartograph.core.model import Silver
-from cartograph.core.pair_kernels import Floats
-from cartograph.core.pairs import PairRows, catalogue_of, neighbour_lists
-from cartograph.core.swings import UNIT, swings
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import PairRows, catalogue_of, neighbour_lists
+from cartograph.core.pairs.kernels import Floats
+from cartograph.core.pairs.swings import UNIT, swings
+from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class Swing(ItemToItem):
@@ -33,7 +33,7 @@ class Swing(ItemToItem):
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` starts from, the last ones.
         event_weights: what an event of each type weighs; a pair counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "swing"

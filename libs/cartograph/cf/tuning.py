@@ -11,10 +11,10 @@ import optuna
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import histories
-from cartograph.core.metrics import mean_ndcg
 from cartograph.core.model import Model, Silver
-from cartograph.core.seen import SEEN_BY, seen
+from cartograph.core.statistics.metrics import mean_ndcg
+from cartograph.core.views.histories import histories
+from cartograph.core.views.seen import SEEN_BY, seen
 
 Space = Mapping[str, Sequence[float]]
 Record = Callable[[int, Mapping[str, Any], float], None]
@@ -24,7 +24,7 @@ Record = Callable[[int, Mapping[str, Any], float], None]
 class Period:
     """A validation period: `earlier` is what may be learned from, `users` whom to recommend to, `wanted` the answers.
 
-    `users` is as `core.histories` makes it, `wanted` has user_id and product_ids: what was bought and was new to them.
+    `users` is as `core.views.histories` makes it, `wanted` has user_id and product_ids: what was bought and was new to them.
     """
 
     earlier: Silver
@@ -33,7 +33,7 @@ class Period:
 
     @classmethod
     def since(cls, data: Silver, start: datetime, history: int = 500, seen_by: Sequence[str] = SEEN_BY) -> Period:
-        """Cuts `data` at `start`: customers with events before it, and what they bought new (`core.seen`) since."""
+        """Cuts `data` at `start`: customers with events before it, and what they bought new (`core.views.seen`) since."""
         at = F.lit(start)
         earlier = Silver(
             data.events.where(F.col("event_at") < at),

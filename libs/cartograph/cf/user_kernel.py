@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from cartograph.core.heaps import Positions, Scores, is_worse, replace_worst
-from cartograph.core.pair_kernels import Floats, Longs
+from cartograph.core.pairs.kernels import Floats, Longs
+from cartograph.core.search.heaps import Positions, Scores, is_worse, replace_worst
 
 UNIT = 2.0**30  # similarities are whole numbers of 1 / UNIT, so that their sums do not depend on the order of customers
 

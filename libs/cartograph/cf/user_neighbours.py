@@ -13,15 +13,15 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.heaps import best_lists, empty_heaps
-from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver
-from cartograph.core.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
-from cartograph.core.pair_kernels import Floats, Longs, flat
-from cartograph.core.pairs import PairRows, catalogue_of, counted, neighbour_lists
-from cartograph.core.seen import mask_of
-from cartograph.core.workers import no_values
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import PairRows, catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.kernels import Floats, Longs, flat
+from cartograph.core.search.heaps import best_lists, empty_heaps
+from cartograph.core.search.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
+from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.seen import mask_of
+from cartograph.core.workers.groups import no_values
 
 _NEIGHBOURS = "id string, ids array<string>, values array<double>, mask array<string>"
 _USERS_PER_TASK = 5_000
@@ -57,7 +57,7 @@ class UserNeighbours(Model):
         newest: products of a customer that count, those touched last.
         recent: products of a history that `recommend` looks for neighbours by, the last ones.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "user_neighbours"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cartograph.core.table import defined_table as _table
+from cartograph.core.tables.definition import defined_table as _table
 
 _RAW_EVENT = (
     "event_id string, user_id string, product_id string, event_type string, order_id string, session_id string, "
@@ -46,7 +46,7 @@ INPUT_TABLES = (
     _table(
         "bronze.batches",
         "One row per batch, the content of one file (or the new rows of a table): what was read, where it went, and "
-        "under which declaration; cleaning is how preprocess reads its values (JSON, see core/cleaning.py).",
+        "under which declaration; cleaning is how preprocess reads its values (JSON, see core/cleaning/declaration.py).",
         "source string, batch_id string, target string, source_file string, n_read long, n_kept long, "
         "n_quarantined long, content_id string, declaration string, cleaning string",
         key="batch_id",

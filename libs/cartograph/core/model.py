@@ -13,8 +13,8 @@ from typing import Protocol, Self
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.approximate import best_products
-from cartograph.core.neighbours import lists_of, recommend_from_lists
+from cartograph.core.search.approximate import best_products
+from cartograph.core.search.neighbours import lists_of, recommend_from_lists
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Silver:
     """The silver tables a model may learn from, cut to the rows before `as_of`.
 
     `events`, `baskets` and `products` have the columns of the tables of the same name, events also the `liking` of a
-    rating on the shop's scale (`core.liking`; without it ratings are taken for one to five stars). `users` is None when
+    rating on the shop's scale (`core.views.liking`; without it ratings are taken for one to five stars). `users` is None when
     a source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of silver.product_vectors;
     None when none were made.
     """
@@ -70,7 +70,7 @@ class Model(Protocol):
         Args:
             users: user_id, product_ids (the customer's history, oldest first, which recommendations are made from),
                 seen_ids (what they leave out, if the model's `mask_seen` says so; product_ids where there are none) and
-                disliked_ids (what they leave out in any case), as `core.histories` makes them. Customers need not have
+                disliked_ids (what they leave out in any case), as `core.views.histories` makes them. Customers need not have
                 been there in `fit`.
 
         Raises:
@@ -120,7 +120,7 @@ def associate_from_vectors(vectors: DataFrame, k: int, approximate_above: int | 
 
     Args:
         vectors: product_id, vector (array<float>). Products with a zero vector have no direction and are left out.
-        approximate_above: so many products are searched approximately (`core.approximate`); None: never.
+        approximate_above: so many products are searched approximately (`core.search.approximate`); None: never.
     """
     units = unit_vectors(vectors)
     queries = units.select(F.col("product_id").alias("id"), "vector", F.array("product_id").alias("mask"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cartograph.core.table import defined_table as _table
+from cartograph.core.tables.definition import defined_table as _table
 
 SERVING_TABLES = (
     _table(

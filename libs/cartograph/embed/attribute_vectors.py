@@ -15,8 +15,8 @@ import scipy.sparse as sp
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.pair_kernels import Longs, flat
-from cartograph.core.topk import Floats, vectors_of
+from cartograph.core.pairs.kernels import Longs, flat
+from cartograph.core.search.topk import Floats, vectors_of
 from cartograph.embed.word_vectors import rarity
 
 _LONGEST_VALUE = 64  # characters of an attribute; a longer one is a text or an address, and nobody else has it

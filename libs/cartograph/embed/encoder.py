@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pyspark import TaskContext
 
-from cartograph.core.topk import Floats
+from cartograph.core.search.topk import Floats
 
 
 class NoSuchModel(RuntimeError):

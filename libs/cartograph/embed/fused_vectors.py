@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pyspark.sql import DataFrame
 
-from cartograph.core.trainer import Epoch
-from cartograph.core.weights import Weights
+from cartograph.core.training.trainer import Epoch
+from cartograph.core.training.weights import Weights
 from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
 from cartograph.embed.gated import NoPairs, gated, trained_gate
 from cartograph.embed.whitening import whitenings, widths_of

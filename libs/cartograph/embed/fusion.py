@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.topk import Floats, matrix_of, vectors_of
+from cartograph.core.search.topk import Floats, matrix_of, vectors_of
 from cartograph.embed.whitening import Whitening
 
 _BLOCKS = "product_id string, blocks array<float>, present array<float>"

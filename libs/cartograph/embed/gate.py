@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as N
 
-from cartograph.core.feed import Batch
+from cartograph.core.training.feed import Batch
 
 
 class GatedFusion(nn.Module):

@@ -11,12 +11,12 @@ import torch
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.feed import Backend, materialised
-from cartograph.core.product_sets import shuffled
-from cartograph.core.topk import matrix_of, vectors_of
-from cartograph.core.trainer import Epoch, Schedule, train
-from cartograph.core.weights import Weights
-from cartograph.core.workers import group_size
+from cartograph.core.search.topk import matrix_of, vectors_of
+from cartograph.core.training.feed import Backend, materialised
+from cartograph.core.training.trainer import Epoch, Schedule, train
+from cartograph.core.training.weights import Weights
+from cartograph.core.views.product_sets import shuffled
+from cartograph.core.workers.groups import group_size
 from cartograph.embed.gate import GatedFusion, GateLearner
 
 _LEAST_PAIRS = 64  # of a worker's part of a step: with fewer there is little to be told from
@@ -53,7 +53,7 @@ def trained_gate(
         widths: numbers per model, in the order of the blocks.
         width, temperature, hidden: see `GateLearner`.
         max_pairs: pairs learned from; of more, some are drawn.
-        epochs, batch_size, learning_rate, device, seed: see `core.trainer.Schedule`.
+        epochs, batch_size, learning_rate, device, seed: see `core.training.trainer.Schedule`.
         workers: of the training group; None: one per core, as long as each has 64 pairs of a step.
         backend: of the feed: petastorm or arrow.
         record: told of each epoch.

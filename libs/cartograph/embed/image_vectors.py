@@ -15,8 +15,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.hadoop_files import files_of, path_of
-from cartograph.core.topk import vectors_of
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.workers.hadoop_files import files_of, path_of
 from cartograph.embed.encoder import Encoder
 
 _FILES_PER_READ = 10_000  # whose names are on the driver at a time

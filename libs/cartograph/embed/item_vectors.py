@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
-from cartograph.core.product_sets import orders, sessions, shuffled
+from cartograph.core.views.product_sets import orders, sessions, shuffled
 from cartograph.embed.skip_gram import least_count, skip_gram, token_counts
 
 _EVENT_TYPES = ("view", "cart", "purchase")  # that make up a session

@@ -8,7 +8,7 @@ from functools import partial
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from cartograph.core.topk import vectors_of
+from cartograph.core.search.topk import vectors_of
 from cartograph.embed.encoder import Encoder
 
 

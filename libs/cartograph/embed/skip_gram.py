@@ -14,7 +14,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.workers import slots
+from cartograph.core.workers.groups import slots
 
 _SENTENCES_PER_TASK = 20_000  # averaging costs quality, so tasks are as few as time allows
 

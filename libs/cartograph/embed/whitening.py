@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.topk import Floats, matrix_of
+from cartograph.core.search.topk import Floats, matrix_of
 
 Doubles = npt.NDArray[np.float64]
 

@@ -17,9 +17,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.neighbours import found_in
-from cartograph.core.pair_kernels import flat
-from cartograph.core.topk import matrix_of, vectors_of
+from cartograph.core.pairs.kernels import flat
+from cartograph.core.search.neighbours import found_in
+from cartograph.core.search.topk import matrix_of, vectors_of
 from cartograph.embed.skip_gram import least_count, skip_gram, token_counts
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.metrics import direction
+from cartograph.core.statistics.metrics import direction
 from cartograph.evaluate.paired import behind_best
 
 Floats = NDArray[np.float64]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.neighbours import found_in, with_lists
-from cartograph.core.pair_kernels import flat
-from cartograph.core.workers import no_values
+from cartograph.core.pairs.kernels import flat
+from cartograph.core.search.neighbours import found_in, with_lists
+from cartograph.core.workers.groups import no_values
 
 Floats = NDArray[np.float64]
 

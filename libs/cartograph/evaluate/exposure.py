@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.metrics import gini
+from cartograph.core.statistics.metrics import gini
 
 EXPOSURE_METRICS = ("coverage", "gini", "head_exposure", "mid_exposure", "tail_exposure")
 

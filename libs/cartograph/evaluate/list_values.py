@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core import metrics
+from cartograph.core.statistics import metrics
 
 LIST_METRICS = ("novelty", "calibration", "diversity")
 _MIXED = 0.01  # share of the taste in what a list is compared by, so that a category that is missing is finite

@@ -39,7 +39,7 @@ def behind_best(
         values: mean of each model; of equals the first name is the best.
         draws: means under every resampling.
         level: chance allowed that any interval is wrong.
-        sign: `core.metrics.direction` of the metric: -1 where the best is the lowest.
+        sign: `core.statistics.metrics.direction` of the metric: -1 where the best is the lowest.
     """
     best = min(values, key=lambda model: (-sign * values[model], model), default="")
     others = {model: sign * (value - values[best]) for model, value in sorted(values.items()) if model != best}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core import metrics
+from cartograph.core.statistics import metrics
 
 
 def product_popularity(events: DataFrame, head_share: float, tail_share: float) -> DataFrame:

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from cartograph.core.errors import UserError
-from cartograph.core.metrics import direction
+from cartograph.core.statistics.guardrails import State, guardrail_state
+from cartograph.core.statistics.metrics import direction
 from cartograph.evaluate.bootstrap import Resampled, drawn_weights
-from cartograph.evaluate.guardrails import State, guardrail_state
 from cartograph.evaluate.paired import Compared, compared
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core import metrics
+from cartograph.core.statistics import metrics
 from cartograph.evaluate.diversity import diversities
 from cartograph.evaluate.list_values import LIST_METRICS, Known, list_values, with_facts
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.seen import SEEN_BY, seen
+from cartograph.core.views.seen import SEEN_BY, seen
 
 EVERYONE = "all"
 BASKETS = "baskets"
@@ -23,7 +23,7 @@ def user_truth(
 ) -> DataFrame:
     """One row per slice and customer with a purchase in the horizon: the products a good list would have held.
 
-    Slices: `all` (every customer, products new to them: see `core.seen`), `with_repeats` (every customer, products seen
+    Slices: `all` (every customer, products new to them: see `core.views.seen`), `with_repeats` (every customer, products seen
     before included), `repeats` (products seen before alone), `returning_users` and `new_users` (with and without a
     purchase in the history), `head_products`, `mid_products`, `tail_products` (only that part of the truth counts;
     a product without sales before is tail), `category=…` (of `categories`, likewise) and `region=…` and the like (of

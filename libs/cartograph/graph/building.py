@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from cartograph.core import product_sets
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.exact_tests import p_value
-from cartograph.core.liking import with_liking
-from cartograph.core.measures import Counts, lift, npmi
 from cartograph.core.model import Silver
-from cartograph.core.multiple_tests import least_of
-from cartograph.core.pair_rows import pair_rows
-from cartograph.core.pairs import Catalogue, RowsOf, catalogue_of, counted
-from cartograph.core.swings import UNIT, swings
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import Catalogue, RowsOf, catalogue_of, counted
+from cartograph.core.pairs.rows import pair_rows
+from cartograph.core.pairs.swings import UNIT, swings
+from cartograph.core.statistics.exact_tests import p_value
+from cartograph.core.statistics.measures import Counts, lift, npmi
+from cartograph.core.statistics.multiple_tests import least_of
+from cartograph.core.views import product_sets
+from cartograph.core.views.liking import with_liking
 from cartograph.graph import groups
 from cartograph.graph.following import followed
 
@@ -52,7 +52,7 @@ def product_graph(
     plus view_npmi, each where above chance.
 
     Args:
-        data: silver tables before `as_of`, of `core.product_sets.of_shoppers`.
+        data: silver tables before `as_of`, of `core.views.product_sets.of_shoppers`.
         max_products: of an order, a session, a customer; of more some are drawn.
         newest: products of an order or a customer that are looked at for what follows what.
         max_users: customers of a product that swing compares.

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as N
 
-from cartograph.core.feed import Batch
+from cartograph.core.training.feed import Batch
 from cartograph.graph.learner import ProductNetwork
 from cartograph.graph.product_encoder import ProductEncoding
 

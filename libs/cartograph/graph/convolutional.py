@@ -8,11 +8,11 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.descriptions import features
-from cartograph.core.feed import Feed, materialised
 from cartograph.core.model import Silver
-from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of, counted, neighbour_lists
+from cartograph.core.training.feed import Feed, materialised
+from cartograph.core.views.descriptions import features
 from cartograph.graph.customers import Customers
 from cartograph.graph.learner import Encoding
 from cartograph.graph.pair_weights import inverse_lengths, shared_weight

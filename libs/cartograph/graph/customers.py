@@ -10,8 +10,8 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.codes import numbered
 from cartograph.core.model import TooLittle
+from cartograph.core.views.codes import numbered
 
 
 @dataclass(frozen=True)

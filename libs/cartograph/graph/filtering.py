@@ -14,10 +14,10 @@ from numba import njit
 from scipy.linalg.blas import sgemm
 from threadpoolctl import threadpool_limits
 
-from cartograph.core.heaps import empty_heaps, order_best_first
-from cartograph.core.neighbours import dealt, found_in, positions_of
-from cartograph.core.pair_kernels import Floats, Longs, flat
-from cartograph.core.topk import exploded, push_tile
+from cartograph.core.pairs.kernels import Floats, Longs, flat
+from cartograph.core.search.heaps import empty_heaps, order_best_first
+from cartograph.core.search.neighbours import dealt, found_in, positions_of
+from cartograph.core.search.topk import exploded, push_tile
 
 Floats32 = npt.NDArray[np.float32]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit
 
-from cartograph.core.pair_kernels import Codes, Floats, Longs, Rows, emptied
-from cartograph.core.pairs import Block, PairRows
+from cartograph.core.pairs.counts import Block, PairRows
+from cartograph.core.pairs.kernels import Codes, Floats, Longs, Rows, emptied
 
 
 def followed(block: Block, window_seconds: float, sum_gaps: bool) -> Iterator[PairRows]:

@@ -11,13 +11,13 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.coded_groups import coded_groups
-from cartograph.core.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.core.model import Model, NotFitted, Silver
-from cartograph.core.neighbours import with_lists
-from cartograph.core.pairs import catalogue_of, counted, neighbour_lists
-from cartograph.core.seen import mask_of
-from cartograph.core.topk import matrix_of
+from cartograph.core.pairs.coded_groups import coded_groups
+from cartograph.core.pairs.counts import catalogue_of, counted, neighbour_lists
+from cartograph.core.search.neighbours import with_lists
+from cartograph.core.search.topk import matrix_of
+from cartograph.core.views.interactions import EVENT_WEIGHTS, coded_pairs, interactions
+from cartograph.core.views.seen import mask_of
 from cartograph.graph.filtering import Filter, filtered
 from cartograph.graph.pair_weights import inverse_lengths, shared_weight
 from cartograph.graph.spectrum import singular_vectors
@@ -32,7 +32,7 @@ class GfCf(Model):
 
     N the customers' products, D_u and D its row and column sums, V the strongest right singular vectors of Ñ
     (`graph.spectrum`). The first term, the linear filter, is what customers with the same products have; of it each
-    product keeps `n_neighbours` pairs, counted by `core.pairs`. The second is the ideal low-pass filter. Nothing is
+    product keeps `n_neighbours` pairs, counted by `core.pairs.counts`. The second is the ideal low-pass filter. Nothing is
     learned by steps, so it is an honest measure of what networks on the same graph add.
 
     The driver holds 8 n_vectors bytes per product, and so does each task: `max_products` bounds it.
@@ -46,7 +46,7 @@ class GfCf(Model):
         newest: products of a customer that count, those touched last: work grows with its square.
         seed: of the first vectors of that search.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "gfcf"

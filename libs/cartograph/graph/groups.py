@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.liking import with_liking
-from cartograph.core.product_sets import capped, sets_of
+from cartograph.core.views.liking import with_liking
+from cartograph.core.views.product_sets import capped, sets_of
 
 
 def customers(events: DataFrame, max_products: int) -> DataFrame:

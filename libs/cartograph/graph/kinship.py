@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.text import words
+from cartograph.core.views.text import words
 
 
 def kinship(pairs: DataFrame, products: DataFrame) -> DataFrame:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as N
 
-from cartograph.core.feed import Batch
+from cartograph.core.training.feed import Batch
 from cartograph.graph.sparse import Csr
 
 _NEVER = -1e4  # a score that adds nothing; minus infinity has no gradient where a customer has all products drawn

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from cartograph.core.feed import Feed, shard_of
+from cartograph.core.training.feed import Feed, shard_of
 from cartograph.graph.sparse import Csr
 from cartograph.graph.start import first_vectors
 

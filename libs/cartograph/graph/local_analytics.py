@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from cartograph.core.reports import Reporter, reports
+from cartograph.core.workers.reports import Reporter, reports
 from cartograph.graph.analyses import Analyses, Say
 
 Longs = NDArray[np.int64]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cartograph.core.pair_kernels import Floats, Longs
-from cartograph.core.pairs import PairRows
+from cartograph.core.pairs.counts import PairRows
+from cartograph.core.pairs.kernels import Floats, Longs
 
 _UNIT = 1 << 32  # sums of customers' weights are whole numbers of 1 / _UNIT
 

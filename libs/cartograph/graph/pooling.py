@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import distinct_items
-from cartograph.core.exact_tests import p_value
-from cartograph.core.product_sets import capped
+from cartograph.core.statistics.exact_tests import p_value
+from cartograph.core.views.baskets import distinct_items
+from cartograph.core.views.product_sets import capped
 
 
 def pooled(pairs: DataFrame, family: DataFrame, baskets: DataFrame, max_products: int) -> DataFrame:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as N
 
-from cartograph.core.descriptions import N_FEATURES
-from cartograph.core.feed import Feed, everything
+from cartograph.core.training.feed import Feed, everything
+from cartograph.core.views.descriptions import N_FEATURES
 from cartograph.graph.gat_layer import GatLayer
 from cartograph.graph.gcn_layer import GcnLayer
 from cartograph.graph.sparse import Csr, normalised

@@ -15,17 +15,17 @@ import torch
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.feed import Backend, Feed, materialised
-from cartograph.core.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.model import Model, NotFitted, Silver, TooLittle, associate_from_vectors, unit_vectors
-from cartograph.core.neighbours import positions_of
-from cartograph.core.seen import mask_of
-from cartograph.core.topk import matrix_of, top_k, vectors_of
-from cartograph.core.trainer import Epoch, Schedule, train
-from cartograph.core.training_group import training_group
-from cartograph.core.training_state import seconds_per_epoch
-from cartograph.core.weights import Weights
-from cartograph.core.workers import Group, group_size, run_group
+from cartograph.core.search.neighbours import positions_of
+from cartograph.core.search.topk import matrix_of, top_k, vectors_of
+from cartograph.core.training.feed import Backend, Feed, materialised
+from cartograph.core.training.group import training_group
+from cartograph.core.training.state import seconds_per_epoch
+from cartograph.core.training.trainer import Epoch, Schedule, train
+from cartograph.core.training.weights import Weights
+from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.seen import mask_of
+from cartograph.core.workers.groups import Group, group_size, run_group
 from cartograph.graph.customers import Customers, customers
 from cartograph.graph.learner import Encoding, Recommending
 from cartograph.graph.start import spectral_start
@@ -61,11 +61,11 @@ class ProductModel(Model):
         validation_days: what customers touched first in so many last days is held back to tell when to stop; None:
             nothing is.
         epochs, batch_size (in customers), learning_rate, weight_decay, warmup_steps, decay, clip_norm, patience,
-            checkpoint_every, device, seed: see `core.trainer.Schedule`.
+            checkpoint_every, device, seed: see `core.training.trainer.Schedule`.
         workers: of the training group; None: one per core, as long as each has 32 customers of a step.
         backend: of the feed: petastorm or arrow.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.multiple_tests import with_q_value
+from cartograph.core.statistics.multiple_tests import with_q_value
 from cartograph.graph.rhythms import rhythms
 
 _MOST_GAPS = 5  # of a customer, the first: no product's rhythm is that of one customer

@@ -1,7 +1,7 @@
 """The strongest directions of who had to do with what, found by a worker group, not by the driver.
 
 Customers are dealt out; every worker holds the vectors of all products, 8 (n_vectors + 32) bytes per product: see
-`core.spectrum`.
+`core.linear.spectrum`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import scipy.sparse as sp
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.spectrum import MORE, strongest_directions
-from cartograph.core.structure import ROUNDS, Keys, met, mixed, noise, told_apart
-from cartograph.core.topk import vectors_of
-from cartograph.core.workers import Group, placed, run_group, slots
+from cartograph.core.linear.spectrum import MORE, strongest_directions
+from cartograph.core.linear.structure import ROUNDS, Keys, met, mixed, noise, told_apart
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.workers.groups import Group, placed, run_group, slots
 
 SPECTRUM = "code int, degree long, vector array<float>"
 

@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from torch import nn
 
-from cartograph.core.codes import in_order
-from cartograph.core.feed import Feed, everything
+from cartograph.core.training.feed import Feed, everything
+from cartograph.core.views.codes import in_order
 from cartograph.graph.customers import Customers
 from cartograph.graph.spectrum import singular_vectors
 

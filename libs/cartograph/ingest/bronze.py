@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.ingest.inputs import CORRUPT, INTERNAL, POSITION
 from cartograph.ingest.source import BOOKKEEPING, Mapping, SourceError
 

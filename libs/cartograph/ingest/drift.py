@@ -10,9 +10,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.cleaning import Cleaning, date_word, number_word
+from cartograph.core.cleaning.declaration import Cleaning, date_word, number_word
+from cartograph.core.cleaning.values import instant, number
 from cartograph.core.errors import UserError
-from cartograph.core.values import instant, number
 from cartograph.ingest.source import Input
 
 _WHOLE = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)

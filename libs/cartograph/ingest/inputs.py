@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.cleaning import Cleaning
+from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.redaction import redacted_text
 from cartograph.ingest import drift
 from cartograph.ingest.failures import SPARK_ERRORS, cause

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.ingest import bronze, drift
 from cartograph.ingest.files import InputFile, InputNotFound, list_files
 from cartograph.ingest.inputs import INTERNAL, URI, Probe, probe, read_files, read_table, same_spelling

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from cartograph.core.cleaning import Cleaning
+from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.errors import UserError
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 
 # Filled by ingest, never by a declaration.
 BOOKKEEPING = ("source", "batch_id", "source_file", "row_id", "known_until")

@@ -1,6 +1,6 @@
 """Bronze to silver: typed, cleaned, de-duplicated, under pseudonyms; every row kept, set aside or counted.
 
-`settings.py`    the thresholds that the steps take; how a source writes values is `core.cleaning`
+`settings.py`    the thresholds that the steps take; how a source writes values is `core.cleaning.declaration`
 `pseudonyms.py`  customers' ids by keyed HMAC-SHA-256
 `verdicts.py`    the first rule that sets a row aside, with its reason
 `events.py`      raw events typed and judged row by row, with ids that are unique over all sources

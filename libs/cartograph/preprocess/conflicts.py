@@ -8,8 +8,8 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import Cleaning
-from cartograph.core.schema import columns_of
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.events import CONTENT, identified_events
 from cartograph.preprocess.verdicts import raw_map
 

@@ -9,10 +9,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import Cleaning
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.cleaning.values import identifier, instant, number, text
 from cartograph.core.errors import UserError
-from cartograph.core.schema import EVENT_TYPES, columns_of
-from cartograph.core.values import identifier, instant, number, text
+from cartograph.core.tables.schema import EVENT_TYPES, columns_of
 from cartograph.preprocess import outliers
 from cartograph.preprocess.pseudonyms import pseudonymised
 from cartograph.preprocess.settings import Fences

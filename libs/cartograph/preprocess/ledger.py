@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 
 _SHOWN = 5
 _COUNTS = ["n_kept", "n_merged", "n_quarantined", "n_duplicates"]

@@ -13,7 +13,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import date_word, number_word
+from cartograph.core.cleaning.declaration import date_word, number_word
 from cartograph.core.errors import UserError
 from cartograph.preprocess.settings import Limits
 

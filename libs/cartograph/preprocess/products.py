@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import Cleaning
-from cartograph.core.schema import columns_of
-from cartograph.core.values import instant, number, text
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.cleaning.values import instant, number, text
+from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.events import matches, product_id
 from cartograph.preprocess.titles import normalised_titles, shown_titles
 from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict

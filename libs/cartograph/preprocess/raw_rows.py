@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import Cleaning
+from cartograph.core.cleaning.declaration import Cleaning
 
 Apart = list[tuple[DataFrame, Cleaning]]
 _MOST_LISTED = 1000  # batches that are named in a filter, so that Delta skips the files of others

@@ -15,7 +15,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import TABLES
+from cartograph.core.tables.schema import TABLES
 
 _OLD, _NEW = "__old", "__new"
 _IN_SESSION = 16  # digits of the pseudonym that the name of a session holds

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning import Cleaning
-from cartograph.core.schema import columns_of
-from cartograph.core.values import identifier, instant, text
+from cartograph.core.cleaning.declaration import Cleaning
+from cartograph.core.cleaning.values import identifier, instant, text
+from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.pseudonyms import pseudonymised
 from cartograph.preprocess.settings import Flags
 from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.events import content_of_stored, is_made
 
 # Content goes before batches, so that which content wins does not depend on who delivered it when.

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 
 from cartograph.core.contributions import OTHER
 from cartograph.core.model import Silver
-from cartograph.rank import reasons
-from cartograph.rank.exploration import EXPLORED
-from cartograph.rank.leads import LEAD_EVIDENCE, leads
+from cartograph.rank.explanation import reasons
+from cartograph.rank.explanation.leads import LEAD_EVIDENCE, leads
+from cartograph.rank.reranking.exploration import EXPLORED
 
 
 def recommendations(
@@ -43,7 +43,7 @@ def recommendations(
         fused: lists of candidates, `scale.as_shares`, with parts: a map of numbers that sum to the score; and chance,
             of `exploration`, where new products were tried.
         associations: `fused_lists` of gold.associations, `with_evidence`.
-        histories: what each customer did, of `core.histories`.
+        histories: what each customer did, of `core.views.histories`.
         data: silver tables before `as_of`.
         k: length of a list.
         recent: how many of the last events may be named as a reason.

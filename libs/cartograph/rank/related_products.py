@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.rank import reasons
-from cartograph.rank.scale import as_shares
-from cartograph.rank.selection import taken_apart
+from cartograph.rank.explanation import reasons
+from cartograph.rank.fusion.scale import as_shares
+from cartograph.rank.reranking.selection import taken_apart
 
 COMPLEMENT = "complement"  # what goes with a product: all models' lists, blended
 _OTHERS = ("substitute", "variant")  # lists of their own, of gold.relations alone

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from cartograph.core.metrics import LOWER_IS_BETTER
 from cartograph.core.plain_text import plain_text
+from cartograph.core.statistics.metrics import LOWER_IS_BETTER
 
 _PAGE = files("cartograph.report") / "page"
 _SCRIPTS = (

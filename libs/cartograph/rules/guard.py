@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import distinct_items, minimum_count
-from cartograph.core.coded_groups import count_groups
+from cartograph.core.pairs.coded_groups import count_groups
+from cartograph.core.views.baskets import distinct_items, minimum_count
 from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Ints, Longs, encode
 from cartograph.rules.supports import Supports

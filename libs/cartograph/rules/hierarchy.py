@@ -12,9 +12,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from scipy.special import gammainc
 
-from cartograph.core.baskets import item_counts
-from cartograph.core.exact_tests import double_of, p_value
-from cartograph.core.multiple_tests import with_q_value
+from cartograph.core.statistics.exact_tests import double_of, p_value
+from cartograph.core.statistics.multiple_tests import with_q_value
+from cartograph.core.views.baskets import item_counts
 from cartograph.rules.mining import mine
 
 LEVELS = ("product", "brand", "category")
@@ -119,7 +119,7 @@ def _pairs(itemsets: DataFrame, in_groups: DataFrame, min_support: float) -> Dat
     )
     counted = together.join(doubles, ["first", "second"], "left")
     counted = counted.withColumn("n_baskets", F.col("n_baskets") - F.coalesce("n_alone", F.lit(0)))
-    asked = F.greatest(F.lit(1), F.ceil(min_support * F.col("n") - 1e-9))  # as `core.baskets.minimum_count`
+    asked = F.greatest(F.lit(1), F.ceil(min_support * F.col("n") - 1e-9))  # as `core.views.baskets.minimum_count`
     often = counted.where(F.col("n_baskets") >= asked)
     return often.select("first", "second", "n_baskets", (F.col("n_baskets") / F.col("n")).alias("support"))
 

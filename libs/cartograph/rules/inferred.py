@@ -7,9 +7,9 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import item_counts
 from cartograph.core.model import unit_vectors
-from cartograph.core.topk import top_k
+from cartograph.core.search.topk import top_k
+from cartograph.core.views.baskets import item_counts
 
 _TITLE_LENGTH = 256  # of a title's vector
 

@@ -12,7 +12,7 @@ from pyspark.ml.fpm import FPGrowth
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import distinct_items, minimum_count
+from cartograph.core.views.baskets import distinct_items, minimum_count
 from cartograph.rules.supports import Supports
 
 log = logging.getLogger(__name__)

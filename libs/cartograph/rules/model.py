@@ -7,8 +7,8 @@ from typing import Self
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.measures import MEASURES, with_measures
 from cartograph.core.model import NotFitted, Silver, best_k, recommend_from_associations
+from cartograph.core.statistics.measures import MEASURES, with_measures
 from cartograph.rules.inferred import inferred_pairs, title_vectors
 from cartograph.rules.mining import mine
 from cartograph.rules.rules import rules_from_itemsets
@@ -26,7 +26,7 @@ class Rules:
         measure: what pairs are ranked by.
         engine: of `mining.mine`.
         recent: products of a history that `recommend` starts from, the last ones.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
         rare_baskets: products in fewer baskets, and without rules, get those of their neighbours; 0: none do.
         n_neighbours: how many neighbours are asked.
         min_similarity: the least cosine of a neighbour's vector.

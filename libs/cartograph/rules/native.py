@@ -1,6 +1,6 @@
 """The native engine: exact itemset mining with the work cut by item and counted in compiled code.
 
-1. Baskets are coded once (`core.coded_groups`). The portions' counts add up; the frequent items are numbered by falling
+1. Baskets are coded once (`core.pairs.coded_groups`). The portions' counts add up; the frequent items are numbered by falling
    frequency (their number is bounded by basket length over support, whatever the number of baskets).
 2. The numbers are cut into ranges of about equal work. Each basket goes to each range it has an item in, as its part
    up to that range: the items' conditional databases (Li et al., PFP, 2008), equal parts merged into one with a weight.
@@ -22,9 +22,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.baskets import minimum_count
-from cartograph.core.coded_groups import coded_groups, portions
-from cartograph.core.packed import lengths_of, packed, starts_of, unpacked_together
+from cartograph.core.pairs.coded_groups import coded_groups, portions
+from cartograph.core.pairs.packed import lengths_of, packed, starts_of, unpacked_together
+from cartograph.core.views.baskets import minimum_count
 from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Database, Ints, Longs, encode, merge, prefixes, sort_each
 from cartograph.rules.supports import Supports

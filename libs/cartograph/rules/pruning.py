@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.exact_tests import p_value
+from cartograph.core.statistics.exact_tests import p_value
 
 
 def with_improvement(rules: DataFrame, candidates: DataFrame) -> DataFrame:

@@ -1,6 +1,6 @@
 """Whether a rule could be chance: p values corrected for how many rules were looked at.
 
-The p values themselves are those of `core.exact_tests`.
+The p values themselves are those of `core.statistics.exact_tests`.
 """
 
 from __future__ import annotations

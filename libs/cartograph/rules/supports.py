@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from cartograph.core.baskets import minimum_count
+from cartograph.core.views.baskets import minimum_count
 from cartograph.rules.kernels import Longs
 
 

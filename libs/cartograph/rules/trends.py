@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.multiple_tests import with_q_value
+from cartograph.core.statistics.multiple_tests import with_q_value
 from cartograph.rules.counting import Tree, counted_per_node, itemset_tree
 from cartograph.rules.kernels import Longs
 from cartograph.rules.trend_tests import Months, season_test, trend_test

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.packed import lengths_of, packed, starts_of, unpacked_together
+from cartograph.core.pairs.packed import lengths_of, packed, starts_of, unpacked_together
 from cartograph.rules.kernels import Ints, Longs
 from cartograph.rules.native import partition_keys
 from cartograph.rules.utility_growth import below, grow_utility

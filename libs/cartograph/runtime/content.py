@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.schema import Table
+from cartograph.core.tables.schema import Table
 
 _IS_NEW = "_is_new"
 

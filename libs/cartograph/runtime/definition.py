@@ -1,12 +1,12 @@
-"""Making a table as `core/schema.py` defines it, in one commit: comment, partitions, NOT NULL and CHECK constraints."""
+"""Making a table as `core/tables/schema.py` defines it, in one commit: comment, partitions, NOT NULL and CHECK constraints."""
 
 from __future__ import annotations
 
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from cartograph.core import schema
-from cartograph.core.schema import Table
+from cartograph.core.tables import schema
+from cartograph.core.tables.schema import Table
 
 # Bronze commits carry the digests of the batches, which must outlive the usual 30 days.
 _PROPERTIES = {"bronze": {"delta.logRetentionDuration": "interval 3650 days"}}

@@ -35,10 +35,10 @@ from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core import schema
 from cartograph.core.errors import UserError
-from cartograph.core.liking import RatingScale, with_liking
 from cartograph.core.model import Model, Silver, TooLittle
+from cartograph.core.tables import schema
+from cartograph.core.views.liking import RatingScale, with_liking
 from cartograph.runtime import preflight
 from cartograph.runtime.config import redacted
 from cartograph.runtime.progress import Progress

@@ -11,7 +11,7 @@ import hmac
 from dataclasses import dataclass
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import table
+from cartograph.core.tables.schema import table
 from cartograph.runtime.tables import Tables
 
 TABLE = "silver.key_fingerprints"

@@ -9,7 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.schema import TABLES
+from cartograph.core.tables.schema import TABLES
 from cartograph.runtime.tables import Tables
 
 # Delta's own limit: a reader or writer that started within a week may still need the files.

@@ -23,8 +23,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core import schema
-from cartograph.core.schema import Table
+from cartograph.core.tables import schema
+from cartograph.core.tables.schema import Table
 from cartograph.runtime import places
 from cartograph.runtime.conditions import as_sql, before, within
 from cartograph.runtime.content import Survey, differing, duplicated_keys, survey

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.contributions import Floats, largest, maps_of
 from cartograph.core.model import NotFitted
-from cartograph.core.neighbours import positions_of
+from cartograph.core.search.neighbours import positions_of
 from cartograph.sequence.model import SequenceModel, restored
 from cartograph.sequence.network import SequenceNetwork
 from cartograph.sequence.padded import Padded, padded, steps_of

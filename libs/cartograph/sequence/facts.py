@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver, TooLittle, unit_vectors
-from cartograph.core.topk import matrix_of
+from cartograph.core.search.topk import matrix_of
 
 N_PRICES = 17  # classes: 0, not told, and sixteenths of the catalogue, the cheapest first
 

@@ -7,9 +7,9 @@ from typing import Self
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.histories import histories
 from cartograph.core.model import Model, NotFitted, Silver, best_k
-from cartograph.core.neighbours import check_kept, lists_of, recommend_from_lists
+from cartograph.core.search.neighbours import check_kept, lists_of, recommend_from_lists
+from cartograph.core.views.histories import histories
 from cartograph.sequence.model import EVENTS
 
 
@@ -20,7 +20,7 @@ class FirstOrder(Model):
         max_length: newest events of a history that count.
         n_neighbours: products kept per product.
         event_types: events that count.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "first_order"

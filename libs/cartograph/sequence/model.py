@@ -14,15 +14,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from torch import nn
 
-from cartograph.core.feed import Backend, materialised
-from cartograph.core.histories import histories
 from cartograph.core.model import Model, NotFitted, Silver, TooLittle
-from cartograph.core.seen import mask_of
-from cartograph.core.topk import top_k, vectors_of
-from cartograph.core.trainer import Epoch, Schedule, train
-from cartograph.core.training_state import seconds_per_epoch
-from cartograph.core.weights import Weights
-from cartograph.core.workers import group_size
+from cartograph.core.search.topk import top_k, vectors_of
+from cartograph.core.training.feed import Backend, materialised
+from cartograph.core.training.state import seconds_per_epoch
+from cartograph.core.training.trainer import Epoch, Schedule, train
+from cartograph.core.training.weights import Weights
+from cartograph.core.views.histories import histories
+from cartograph.core.views.seen import mask_of
+from cartograph.core.workers.groups import group_size
 from cartograph.sequence.facts import catalogue, facts_of
 from cartograph.sequence.network import NextItem, SequenceNetwork, Shape
 from cartograph.sequence.padded import padded_rows, steps_of, stretches
@@ -55,11 +55,11 @@ class SequenceModel(Model):
         n_sampled: products drawn for a batch.
         smoothing: share of a target's certainty that is spread over all products (loss full).
         epochs, batch_size, learning_rate, weight_decay, warmup_steps, decay, clip_norm, patience, checkpoint_every,
-            device, seed: see `core.trainer.Schedule`.
+            device, seed: see `core.training.trainer.Schedule`.
         validation_share: customers whose last product is held back to tell when to stop; with patience 0, to be told.
         workers: of the training group; None: one per core, as long as each has 32 histories of a step.
         backend: of the feed: petastorm or arrow.
-        mask_seen: never recommend what the customer has seen (`core.seen`).
+        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     body: Callable[[Shape], nn.Module]  # of the network, by each model

@@ -12,7 +12,7 @@ from pyspark import Broadcast
 from torch import nn
 from torch.nn import functional as N
 
-from cartograph.core.feed import Batch
+from cartograph.core.training.feed import Batch
 from cartograph.sequence.facts import N_PRICES, Facts
 from cartograph.sequence.padded import N_GAPS, N_TYPES
 from cartograph.sequence.softmax import full_softmax, sampled_softmax

@@ -9,9 +9,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Model, NotFitted, Silver, best_k
-from cartograph.core.neighbours import check_kept, lists_of, recommend_sums
-from cartograph.core.seen import mask_of
-from cartograph.core.workers import no_values
+from cartograph.core.search.neighbours import check_kept, lists_of, recommend_sums
+from cartograph.core.views.seen import mask_of
+from cartograph.core.workers.groups import no_values
 from cartograph.sequence.repurchases import Rhythm, repurchases
 
 

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import EVENT_TYPES
-from cartograph.core.topk import vectors_of
-from cartograph.core.workers import no_values
+from cartograph.core.search.topk import vectors_of
+from cartograph.core.tables.schema import EVENT_TYPES
+from cartograph.core.workers.groups import no_values
 
 N_TYPES = len(EVENT_TYPES) + 1  # 0: not told
 N_GAPS = 24  # 0: not told, 1: at once, then one for each doubling of the seconds, the last one from half a year on

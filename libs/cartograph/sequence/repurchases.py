@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.schema import columns_of
+from cartograph.core.tables.schema import columns_of
 from cartograph.sequence.return_times import Intervals, Prior, fitted, prior_of
 
 _COUNTS = ("days", "n", "is_ended", "is_first")

@@ -1,0 +1,33 @@
+"""Every table of the lake: columns, types, key, partitions and checks.
+
+Writes are checked against these definitions; nothing else in the project spells out a table's columns.
+"""
+
+from __future__ import annotations
+
+from cartograph.core.input_tables import INPUT_TABLES
+from cartograph.core.result_tables import RESULT_TABLES
+from cartograph.core.serving_tables import SERVING_TABLES
+from cartograph.core.tables.definition import Table as Table  # re-exported: whoever knows the tables knows what one is
+from cartograph.core.tables.definition import differences as differences
+
+EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
+RELATIONS = ("complement", "substitute", "variant", "repeat")
+
+TABLES = {table.name: table for table in (*INPUT_TABLES, *RESULT_TABLES, *SERVING_TABLES)}
+
+
+def table(name: str) -> Table:
+    """The definition of table `name`.
+
+    Raises:
+        KeyError: there is no such table; the message lists those there are.
+    """
+    if name not in TABLES:
+        raise KeyError(f"no table {name!r}; the tables are {', '.join(sorted(TABLES))}")
+    return TABLES[name]
+
+
+def columns_of(name: str) -> list[str]:
+    """Column names of table `name`, in order."""
+    return table(name).columns.names
