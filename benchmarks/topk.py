@@ -3,8 +3,8 @@
     python -m benchmarks.topk --train train.txt.gz --rank 64 --k 20 --peers
 
 Factors are MLlib's, of a few iterations. Lists must agree: a product that differs has the score of the one it replaces.
-With `--approximate` the same is asked of `core/search/approximate.py`: its seconds, building the graphs and finding out how
-wide to walk included, and the share of the exact lists that it found.
+With `--approximate` the same is asked of `core/search/approximate.py`: its seconds, building the graphs and finding out
+how wide to walk included, and the share of the exact lists that it found.
 """
 
 from __future__ import annotations

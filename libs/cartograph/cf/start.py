@@ -3,7 +3,8 @@
 Of a small catalogue they start from the strongest directions of its customers' likes: from numbers that look drawn, ten
 iterations do not get near the minimum where there are not many more products than numbers in a factor. Of a large one
 they are such numbers (there directions gain nothing and cost as much as some iterations), made of a product's place in
-the graph of customers and products (`core.linear.structure`), and of its name only where nothing else tells it from another.
+the graph of customers and products (`core.linear.structure`), and of its name only where nothing else tells it from
+another.
 """
 
 from __future__ import annotations

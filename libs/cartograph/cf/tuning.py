@@ -24,7 +24,8 @@ Record = Callable[[int, Mapping[str, Any], float], None]
 class Period:
     """A validation period: `earlier` is what may be learned from, `users` whom to recommend to, `wanted` the answers.
 
-    `users` is as `core.views.histories` makes it, `wanted` has user_id and product_ids: what was bought and was new to them.
+    `users` is as `core.views.histories` makes it, `wanted` has user_id and product_ids: what was bought and was new to
+    them.
     """
 
     earlier: Silver
@@ -33,7 +34,7 @@ class Period:
 
     @classmethod
     def since(cls, data: Silver, start: datetime, history: int = 500, seen_by: Sequence[str] = SEEN_BY) -> Period:
-        """Cuts `data` at `start`: customers with events before it, and what they bought new (`core.views.seen`) since."""
+        """Cuts `data` at `start`: customers with events before, and what they bought that was new to them since."""
         at = F.lit(start)
         earlier = Silver(
             data.events.where(F.col("event_at") < at),

@@ -22,9 +22,9 @@ class Silver:
     """The silver tables a model may learn from, cut to the rows before `as_of`.
 
     `events`, `baskets` and `products` have the columns of the tables of the same name, events also the `liking` of a
-    rating on the shop's scale (`core.views.liking`; without it ratings are taken for one to five stars). `users` is None when
-    a source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of silver.product_vectors;
-    None when none were made.
+    rating on the shop's scale (`core.views.liking`; without it ratings are taken for one to five stars). `users` is
+    None when a source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of
+    silver.product_vectors; None when none were made.
     """
 
     events: DataFrame
@@ -70,8 +70,8 @@ class Model(Protocol):
         Args:
             users: user_id, product_ids (the customer's history, oldest first, which recommendations are made from),
                 seen_ids (what they leave out, if the model's `mask_seen` says so; product_ids where there are none) and
-                disliked_ids (what they leave out in any case), as `core.views.histories` makes them. Customers need not have
-                been there in `fit`.
+                disliked_ids (what they leave out in any case), as `core.views.histories` makes them. Customers need not
+                have been there in `fit`.
 
         Raises:
             NotFitted: `fit` has not been called.

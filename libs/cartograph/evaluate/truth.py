@@ -23,11 +23,12 @@ def user_truth(
 ) -> DataFrame:
     """One row per slice and customer with a purchase in the horizon: the products a good list would have held.
 
-    Slices: `all` (every customer, products new to them: see `core.views.seen`), `with_repeats` (every customer, products seen
-    before included), `repeats` (products seen before alone), `returning_users` and `new_users` (with and without a
-    purchase in the history), `head_products`, `mid_products`, `tail_products` (only that part of the truth counts;
-    a product without sales before is tail), `category=…` (of `categories`, likewise) and `region=…` and the like (of
-    `segments`: the customers in it). In all but two of them, products seen before do not count: lists leave them out.
+    Slices: `all` (every customer, products new to them: see `core.views.seen`), `with_repeats` (every customer,
+    products seen before included), `repeats` (products seen before alone), `returning_users` and `new_users` (with and
+    without a purchase in the history), `head_products`, `mid_products`, `tail_products` (only that part of the truth
+    counts; a product without sales before is tail), `category=…` (of `categories`, likewise) and `region=…` and the
+    like (of `segments`: the customers in it). In all but two of them, products seen before do not count: lists leave
+    them out.
 
     Columns: slice, list_id (the customer), cluster_id (the customer), relevant array<string>, paid map<string,double>
     (per product of `relevant` what was spent on it).

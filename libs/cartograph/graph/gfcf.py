@@ -32,8 +32,8 @@ class GfCf(Model):
 
     N the customers' products, D_u and D its row and column sums, V the strongest right singular vectors of Ñ
     (`graph.spectrum`). The first term, the linear filter, is what customers with the same products have; of it each
-    product keeps `n_neighbours` pairs, counted by `core.pairs.counts`. The second is the ideal low-pass filter. Nothing is
-    learned by steps, so it is an honest measure of what networks on the same graph add.
+    product keeps `n_neighbours` pairs, counted by `core.pairs.counts`. The second is the ideal low-pass filter. Nothing
+    is learned by steps, so it is an honest measure of what networks on the same graph add.
 
     The driver holds 8 n_vectors bytes per product, and so does each task: `max_products` bounds it.
 

@@ -1,4 +1,4 @@
-"""The thresholds of preprocess, as its functions take them; what holds for one source is its `core.cleaning.declaration`."""
+"""The thresholds of preprocess, as its functions take them; those of one source are in `core.cleaning.declaration`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The native engine: exact itemset mining with the work cut by item and counted in compiled code.
 
-1. Baskets are coded once (`core.pairs.coded_groups`). The portions' counts add up; the frequent items are numbered by falling
+1. Baskets are coded once (`core.pairs.coded_groups`). The portions' counts add up; the frequent items are numbered by
+falling
    frequency (their number is bounded by basket length over support, whatever the number of baskets).
 2. The numbers are cut into ranges of about equal work. Each basket goes to each range it has an item in, as its part
    up to that range: the items' conditional databases (Li et al., PFP, 2008), equal parts merged into one with a weight.

@@ -1,4 +1,4 @@
-"""Making a table as `core/tables/schema.py` defines it, in one commit: comment, partitions, NOT NULL and CHECK constraints."""
+"""Makes a table as `core/tables/schema.py` defines it, in one commit: comment, partitions, NOT NULL and CHECK."""
 
 from __future__ import annotations
 

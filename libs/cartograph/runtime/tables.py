@@ -3,9 +3,8 @@
 Layout: `<root>/<layer>/<table>`, or `<catalog>.<layer>.<table>` where a catalog is set (then `root` holds locks only).
 
 What a write costs beyond the writing: the rows are computed once and kept (memory, then disk) while one aggregate
-counts and hashes them, looks for broken constraints, and scans the old partition to see whether anything changed
-(`lake.skip_unchanged`); one shuffle of the key columns finds repeated keys (`lake.check_keys`).
-An append is checked by Delta alone, so that its rows need not be kept.
+counts and hashes them, looks for broken constraints, and scans the old partition for changes (`lake.skip_unchanged`);
+one shuffle of the keys finds repeated ones (`lake.check_keys`). An append is checked by Delta alone: nothing is kept.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""How the values of a source are written, and how they are read."""

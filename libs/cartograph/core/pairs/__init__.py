@@ -1,0 +1,1 @@
+"""Counting pairs of products that occur together, exactly, in compiled code."""

@@ -2,8 +2,8 @@
 
 Products are cut into blocks, and tasks build a graph of neighbours of each block (HNSW: Malkov, Yashunin 2018, by inner
 product, with Faiss). A query walks each block's graph, and what the blocks found is merged exactly: scores are true
-inner products, but a product may be missed. How often is measured on a sample of the queries against `core.search.topk`, and
-the walks are made as wide as it takes to miss no more than is allowed.
+inner products, but a product may be missed. How often is measured on a sample of the queries against
+`core.search.topk`, and the walks are made as wide as it takes to miss no more than is allowed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Measures of association, ranking metrics, tests of significance."""

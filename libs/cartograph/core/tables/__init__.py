@@ -1,0 +1,1 @@
+"""The tables of the lake, by layer, and what a definition of one says."""

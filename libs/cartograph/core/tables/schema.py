@@ -5,16 +5,16 @@ Writes are checked against these definitions; nothing else in the project spells
 
 from __future__ import annotations
 
-from cartograph.core.input_tables import INPUT_TABLES
-from cartograph.core.result_tables import RESULT_TABLES
-from cartograph.core.serving_tables import SERVING_TABLES
+from cartograph.core.tables.bronze import BRONZE
 from cartograph.core.tables.definition import Table as Table  # re-exported: whoever knows the tables knows what one is
 from cartograph.core.tables.definition import differences as differences
+from cartograph.core.tables.gold import GOLD
+from cartograph.core.tables.silver import SILVER
 
 EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 RELATIONS = ("complement", "substitute", "variant", "repeat")
 
-TABLES = {table.name: table for table in (*INPUT_TABLES, *RESULT_TABLES, *SERVING_TABLES)}
+TABLES = {table.name: table for table in (*BRONZE, *SILVER, *GOLD)}
 
 
 def table(name: str) -> Table:

@@ -1,0 +1,1 @@
+"""Training networks on a group of workers: data feed, training loop, weights."""

@@ -21,8 +21,8 @@ def histories(events: DataFrame, max_length: int = 200, seen_by: Sequence[str] =
     the time of the last event.
 
     Lists are made from the arrays and leave out `seen_ids`, all products that the customer has seen, each once, however
-    long ago, and `disliked_ids`, those that their last rating dislikes (`core.views.liking`). Disliked products are in no
-    history, whatever else happened to them: what is like them is not wanted, nor is it what comes next.
+    long ago, and `disliked_ids`, those that their last rating dislikes (`core.views.liking`). Disliked products are in
+    no history, whatever else happened to them: what is like them is not wanted, nor is it what comes next.
 
     Args:
         events: rows of silver.events.

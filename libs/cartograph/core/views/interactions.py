@@ -27,8 +27,8 @@ def interactions(
 
     The weight is the sum of the events' weights, negative where returns outweigh the rest; event types without a
     weight, and guests, are left out, and so are pairs whose weights cancel out. Of ratings the last one counts, for its
-    liking (`core.views.liking`) times the weight of ratings: a neutral one says nothing, and who dislikes a product has a
-    negative weight whatever he did with it before.
+    liking (`core.views.liking`) times the weight of ratings: a neutral one says nothing, and who dislikes a product has
+    a negative weight whatever he did with it before.
 
     Args:
         events: rows of silver.events.

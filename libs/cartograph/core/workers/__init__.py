@@ -1,0 +1,1 @@
+"""Tasks of one Spark stage that work together, and the files they share."""

@@ -1,0 +1,1 @@
+"""Why a product is in a list: evidence, contributions, reasons in words."""

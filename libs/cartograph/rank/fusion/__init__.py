@@ -1,0 +1,1 @@
+"""Fusing the lists of all models into one."""
