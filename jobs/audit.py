@@ -13,10 +13,10 @@ from pyspark.sql import DataFrame
 
 from cartograph.audit.audited_lists import AUDITED, audit, described
 from cartograph.audit.findings import Finding, Leak, Sources
+from cartograph.audit.settings import AuditSettings
 from cartograph.core.errors import UserError
 from cartograph.core.tables.schema import table
 from cartograph.runtime.command_line import main
-from cartograph.runtime.evaluate_settings import AuditSettings
 from cartograph.runtime.job import Job
 
 

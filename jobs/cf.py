@@ -25,6 +25,7 @@ from cartograph.cf.factors import factor_rows
 from cartograph.cf.item_neighbours import ItemNeighbours
 from cartograph.cf.popularity import Popularity
 from cartograph.cf.rp3beta import Rp3Beta
+from cartograph.cf.settings import CfSettings
 from cartograph.cf.slim import Slim
 from cartograph.cf.swing import Swing
 from cartograph.cf.tuning import Period, search
@@ -32,7 +33,6 @@ from cartograph.cf.user_neighbours import UserNeighbours
 from cartograph.core.errors import UserError
 from cartograph.core.model import Model
 from cartograph.core.views.histories import active, histories
-from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import keep_changes
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job

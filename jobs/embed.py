@@ -29,11 +29,11 @@ from cartograph.embed.given_vectors import vectors_in_attribute, vectors_in_file
 from cartograph.embed.image_vectors import image_sources, image_vectors
 from cartograph.embed.item_vectors import item_vectors
 from cartograph.embed.language_vectors import language_vectors
+from cartograph.embed.settings import EmbedSettings
 from cartograph.embed.skip_gram import TooFewTokens
 from cartograph.embed.unchanged import Changes
 from cartograph.embed.word_vectors import mean_vectors, word_vectors
 from cartograph.runtime.command_line import main
-from cartograph.runtime.embed_settings import EmbedSettings
 from cartograph.runtime.job import Job
 
 TABLE, FUSED, CONTENT = "silver.product_vectors", "fused", "content"

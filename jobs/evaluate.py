@@ -23,10 +23,10 @@ from cartograph.evaluate.exposure import EXPOSURE_METRICS
 from cartograph.evaluate.list_values import Known, tastes
 from cartograph.evaluate.popularity import product_popularity
 from cartograph.evaluate.promotion import Decision, Gate, Resampling, decisions
+from cartograph.evaluate.settings import EvaluateSettings
 from cartograph.evaluate.slices import largest
 from cartograph.evaluate.truth import EVERYONE, basket_truth, user_truth
 from cartograph.runtime.command_line import main
-from cartograph.runtime.evaluate_settings import EvaluateSettings
 from cartograph.runtime.job import Job
 from cartograph.runtime.registry import point_aliases
 

@@ -30,8 +30,8 @@ from cartograph.graph.gfcf import GfCf
 from cartograph.graph.lightgcn import LightGcn
 from cartograph.graph.product_model import ProductModel
 from cartograph.graph.relations import RelationRules, relations
+from cartograph.graph.settings import GraphSettings
 from cartograph.runtime.command_line import main
-from cartograph.runtime.graph_settings import GraphSettings
 from cartograph.runtime.job import Job
 
 MODELS: dict[str, Any] = {"gfcf": GfCf, "lightgcn": LightGcn, "gcn": Gcn, "gat": Gat}

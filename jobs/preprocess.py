@@ -30,7 +30,7 @@ from cartograph.preprocess.listings import deliveries, listings, stated, whole_s
 from cartograph.preprocess.products import facts_of, judged_facts, products, quarantined_facts
 from cartograph.preprocess.raw_rows import Apart, apart
 from cartograph.preprocess.resolve import resolved_events
-from cartograph.preprocess.settings import Fences, Flags, Limits
+from cartograph.preprocess.settings import LimitSettings
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from cartograph.preprocess.versions import kept_lines, with_fates
 from cartograph.runtime.command_line import main
@@ -108,7 +108,7 @@ def _judged(work: _Work) -> Iterator[_Judged]:
         SourceMisread: a source is declared wrongly.
     """
     settings = work.job.settings
-    fences, limits = Fences(**settings.fences.model_dump()), Limits(**settings.limits.model_dump())
+    fences, limits = settings.fences, settings.limits
     frames = [
         judged_events(work.bronze("events"), work.key, fences),
         _union(*[judged_facts(rows, cleaning) for rows, cleaning in work.bronze("products")]),
@@ -137,7 +137,7 @@ def _earlier_events(work: _Work) -> DataFrame | None:
     return None if stored is None else stored.join(F.broadcast(new), "batch_id", "left_anti")
 
 
-def _refuse_conflicts(work: _Work, fated: DataFrame, limits: Limits) -> int:
+def _refuse_conflicts(work: _Work, fated: DataFrame, limits: LimitSettings) -> int:
     """How many rows have an event id that another event has, too; raises where they are too many."""
     is_conflict = F.col("fate") == "conflict"
     by_source = fated.groupBy("source").agg(
@@ -156,7 +156,7 @@ def _refuse_conflicts(work: _Work, fated: DataFrame, limits: Limits) -> int:
     return sum(row[3] for row in rows)
 
 
-def _refuse_mixed_orders(work: _Work, kept: DataFrame, limits: Limits) -> None:
+def _refuse_mixed_orders(work: _Work, kept: DataFrame, limits: LimitSettings) -> None:
     orders = mixed_orders(kept.where("event_type = 'purchase'"), work.stored("silver.baskets"))
     for each in orders:
         if each.n_mixed:
@@ -251,7 +251,7 @@ def _write_users(work: _Work, good: DataFrame, people: DataFrame) -> None:
         touched = facts.select("user_id").union(seen.select("user_id")).distinct()
         known = _union(*[judged_users(rows, work.key, how) for rows, how in work.all_bronze("users")])
         facts, events = (rows.join(touched, "user_id", "left_semi") for rows in (known.where("rule IS NULL"), events))
-    flags = Flags(**work.job.settings.flags.model_dump())
+    flags = work.job.settings.flags
     work.write("silver.users", users(facts, events, seen, work.stored("silver.users"), flags))
 
 

@@ -21,9 +21,9 @@ from pyspark.sql import functions as F
 from cartograph.cf.als import Als
 from cartograph.cf.factors import factor_rows, side_of
 from cartograph.cf.refresh import changed, drift, refreshed, replaced
+from cartograph.cf.settings import CfSettings
 from cartograph.core.errors import UserError
 from cartograph.core.views.histories import histories
-from cartograph.runtime.cf_settings import CfSettings
 from cartograph.runtime.changes import changes_since, keep_changes
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job

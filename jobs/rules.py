@@ -22,12 +22,12 @@ from cartograph.rules.hierarchy import generalised_rules
 from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import choose_engine, mine
 from cartograph.rules.model import Rules
+from cartograph.rules.settings import RulesSettings
 from cartograph.rules.supports import Supports
 from cartograph.rules.trends import with_trends
 from cartograph.rules.utility import high_utility_itemsets, revenue
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.settings import RulesSettings
 
 HOLDOUT = ("holdout_baskets", "holdout_confidence", "holdout_lift")
 

@@ -21,7 +21,6 @@ from cartograph.core.model import Model, Silver
 from cartograph.core.views.histories import active, histories
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.sequence_settings import SequenceSettings
 from cartograph.sequence.attribution import attributions
 from cartograph.sequence.first_order import FirstOrder
 from cartograph.sequence.gru import Gru
@@ -29,6 +28,7 @@ from cartograph.sequence.lstm import Lstm
 from cartograph.sequence.model import SequenceModel
 from cartograph.sequence.next_basket import NextBasket
 from cartograph.sequence.repurchases import Rhythm, repurchases
+from cartograph.sequence.settings import SequenceSettings
 from cartograph.sequence.transformer import Transformer
 
 MODELS: dict[str, Any] = {

@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from cartograph.runtime.config import load_config
 from cartograph.runtime.session import spark_session
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tables import Tables
+from cartograph.settings import Config
 from tests.cluster import Cluster
 
 ROOT = Path(__file__).parents[1]

@@ -19,9 +19,9 @@ from cartograph.core.tables import schema
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from cartograph.runtime.progress import Progress
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tables import Tables
 from cartograph.runtime.tracking import Tracking
+from cartograph.settings import Config
 from jobs import evaluate, rank, report
 from tests.conftest import LOCAL
 

@@ -11,8 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIBS = ROOT / "libs" / "cartograph"
 STEPS = {path.name for path in LIBS.iterdir() if path.is_dir() and path.name not in {"core", "runtime", "__pycache__"}}
-# What runtime may know of core: the shape of tables, of errors, of what a model is given, and of text to be shown.
-SHARED = {f"cartograph.core.{name}" for name in ("tables", "errors", "model", "views.liking", "redaction", "plain_text")}
+# What runtime may know: settings, the shape of tables and errors, what a model is given, and text to be shown.
+SHARED = {"cartograph.settings"} | {
+    f"cartograph.core.{name}"
+    for name in ("settings", "tables", "errors", "model", "views.liking", "redaction", "plain_text")
+}
 # Jobs that are a second way into a step: `refresh` updates what `cf` fitted, `rekey` what `preprocess` hashed.
 STEP_OF = {"refresh": "cf", "rekey": "preprocess"}
 ONLY_IN = {

@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from cartograph.cf.settings import AlsSettings
 from cartograph.core.errors import UserError
 from cartograph.core.tables import schema
-from cartograph.runtime.cf_settings import AlsSettings
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import refresh

@@ -18,9 +18,9 @@ from cartograph.experiment.declared import Experiment
 from cartograph.experiment.judging import verdicts
 from cartograph.experiment.moments import Moments
 from cartograph.experiment.outcomes import METRICS
+from cartograph.experiment.settings import ExperimentDeclaration
 from cartograph.experiment.verdicts import Levels, Look
 from cartograph.runtime.config import ConfigError, load_config
-from cartograph.runtime.experiment_settings import ExperimentDeclaration
 from cartograph.runtime.job import Suite
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.tables import Tables

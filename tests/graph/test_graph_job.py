@@ -16,8 +16,8 @@ from cartograph.graph.analyses import ANALYTICS, Analyses
 from cartograph.graph.building import product_graph
 from cartograph.graph.bundles import bundles
 from cartograph.graph.relations import RelationRules
+from cartograph.graph.settings import GraphAnalysis
 from cartograph.runtime.config import load_config
-from cartograph.runtime.graph_settings import GraphAnalysis
 from cartograph.runtime.job import Suite
 from jobs import graph
 from tests.small_lake import PRODUCTS, small_shop

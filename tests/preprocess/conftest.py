@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.tables.schema import table
 from cartograph.ingest.source import load_source
-from cartograph.preprocess.settings import Fences, Flags
-from cartograph.runtime.settings import Config
+from cartograph.preprocess.settings import CustomerFlags, FenceSettings
+from cartograph.settings import Config
 from tests.conftest import ROOT
 
 KEY = b"a key for tests"
@@ -23,9 +23,9 @@ PURCHASE |= {"event_at": "2024-05-01 10:00:00", "user_id": "ann"}
 
 
 @pytest.fixture(scope="session")
-def fences(config: Config) -> Fences:
+def fences(config: Config) -> FenceSettings:
     """The fences of conf/base.yml."""
-    return Fences(**config.preprocess.fences.model_dump())
+    return config.preprocess.fences
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +35,9 @@ def retail() -> Cleaning:
 
 
 @pytest.fixture(scope="session")
-def flags(config: Config) -> Flags:
+def flags(config: Config) -> CustomerFlags:
     """The flags of conf/base.yml."""
-    return Flags(**config.preprocess.flags.model_dump())
+    return config.preprocess.flags
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.preprocess.limits import SourceMisread
-from cartograph.runtime.settings import LimitSettings
+from cartograph.preprocess.settings import LimitSettings
 from tests.lake import Lake, declaration
 
 LENIENT = LimitSettings(share=1.0, shares={}, mixed_orders=1.0, min_rows=20)

@@ -17,9 +17,9 @@ from cartograph.preprocess.limits import (
     refuse_mixed,
     set_aside,
 )
-from cartograph.preprocess.settings import Limits
+from cartograph.preprocess.settings import LimitSettings
 
-LIMITS = Limits(share=0.05, shares={"outlier_price": 0.01}, mixed_orders=0.02, min_rows=20)
+LIMITS = LimitSettings(share=0.05, shares={"outlier_price": 0.01}, mixed_orders=0.02, min_rows=20)
 NOON = datetime(2025, 5, 5, 12)
 
 

@@ -13,7 +13,7 @@ from cartograph.core.tables.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets
 from cartograph.preprocess.products import judged_facts, products, quarantined_facts
-from cartograph.preprocess.settings import Flags
+from cartograph.preprocess.settings import CustomerFlags
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from tests.preprocess.conftest import KEY, Raw
 
@@ -79,7 +79,7 @@ def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, 
     assert set(made) == {"CUP", "only sold"}
 
 
-def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: Raw, flags: Flags) -> None:
+def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: Raw, flags: CustomerFlags) -> None:
     facts = raw(
         "users",
         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import yaml
 
 from cartograph.runtime import places
 from cartograph.runtime.config import ConfigError, load_config, show_config
+from cartograph.runtime.explained import explained
 from cartograph.runtime.secrets import PUBLIC_KEY, SecretError, make_key_file
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 KEY = "CARTOGRAPH_PSEUDONYM_KEY"
 LONG = "geheim-" * 5  # as long as a key must be
@@ -43,8 +46,8 @@ def test_every_shipped_environment_is_valid(env: str) -> None:
 
 def test_every_setting_of_base_has_a_comment() -> None:
     lines = (places.home() / "conf" / "base.yml").read_text().splitlines()
-    settings = [i for i, line in enumerate(lines) if ": " in line.split("#")[0] and not line.strip().startswith("-")]
-    bare = [lines[i] for i in settings if "#" not in lines[i] and "#" not in lines[i - 1] and "#" not in lines[i - 2]]
+    settings = [i for i, line in enumerate(lines) if ": " in line.split("#")[0]]
+    bare = [lines[i] for i in settings if "#" not in lines[i] and "#" not in lines[i + 1]]
     assert bare == []
 
 
@@ -68,14 +71,25 @@ def test_every_problem_is_told_at_once_with_the_file_it_stands_in(tmp_path: Path
         assert part in message
 
 
-def test_a_setting_missing_from_base_is_named(tmp_path: Path) -> None:
-    values = yaml.safe_load((places.home() / "conf" / "base.yml").read_text())
-    del values["lake"]["root"], values["tracking"]
-    (tmp_path / "base.yml").write_text(yaml.safe_dump(values))
+def test_base_is_made_from_the_settings_own_definitions() -> None:
+    written = (places.home() / "conf" / "base.yml").read_text(encoding="utf-8")
+    assert written == explained(Config), "run `python -m cartograph.runtime.explained > conf/base.yml`"
+
+
+def test_a_setting_missing_from_base_has_its_default(tmp_path: Path) -> None:
+    (tmp_path / "base.yml").write_text("lake: {root: elsewhere}")
     (tmp_path / "bare.yml").write_text("")
-    message = refusal(env="bare", conf_dir=tmp_path)
-    assert "lake.root is not set" in message
-    assert "tracking is not set" in message
+    config = load_config("bare", conf_dir=tmp_path)
+    assert config.lake.root == "elsewhere"
+    assert config.model_copy(update={"lake": Config(env="bare").lake}) == Config(env="bare")
+
+
+def test_settings_are_checked_without_spark_and_torch() -> None:
+    heavy = (
+        "import sys, cartograph.settings; print(sorted({'pyspark', 'torch', 'pandas', 'mlflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_an_unknown_environment_names_those_there_are() -> None:

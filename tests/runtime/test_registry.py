@@ -9,9 +9,9 @@ from mlflow.tracking import MlflowClient
 
 from cartograph.runtime.config import load_config
 from cartograph.runtime.registry import point_aliases, settings_of
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking import Tracking
 from cartograph.runtime.tracking_store import tracking_uri
+from cartograph.settings import Config
 
 
 @pytest.fixture(autouse=True)

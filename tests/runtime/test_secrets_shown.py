@@ -20,8 +20,8 @@ from cartograph.runtime import command_line
 from cartograph.runtime.config import ConfigError, load_config, redacted, show_config
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.session import session_settings
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking import Tracking
+from cartograph.settings import Config
 from tests.conftest import ROOT
 
 SECRET = "Tr0ub4dorXq9"

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from cartograph.runtime.config import load_config
 from cartograph.runtime.session import SessionError, session_settings, spark_session
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 
 def test_plain_python_sets_memory_jars_and_folders_before_the_machine_starts(config: Config) -> None:

@@ -12,9 +12,9 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from cartograph.runtime.config import load_config, redacted
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking import Tracking, git_revision
 from cartograph.runtime.tracking_store import tracking_uri
+from cartograph.settings import Config
 
 
 @pytest.fixture(autouse=True)

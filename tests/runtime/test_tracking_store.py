@@ -12,9 +12,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from cartograph.runtime.config import load_config
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking import Tracking
 from cartograph.runtime.tracking_store import StoreBroken, prepare_store
+from cartograph.settings import Config
 from tests.conftest import ROOT
 
 # Waits for the signal with everything imported, so that both processes ask for the store at the same moment.

@@ -12,10 +12,11 @@ from pyspark.sql import functions as F
 from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.cleaning.values import identifier, instant, number, text
 from cartograph.core.errors import UserError
-from cartograph.core.tables.schema import EVENT_TYPES, columns_of
+from cartograph.core.event_types import EVENT_TYPES
+from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess import outliers
 from cartograph.preprocess.pseudonyms import pseudonymised
-from cartograph.preprocess.settings import Fences
+from cartograph.preprocess.settings import FenceSettings
 from cartograph.preprocess.verdicts import RAW, Rule, future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
 _BOOKKEEPING = ("source", "batch_id", "source_file", "row_id", "known_until")
@@ -27,7 +28,7 @@ _IDENTITY = (
 GIVEN, MADE = ":", "#"  # between a source and the id that it gave, or that its content made
 
 
-def judged_events(bronze: Sequence[tuple[DataFrame, Cleaning]], key: bytes, fences: Fences) -> DataFrame:
+def judged_events(bronze: Sequence[tuple[DataFrame, Cleaning]], key: bytes, fences: FenceSettings) -> DataFrame:
     """One row per raw event: silver.events' columns, `row_id`, `delivery`, `content`, `rule`, `reason` and `raw`.
 
     `rule` and `reason` are null for good rows, `raw` for those alone. `content` is the same for the same event: one

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.cleaning.declaration import date_word, number_word
 from cartograph.core.errors import UserError
-from cartograph.preprocess.settings import Limits
+from cartograph.preprocess.settings import LimitSettings
 
 _EXAMPLES = 5
 _QUOTED = r"^(\w+) '(.*)' "  # how a reason names its column and quotes its value
@@ -71,7 +71,7 @@ def set_aside(rows: Mapping[str, DataFrame]) -> list[SetAside]:
     return sorted(aside, key=lambda each: (-each.n_aside, each.source, each.target, each.rule))
 
 
-def refuse_misread(aside: Sequence[SetAside], limits: Limits) -> None:
+def refuse_misread(aside: Sequence[SetAside], limits: LimitSettings) -> None:
     """Raises where a rule sets more of a source aside than is allowed.
 
     Raises:
@@ -82,11 +82,11 @@ def refuse_misread(aside: Sequence[SetAside], limits: Limits) -> None:
         raise SourceMisread("too many rows are set aside; nothing was written:\n" + "\n".join(problems))
 
 
-def _is_too_much(each: SetAside, limits: Limits) -> bool:
+def _is_too_much(each: SetAside, limits: LimitSettings) -> bool:
     return each.n_aside >= limits.min_rows and each.share > limits.shares.get(each.rule, limits.share)
 
 
-def _explained(each: SetAside, limits: Limits) -> Iterator[str]:
+def _explained(each: SetAside, limits: LimitSettings) -> Iterator[str]:
     allowed = limits.shares.get(each.rule, limits.share)
     setting = f"preprocess.limits.shares.{each.rule}" if each.rule in limits.shares else "preprocess.limits.share"
     yield f"  - {each} (at most {100 * allowed:g} % by {setting})"
@@ -166,7 +166,7 @@ def _with_known(orders: DataFrame, baskets: DataFrame) -> DataFrame:
     )
 
 
-def refuse_mixed(orders: Sequence[MixedOrders], limits: Limits) -> None:
+def refuse_mixed(orders: Sequence[MixedOrders], limits: LimitSettings) -> None:
     """Raises where too many lines stand in orders that can't be one order.
 
     Raises:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.preprocess.settings import Fences
+from cartograph.preprocess.settings import FenceSettings
 
 # Where most lines are of one or two pieces, or of one price, the quartiles nearly meet, and what is far must still be
 # far: a wholesaler's order of some hundred pieces is true.
@@ -25,7 +25,7 @@ _FEW = 100_000  # values that are joined by sending them to every task
 _GIVEN_AWAY = 0.01  # a price of so small a share of the usual one is a gift
 
 
-def marked(rows: DataFrame, fences: Fences) -> DataFrame:
+def marked(rows: DataFrame, fences: FenceSettings) -> DataFrame:
     """The rows with `far_quantity` and `far_price`: why such a value of a line can't be true; null where it can.
 
     A quantity is far above the batch's fence, Tukey's on the logarithm: Q3 + fence * IQR (Exploratory Data Analysis,
@@ -75,7 +75,7 @@ def _without_whole_orders(far: DataFrame, rows: DataFrame, sent: Callable[[DataF
     return sent(known.withColumns(alone).select(*_VALUE, *alone).localCheckpoint())
 
 
-def _far(lines: DataFrame, fences: Fences) -> DataFrame:
+def _far(lines: DataFrame, fences: FenceSettings) -> DataFrame:
     """The values of lines that are far and have nothing but their order to speak for them, and why."""
     bounds = lines.groupBy("batch_id").agg(
         _upper_fence("quantity", fences.quantity_fence).alias("max_quantity"),
@@ -108,7 +108,7 @@ def _is_far_quantity() -> Column:
     return F.coalesce(F.col("quantity") > F.col("max_quantity"), F.lit(False))
 
 
-def _is_far_price(fences: Fences) -> Column:
+def _is_far_price(fences: FenceSettings) -> Column:
     price, usual = F.col("unit_price"), F.col("usual")
     is_unusual = (price > fences.price_ratio * usual) | (price * fences.price_ratio < usual)
     is_far = F.when(F.col("n_lines") >= fences.price_min_rows, is_unusual).otherwise(price > F.col("max_price"))
@@ -127,7 +127,7 @@ def _quantity_reason() -> Column:
     return F.concat(F.lit("quantity is above "), limit, F.lit(", far from the others of its batch, and seen once"))
 
 
-def _price_reason(fences: Fences) -> Column:
+def _price_reason(fences: FenceSettings) -> Column:
     usual = F.format_string("%.2f", "usual")
     is_known = F.col("n_lines") >= fences.price_min_rows
     of_product = F.concat(F.lit(f"unit_price is over {fences.price_ratio:g} times off the usual "), usual)

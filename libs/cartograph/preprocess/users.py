@@ -9,7 +9,7 @@ from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.cleaning.values import identifier, instant, text
 from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.pseudonyms import pseudonymised
-from cartograph.preprocess.settings import Flags
+from cartograph.preprocess.settings import CustomerFlags
 from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
 _RAW = ("user_id", "region", "age_band", "seen_at")
@@ -37,7 +37,7 @@ def quarantined_users(judged: DataFrame) -> DataFrame:
 
 
 def users(
-    facts: DataFrame, events: DataFrame, first_seen: DataFrame, stored: DataFrame | None, flags: Flags
+    facts: DataFrame, events: DataFrame, first_seen: DataFrame, stored: DataFrame | None, flags: CustomerFlags
 ) -> DataFrame:
     """Rows of silver.users for the customers of `facts` and `events`.
 
@@ -66,7 +66,7 @@ def users(
     )
 
 
-def _wholesale(events: DataFrame, flags: Flags) -> DataFrame:
+def _wholesale(events: DataFrame, flags: CustomerFlags) -> DataFrame:
     """user_id, is_wholesale: most of the customer's orders, by share, are of at least `wholesale_units` pieces."""
     orders = events.where("event_type = 'purchase' AND user_id IS NOT NULL").groupBy("user_id", "order_id")
     units = orders.agg(F.sum(F.coalesce("quantity", F.lit(1))).alias("units"))
@@ -74,7 +74,7 @@ def _wholesale(events: DataFrame, flags: Flags) -> DataFrame:
     return units.groupBy("user_id").agg((share >= flags.wholesale_share).alias("is_wholesale"))
 
 
-def _robots(events: DataFrame, flags: Flags) -> DataFrame:
+def _robots(events: DataFrame, flags: CustomerFlags) -> DataFrame:
     """user_id, is_bot: in some hour there were at least `bot_actions` actions (all lines of an order are one)."""
     action = F.coalesce(F.when(F.col("event_type") == "purchase", F.col("order_id")), F.col("event_id"))
     acting = events.where("user_id IS NOT NULL AND event_type <> 'return'")

@@ -19,7 +19,7 @@ from cartograph.runtime.breakdowns import breakdown
 from cartograph.runtime.config import load_config, show_config
 from cartograph.runtime.failures import raised_on_purpose
 from cartograph.runtime.job import Run, Suite
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain", "rekey"})
 

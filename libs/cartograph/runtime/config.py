@@ -19,7 +19,7 @@ from cartograph.core.redaction import HIDDEN
 from cartograph.core.redaction import redacted as without_secrets
 from cartograph.runtime import places
 from cartograph.runtime.secrets import find_secret, secret_variable
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 Layer = tuple[str, dict[str, Any]]
 
@@ -187,7 +187,7 @@ def _value_problems(error: ValidationError, layers: Sequence[Layer]) -> list[str
         path = [str(part) for part in detail["loc"]]
         key = ".".join(path)
         if detail["type"] == "missing":
-            problems.append(f"{key} is not set; conf/base.yml must give every setting")
+            problems.append(f"{key} is not set")
             continue
         origin = next((name for name, values in reversed(layers) if _reaches(values, path)), "conf/base.yml")
         value = without_secrets(detail["input"], key)

@@ -44,9 +44,9 @@ from cartograph.runtime.config import redacted
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
 from cartograph.runtime.session import spark_session
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tables import Tables, WriteResult
 from cartograph.runtime.tracking import Tracking
+from cartograph.settings import Config
 
 # Steps that see all there is, so they have no point in time.
 Run = Callable[["Job"], None]

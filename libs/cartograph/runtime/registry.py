@@ -13,9 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cartograph.runtime.config import redacted
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking import Tracking
 from cartograph.runtime.tracking_store import made_unless_there
+from cartograph.settings import Config
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from cartograph.core.errors import UserError
 from cartograph.runtime import places
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 SHORTEST = 32  # bytes of a pseudonym key: whoever has the tables must not be able to try them all
 # Known to everybody, so it protects nobody: only for the generated shop, whose users are invented.

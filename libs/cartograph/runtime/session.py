@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from cartograph.core.errors import UserError
 from cartograph.runtime import places
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 # What needs a new Java machine or context: spark-submit and Databricks have settled these before we run.
 _SETTLED = ("spark.master", "spark.jars", "spark.driver.", "spark.local.dir", "spark.executor.memory", "spark.log.")

@@ -31,7 +31,7 @@ from cartograph.runtime.definition import create, definition_differences
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
 from cartograph.runtime.lock_files import lock_files
 from cartograph.runtime.locks import Locks
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 __all__ = ["DigestChanged", "RowsRefused", "SchemaMismatch", "TableError", "TableMissing", "Tables", "WriteResult"]
 

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cartograph.core.redaction import redacted, redacted_text
 from cartograph.runtime import places
-from cartograph.runtime.settings import Config
 from cartograph.runtime.tracking_records import Record, as_json, hand_over
 from cartograph.runtime.tracking_store import StoreBroken, made_unless_there, prepare_store, tracking_uri
+from cartograph.settings import Config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

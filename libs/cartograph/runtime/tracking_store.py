@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cartograph.core.errors import UserError
 from cartograph.runtime import places
-from cartograph.runtime.settings import Config
+from cartograph.settings import Config
 
 _SQLITE = "sqlite:///"
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.event_types import EVENT_TYPES
 from cartograph.core.search.topk import vectors_of
-from cartograph.core.tables.schema import EVENT_TYPES
 from cartograph.core.workers.groups import no_values
 
 N_TYPES = len(EVENT_TYPES) + 1  # 0: not told

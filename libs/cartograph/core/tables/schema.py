@@ -11,7 +11,6 @@ from cartograph.core.tables.definition import differences as differences
 from cartograph.core.tables.gold import GOLD
 from cartograph.core.tables.silver import SILVER
 
-EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 RELATIONS = ("complement", "substitute", "variant", "repeat")
 
 TABLES = {table.name: table for table in (*BRONZE, *SILVER, *GOLD)}

@@ -1,4 +1,14 @@
-"""What every section of the settings is made of."""
+"""What every section of the settings is made of: a name, a type, bounds, a default and an explanation, each once.
+
+A step's settings stand in its own `settings.py`, as classes whose fields are explained where they are defined:
+
+    class SwingSettings(ItemToItemSettings):
+        \"\"\"Pairs of customers who share two products and little else.\"\"\"
+
+        alpha: AboveZero = Field(1.0, description="added to the number of products that two customers share")
+
+These modules import neither Spark nor torch, so that a command line is checked before either starts.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +16,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from cartograph.core.tables.schema import EVENT_TYPES
+from cartograph.core.event_types import EVENT_TYPES
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
 AboveZero = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
@@ -30,4 +41,4 @@ EventWeights = Annotated[dict[str, float], AfterValidator(_known_types)]
 class Section(BaseModel):
     """A section: unknown keys are refused, values are fixed once loaded."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -1,0 +1,54 @@
+"""Sections `ratings` and `seen` of the settings: what events say, for all steps alike."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cartograph.core.settings import Section
+
+
+class RatingsSettings(Section):
+    """core.liking.RatingScale."""
+
+    scale: tuple[float, float] = Field(
+        default=(1, 5),
+        description="the worst and the best rating there can be: stars; [1, 10]; thumbs, [0, 1]. A source that rates "
+        "otherwise converts its ratings in its declaration (`rating: stars / 2`)",
+    )
+    neutral: float | None = Field(
+        default=None,
+        description="ratings above it are likes, below it dislikes; null: the middle of the scale. The best rating "
+        "weighs event_weights.rating, the neutral one 0, the worst one -event_weights.rating. A product "
+        "that a customer's last rating dislikes is learned from as no liking, whatever he did with it, "
+        "and is not recommended to him",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        lowest, highest = self.scale
+        if not lowest < highest:
+            raise ValueError(f"scale goes from the worst rating to the best, not from {lowest:g} to {highest:g}")
+        if self.neutral is not None and not lowest <= self.neutral < highest:
+            raise ValueError(f"neutral lies from {lowest:g} to below {highest:g}, and is {self.neutral:g}")
+        return self
+
+
+class SeenSettings(Section):
+    """core.seen: what is new to a customer, for lists, for right answers and for tuning."""
+
+    event_types: Annotated[tuple[Literal["view", "cart", "purchase", "rating"], ...], Field(min_length=1)] = Field(
+        default=("purchase",),
+        description="of view, cart, purchase, rating: events that make it so. Evaluate asks for what is new …",
+    )
+    mask: bool = Field(
+        default=True,
+        description="… and lists hold nothing else. false: lists may hold what was seen (groceries), and tuning asks "
+        "for it too",
+    )
+
+    @property
+    def masked_by(self) -> tuple[str, ...]:
+        """Events whose products lists leave out: none where they may hold what was seen."""
+        return self.event_types if self.mask else ()
