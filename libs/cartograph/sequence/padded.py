@@ -40,12 +40,14 @@ def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     Types and times are empty where `users` does not have event_types and event_ats. Events of other types are left out
     if they are told. The mask is that of `users`, or empty.
     """
-    kept = ["user_id", F.col("mask") if "mask" in users.columns else no_values("string").alias("mask")]
+    mask = F.col("mask") if "mask" in users.columns else no_values("string").alias("mask")
     if not {"event_types", "event_ats"} <= set(users.columns):
-        return users.select(*kept, "product_ids", no_values("int").alias("types"), no_values("long").alias("ats"))
+        return users.select(
+            "user_id", mask, "product_ids", no_values("int").alias("types"), no_values("long").alias("ats")
+        )
     zipped = F.arrays_zip("product_ids", "event_types", "event_ats")
     counting = F.filter(zipped, lambda step: step["event_types"].isin(*event_types))
-    steps = users.select(*kept, counting.alias("steps"))
+    steps = users.select("user_id", mask, counting.alias("steps"))
     codes = F.array(*[F.lit(name) for name in EVENT_TYPES])
     return steps.select(
         "user_id",
