@@ -38,17 +38,19 @@ def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     """One row per customer: user_id, product_ids, types (codes), ats (unix seconds), aligned, oldest first; mask.
 
     Types and times are empty where `users` does not have event_types and event_ats. Events of other types are left out
-    if they are told. The mask of `users` is passed on, if there is one.
+    if they are told. The mask is that of `users`, or empty.
     """
-    kept = [name for name in ("user_id", "mask") if name in users.columns]
+    mask = F.col("mask") if "mask" in users.columns else no_values("string").alias("mask")
     if not {"event_types", "event_ats"} <= set(users.columns):
-        return users.select(*kept, "product_ids", no_values("int").alias("types"), no_values("long").alias("ats"))
+        return users.select(
+            "user_id", mask, "product_ids", no_values("int").alias("types"), no_values("long").alias("ats")
+        )
     zipped = F.arrays_zip("product_ids", "event_types", "event_ats")
     counting = F.filter(zipped, lambda step: step["event_types"].isin(*event_types))
-    steps = users.select(*kept, counting.alias("steps"))
+    steps = users.select("user_id", mask, counting.alias("steps"))
     codes = F.array(*[F.lit(name) for name in EVENT_TYPES])
     return steps.select(
-        *kept,
+        "user_id",
         F.col("steps.product_ids").alias("product_ids"),
         F.transform("steps.event_types", lambda name: F.array_position(codes, name).cast("int")).alias("types"),
         F.transform("steps.event_ats", lambda at: F.unix_seconds(at)).alias("ats"),
@@ -74,14 +76,13 @@ def padded_rows(steps: DataFrame, product_ids: Any, length: int) -> DataFrame:
     Columns: user_id, mask, items, types, gaps (`length` codes each), n (products), is_newest (null if untold).
 
     Args:
-        steps: as `steps_of` or `stretches` make them; without a mask it is empty.
+        steps: as `steps_of` or `stretches` make them.
         product_ids: broadcast Arrow array; a product's code is its place, from 1. Others are left out.
         length: of the rows.
     """
     arrays = "mask array<string>, items array<int>, types array<int>, gaps array<int>"
     work = partial(_padded_batches, product_ids=product_ids, length=length)
-    untold = {"is_newest": F.lit(None).cast("boolean"), "mask": no_values("string")}
-    told = steps.withColumns({name: value for name, value in untold.items() if name not in steps.columns})
+    told = steps if "is_newest" in steps.columns else steps.withColumn("is_newest", F.lit(None).cast("boolean"))
     given = told.select("user_id", "product_ids", "types", "ats", "is_newest", "mask")
     return given.mapInArrow(work, f"user_id string, {arrays}, n int, is_newest boolean")
 
