@@ -13,8 +13,7 @@ LIBS = ROOT / "libs" / "cartograph"
 STEPS = {path.name for path in LIBS.iterdir() if path.is_dir() and path.name not in {"core", "runtime", "__pycache__"}}
 # What runtime may know: settings, the shape of tables and errors, what a model is given, and text to be shown.
 SHARED = {"cartograph.settings"} | {
-    f"cartograph.core.{name}"
-    for name in ("settings", "tables", "errors", "model", "views.liking", "redaction", "plain_text")
+    f"cartograph.core.{name}" for name in ("settings", "tables", "errors", "model", "views", "redaction", "plain_text")
 }
 # Jobs that are a second way into a step: `refresh` updates what `cf` fitted, `rekey` what `preprocess` hashed.
 STEP_OF = {"refresh": "cf", "rekey": "preprocess"}

@@ -13,7 +13,7 @@ from cartograph.cf.fold_in import fold_in
 from cartograph.cf.native_als import native_factors
 from cartograph.cf.objective import Objective, Schedule
 from cartograph.cf.side_information import with_prior
-from cartograph.core.model import NotFitted, Silver, associate_from_vectors
+from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.search.approximate import best_products
 from cartograph.core.views.interactions import EVENT_WEIGHTS, coded_pairs, debiased, interactions, ratings
 from cartograph.core.views.seen import mask_of
@@ -22,7 +22,7 @@ from cartograph.core.workers.groups import no_values
 _RATINGS_PER_BLOCK = 1_000_000  # at most: about 100 MB in the memory of its task
 
 
-class Als:
+class Als(Model):
     """Implicit feedback: every product is a weak "no", every interaction a "yes" of confidence 1 + alpha * weight.
 
     Or explicit: products are rated, and ratings are predicted. Customers known from `fit` are scored by their learned

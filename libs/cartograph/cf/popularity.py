@@ -11,7 +11,7 @@ from typing import Self
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.core.model import NotFitted, Silver
+from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.views.interactions import EVENT_WEIGHTS
 from cartograph.core.views.liking import with_liking
 from cartograph.core.views.seen import mask_of
@@ -19,7 +19,7 @@ from cartograph.core.views.seen import mask_of
 _EVERYBODY = ""  # the segment of those who belong to none
 
 
-class Popularity:
+class Popularity(Model):
     """Products ranked by their weighted number of events, guests' included; a rating counts by its liking.
 
     With `by`, customers of each segment (region, for instance) get a list of their own. A segment's share of a product

@@ -1,16 +1,19 @@
 """The contract every model keeps: fit on silver tables, associate products, recommend to customers.
 
-A model's constructor takes keyword-only settings with defaults and stores them, nothing else; what it learns
-ends in `_`. Lists are ranked 1..k, equal scores in order of product_id, and a product is never its own neighbour.
-Customers and products a model knows nothing of get no rows, never an error.
+A model's constructor takes its settings (an object of its class in the step's `settings.py`, or the same names as
+keywords) and stores them, nothing else; what it learns ends in `_`. Lists are ranked 1..k, equal scores in order of
+product_id, and a product is never its own neighbour. Customers and products a model knows nothing of get no rows, never
+an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from datetime import date
+from typing import Any, Protocol, Self
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.search.approximate import best_products
@@ -25,6 +28,9 @@ class Silver:
     rating on the shop's scale (`core.views.liking`; without it ratings are taken for one to five stars). `users` is
     None when a source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of
     silver.product_vectors; None when none were made.
+
+    `edges` are those of silver.product_graph of the same day, None when there is no graph. `events_version` is the
+    version of silver.events that was read. `on_epoch` is called with a model's name and the metrics of each epoch.
     """
 
     events: DataFrame
@@ -32,6 +38,10 @@ class Silver:
     products: DataFrame
     users: DataFrame | None = None
     vectors: DataFrame | None = None
+    edges: DataFrame | None = None
+    as_of: date | None = None
+    events_version: int | None = None
+    on_epoch: Callable[[str, Mapping[str, float]], None] | None = None
 
 
 class NotFitted(RuntimeError):
@@ -45,10 +55,21 @@ class TooLittle(ValueError):
     """A model has nothing to learn from: no fault of the shop's. Its lists are empty, and the message says why."""
 
 
+class Weights(Protocol):
+    """The weights of a network."""
+
+    def save(self, spark: SparkSession, path: str) -> Any:
+        """Writes them to a file that `path` names."""
+
+
 class Model(Protocol):
-    """What every model offers. `name` is the one used in settings, tables and reports."""
+    """What every model offers. `name` is the one used in settings, tables and reports.
+
+    `artifact_tables` names the tables, beside the two of lists, that a model has rows for.
+    """
 
     name: str
+    artifact_tables: tuple[str, ...] = ()
 
     def fit(self, data: Silver) -> Self:
         """Learn from `data`; returns the model itself.
@@ -76,6 +97,20 @@ class Model(Protocol):
         Raises:
             NotFitted: `fit` has not been called.
         """
+
+    def artifacts(self, users: DataFrame, lists: DataFrame) -> Mapping[str, DataFrame]:
+        """Rows of each of `artifact_tables`, by table.
+
+        Args:
+            users: as for `recommend`.
+            lists: what was recommended to them: user_id, product_id, score, rank.
+        """
+        del users, lists
+        return {}
+
+    def network_weights(self) -> Weights | None:
+        """The weights of a network, to be kept beside the tables; None of other models."""
+        return None
 
 
 def best_k(scored: DataFrame, group: str, item: str, k: int) -> DataFrame:

@@ -5,16 +5,18 @@ A step's settings stand in its own `settings.py`, as classes whose fields are ex
     class SwingSettings(ItemToItemSettings):
         \"\"\"Pairs of customers who share two products and little else.\"\"\"
 
-        alpha: AboveZero = Field(1.0, description="added to the number of products that two customers share")
+        alpha: AboveZero = Field(default=1.0, description="added to the number of products that two customers share")
 
 These modules import neither Spark nor torch, so that a command line is checked before either starts.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cartograph.core.event_types import EVENT_TYPES
 
@@ -42,3 +44,42 @@ class Section(BaseModel):
     """A section: unknown keys are refused, values are fixed once loaded."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ModelSettings(Section):
+    """The settings of one model, which takes them as they are."""
+
+
+class ModelsSection(Section):
+    """A section whose models are its fields of type `ModelSettings`: a model is chosen by the name of its field."""
+
+    models: tuple[str, ...]
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        """The names of the models that there are, in the order in which they are explained."""
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        return tuple(name for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, ModelSettings))
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Self:
+        for name in self.models:
+            if name not in self.choices():
+                raise ValueError(f"models: there is no model {name!r}; there are {', '.join(self.choices())}")
+        return self
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+def settings_of(kind: type[Kind], given: Kind | None, changed: Mapping[str, Any]) -> Kind:
+    """The settings that a constructor was given: as an object, by keyword, or as an object with some of them changed.
+
+    Raises:
+        ValueError: an unknown keyword, with the nearest known one, or a value out of bounds.
+    """
+    for name in changed:
+        if name not in kind.model_fields:
+            near = difflib.get_close_matches(name, kind.model_fields, 1)
+            raise ValueError(f"{kind.__name__} has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return kind.model_validate((given.model_dump() if given else {}) | dict(changed)) if changed else given or kind()

@@ -7,14 +7,14 @@ from typing import Self
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.model import NotFitted, Silver, best_k, recommend_from_associations
+from cartograph.core.model import Model, NotFitted, Silver, best_k, recommend_from_associations
 from cartograph.core.statistics.measures import MEASURES, with_measures
 from cartograph.rules.inferred import inferred_pairs, title_vectors
 from cartograph.rules.mining import mine
 from cartograph.rules.rules import rules_from_itemsets
 
 
-class Rules:
+class Rules(Model):
     """Rules with one product on either side, scored by one of `measures.MEASURES`.
 
     A product too rare to have rules gets those of the products most like it, with less belief: see `inferred`.

@@ -38,6 +38,7 @@ from pyspark.sql import functions as F
 from cartograph.core.errors import UserError
 from cartograph.core.model import Model, Silver, TooLittle
 from cartograph.core.tables import schema
+from cartograph.core.views.histories import active, histories
 from cartograph.core.views.liking import RatingScale, with_liking
 from cartograph.runtime import preflight
 from cartograph.runtime.config import redacted
@@ -48,7 +49,6 @@ from cartograph.runtime.tables import Tables, WriteResult
 from cartograph.runtime.tracking import Tracking
 from cartograph.settings import Config
 
-# Steps that see all there is, so they have no point in time.
 Run = Callable[["Job"], None]
 
 
@@ -137,6 +137,46 @@ class Job:
         table = schema.table(name)
         return self.spark.createDataFrame([], table.columns).drop(*table.partition)
 
+    def write_model(self, model: Model, data: Silver, users: DataFrame, k: int) -> None:
+        """Fits a model, and writes its lists for customers and for products and whatever else it has.
+
+        Where there is too little to learn from, its tables are left empty, and the reason is said.
+        """
+        try:
+            model.fit(data)
+        except TooLittle as error:
+            for table in ("gold.candidates", "gold.associations", *model.artifact_tables):
+                self.replace(table, self.nothing(table), model=model.name)
+            self.progress.say(f"{model.name} has no lists: {error}")
+            return
+        self._write_lists(model, users, k)
+        if model.artifact_tables:
+            lists = self.read("gold.candidates", model=model.name)
+            for table, rows in model.artifacts(users, lists).items():
+                written = self.replace(table, rows, model=model.name)
+                self.metric(f"n_{table.removeprefix('gold.')}_{model.name}", written.rows)
+        weights = model.network_weights()
+        if weights is not None:
+            weights.save(self.spark, f"{self.tables.root}/_weights/{model.name}/{self.as_of}")
+
+    def _write_lists(self, model: Model, users: DataFrame, k: int) -> None:
+        n_rows = 0
+        for kind, rows in (("candidates", model.recommend(users, k)), ("associations", model.associate(k))):
+            written = self.replace(f"gold.{kind}", rows, model=model.name)
+            self.metric(f"n_{kind}_{model.name}", written.rows)
+            n_rows += written.rows
+        if not n_rows:
+            self.progress.say(f"{model.name} has no lists: too little happened before {self.as_of}")
+
+    def customers(self, events: DataFrame, history: int, active_days: int | None) -> DataFrame:
+        """Histories of the customers that lists are made for: all, or those with an event in the last `active_days`."""
+        users = active(histories(events, history, self.config.seen.masked_by), self.as_of, active_days).persist()
+        n_customers = users.count()
+        self.metric("n_customers", n_customers)
+        if not n_customers:
+            self.progress.say(f"no customer is known before {self.as_of}: there is nobody to make lists for")
+        return users
+
     def fitted(self, model: Model, *data: Any) -> bool:
         """Fits a model to `data`; false where there is too little to learn from: then it says why, and has no lists."""
         try:
@@ -182,7 +222,15 @@ class Job:
         users = self.read("silver.users", day) if self.tables.exists("silver.users") else None
         events, baskets, products = (self.read(f"silver.{name}", day) for name in ("events", "baskets", "products"))
         events = with_liking(events, RatingScale(*self.config.ratings.scale, self.config.ratings.neutral))
-        return Silver(events=events, baskets=baskets, products=products, users=users, vectors=self.vectors(day))
+        return Silver(
+            events=events,
+            baskets=baskets,
+            products=products,
+            users=users,
+            vectors=self.vectors(day),
+            as_of=day,
+            on_epoch=self.epoch,
+        )
 
     def vectors(self, day: date | None) -> DataFrame | None:
         """product_id and vector of the fused model on that day; None when there are none."""
