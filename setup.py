@@ -11,6 +11,8 @@ setup(
     name="cartograph",
     version="0.1.0",
     description="Product associations for web shops: a distributed Spark job suite",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11,<3.12",
     package_dir={"": "libs", "jobs": "jobs"},
     packages=[*find_packages("libs"), "jobs"],
