@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
 
-from cartograph.audit.audited_lists import AUDITED, audit, described
 from cartograph.audit.findings import Finding, Leak, Sources
+from cartograph.audit.leaks import AUDITED, audit, described
 from cartograph.audit.settings import AuditSettings
 from cartograph.core.errors import UserError
 from cartograph.core.tables.schema import table

@@ -17,10 +17,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.tables.schema import table
+from cartograph.evaluate.beyond_accuracy import Known, tastes
 from cartograph.evaluate.diversity import category_features, vector_features
 from cartograph.evaluate.evaluation import Evaluation, evaluation
 from cartograph.evaluate.exposure import EXPOSURE_METRICS
-from cartograph.evaluate.list_values import Known, tastes
 from cartograph.evaluate.popularity import product_popularity
 from cartograph.evaluate.promotion import Decision, Gate, Resampling, decisions
 from cartograph.evaluate.settings import EvaluateSettings

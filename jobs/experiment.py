@@ -13,10 +13,10 @@ from datetime import timedelta
 from pyspark.sql import functions as F
 
 from cartograph.experiment.declared import Experiment
-from cartograph.experiment.judging import Key, verdicts
-from cartograph.experiment.logged import decisions, logged_places
+from cartograph.experiment.logged_decisions import decisions, logged_places
+from cartograph.experiment.metric_verdicts import Levels, Look
 from cartograph.experiment.off_policy import off_policy_values
-from cartograph.experiment.verdicts import Levels, Look
+from cartograph.experiment.results import Key, verdicts
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
 

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from pyspark.sql import functions as F
 
-from cartograph.core.statistics.measures import MEASURES
+from cartograph.core.statistics.rule_measures import MEASURES
 from cartograph.core.tables.schema import columns_of
 from cartograph.rules.guard import guard, told
 from cartograph.rules.judging import judged_rules, with_holdout
@@ -98,7 +98,7 @@ plt.show()
 # MAGIC %md
 # MAGIC ## The rules of the table
 # MAGIC Those that are significant and add something to every simpler rule, by falling leverage. Every measure of
-# MAGIC `core/statistics/measures.py` is a column.
+# MAGIC `core/statistics/rule_measures.py` is a column.
 
 # COMMAND ----------
 

@@ -27,7 +27,13 @@ LOCAL = [
 ]
 
 
-JUDGED = {"rank", "evaluate", "report", "notebooks"}  # folders whose tests share a lake that all steps have run in
+JUDGED = {
+    "rank",
+    "audit",
+    "evaluate",
+    "report",
+    "notebooks",
+}  # folders whose tests share a lake that all steps have run in
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
 from cartograph.core.views.seen import seen
+from cartograph.evaluate.beyond_accuracy import Known, tastes
 from cartograph.evaluate.bootstrap import bucket_sums, means, resampled_means
 from cartograph.evaluate.diversity import category_features, diversities, vector_features
 from cartograph.evaluate.evaluation import Evaluation, evaluation
 from cartograph.evaluate.exposure import EXPOSURE_METRICS
-from cartograph.evaluate.list_values import Known, tastes
 from cartograph.evaluate.popularity import product_popularity
 from cartograph.evaluate.slices import largest
 from cartograph.evaluate.truth import basket_truth, user_truth

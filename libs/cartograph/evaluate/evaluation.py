@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.evaluate.beyond_accuracy import Known
 from cartograph.evaluate.bootstrap import bucket_sums, means
 from cartograph.evaluate.exposure import exposure
-from cartograph.evaluate.list_values import Known
-from cartograph.evaluate.scores import list_scores, metric_names, whole_lists
+from cartograph.evaluate.list_scores import list_scores, metric_names, whole_lists
 
 
 @dataclass(frozen=True)

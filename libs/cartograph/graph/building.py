@@ -20,8 +20,8 @@ from cartograph.core.pairs.counts import Catalogue, RowsOf, catalogue_of, counte
 from cartograph.core.pairs.rows import pair_rows
 from cartograph.core.pairs.swings import UNIT, swings
 from cartograph.core.statistics.exact_tests import p_value
-from cartograph.core.statistics.measures import Counts, lift, npmi
 from cartograph.core.statistics.multiple_tests import least_of
+from cartograph.core.statistics.rule_measures import Counts, lift, npmi
 from cartograph.core.views import product_sets
 from cartograph.core.views.liking import with_liking
 from cartograph.graph import groups

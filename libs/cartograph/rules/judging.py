@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.statistics.exact_tests import hyper_lift, p_value
-from cartograph.core.statistics.measures import with_measures
+from cartograph.core.statistics.rule_measures import with_measures
 from cartograph.rules.counting import count_itemsets
 from cartograph.rules.pruning import with_closure, with_improvement
 from cartograph.rules.rules import rules_from_itemsets, with_subsets

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Model, NotFitted, Silver, best_k, recommend_from_associations
-from cartograph.core.statistics.measures import MEASURES, with_measures
+from cartograph.core.statistics.rule_measures import MEASURES, with_measures
 from cartograph.rules.inferred import inferred_pairs, title_vectors
 from cartograph.rules.mining import mine
 from cartograph.rules.rules import rules_from_itemsets

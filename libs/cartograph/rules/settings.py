@@ -89,7 +89,7 @@ class RulesModelSettings(Section):
         default=1.0, description="rules at or below it say nothing that chance does not"
     )
     measure: str = Field(
-        default="confidence", description="what a product's rules are ranked by: see core/statistics/measures.py"
+        default="confidence", description="what a product's rules are ranked by: see core/statistics/rule_measures.py"
     )
     engine: Literal["auto", "mllib", "native"] = Field(default="auto", description="as for mining")
     recent: Positive = Field(default=50, description="last products of a history that rules start from")

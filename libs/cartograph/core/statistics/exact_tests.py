@@ -1,6 +1,6 @@
 """Exact tests: how likely it is that chance alone brings two things together as often as they are.
 
-Counts are those of `measures`: `n_ab`, `n_a`, `n_b`, `n`. With the margins fixed and both sides independent, the
+Counts are those of `rule_measures`: `n_ab`, `n_a`, `n_b`, `n`. With the margins fixed and both sides independent, the
 baskets that hold both follow the hypergeometric distribution (Fisher 1935).
 """
 

@@ -11,13 +11,13 @@ from pyspark.sql import types as T
 from cartograph.core.tables.schema import table
 from cartograph.experiment.cuped import Difference, adjusted_difference
 from cartograph.experiment.declared import Experiment
-from cartograph.experiment.entries import Counts, counts, entries
+from cartograph.experiment.enrolments import Counts, counts, entries
 from cartograph.experiment.interleaving import PREFERENCE, preferences
+from cartograph.experiment.metric_verdicts import Judged, Levels, Look, decision, faults, finite, judged
 from cartograph.experiment.moments import Moments, arm_moments
 from cartograph.experiment.outcomes import METRICS, outcomes
 from cartograph.experiment.power import customers_needed
 from cartograph.experiment.sample_ratio import sample_ratio_p
-from cartograph.experiment.verdicts import Judged, Levels, Look, decision, faults, finite, judged
 
 Key = tuple[str, str, str]  # experiment, arm, metric
 Row = dict[str, object]

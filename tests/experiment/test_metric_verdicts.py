@@ -9,10 +9,10 @@ import pytest
 
 from cartograph.experiment.cuped import Difference, adjusted_difference
 from cartograph.experiment.declared import Experiment
-from cartograph.experiment.entries import Counts
+from cartograph.experiment.enrolments import Counts
+from cartograph.experiment.metric_verdicts import Judged, Levels, Look, decision, faults, judged
 from cartograph.experiment.moments import Moments
 from cartograph.experiment.sequential import always_valid_interval
-from cartograph.experiment.verdicts import Judged, Levels, Look, decision, faults, judged
 
 HALVES = {"control": 0.5, "new": 0.5}
 TEST = Experiment("test", "control", HALVES, primary="revenue", guardrails={"returns": 0.1, "orders": 0.1}, effect=0.1)

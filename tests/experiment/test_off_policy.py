@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.experiment.logged import decisions, logged_places
+from cartograph.experiment.logged_decisions import decisions, logged_places
 from cartograph.experiment.off_policy import off_policy_values
 
 N_TRIALS, N_USERS, PER_USER = 200, 100, 3

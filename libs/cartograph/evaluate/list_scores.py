@@ -8,8 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.statistics import metrics
+from cartograph.evaluate.beyond_accuracy import LIST_METRICS, Known, list_values, with_facts
 from cartograph.evaluate.diversity import diversities
-from cartograph.evaluate.list_values import LIST_METRICS, Known, list_values, with_facts
 
 TRUTH_METRICS = ("auc", "serendipity", "revenue", "user_coverage")
 

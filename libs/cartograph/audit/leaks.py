@@ -13,11 +13,11 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, Row
 
-from cartograph.audit import counts as audited_counts
-from cartograph.audit import days as audited_days
-from cartograph.audit import ids as audited_ids
+from cartograph.audit import count_checks as audited_counts
+from cartograph.audit import day_checks as audited_days
+from cartograph.audit import id_checks as audited_ids
 from cartograph.audit.findings import Finding, Sources
-from cartograph.audit.ids import first_sights
+from cartograph.audit.id_checks import first_sights
 
 AUDITED = tuple(sorted({
     *audited_ids.PRODUCTS, *audited_ids.USERS, *audited_counts.TABLES, *audited_days.TABLES

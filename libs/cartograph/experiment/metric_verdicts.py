@@ -14,7 +14,7 @@ from cartograph.core.statistics.metrics import LOWER_IS_BETTER, direction
 from cartograph.experiment import power
 from cartograph.experiment.cuped import Difference
 from cartograph.experiment.declared import Experiment
-from cartograph.experiment.entries import Counts
+from cartograph.experiment.enrolments import Counts
 from cartograph.experiment.sequential import always_valid_interval, always_valid_p
 
 

@@ -15,11 +15,11 @@ from cartograph.core.tables import schema
 from cartograph.experiment.assignment import arm_of
 from cartograph.experiment.cuped import adjusted_difference
 from cartograph.experiment.declared import Experiment
-from cartograph.experiment.judging import verdicts
+from cartograph.experiment.metric_verdicts import Levels, Look
 from cartograph.experiment.moments import Moments
 from cartograph.experiment.outcomes import METRICS
+from cartograph.experiment.results import verdicts
 from cartograph.experiment.settings import ExperimentDeclaration
-from cartograph.experiment.verdicts import Levels, Look
 from cartograph.runtime.config import ConfigError, load_config
 from cartograph.runtime.job import Suite
 from cartograph.runtime.progress import Progress

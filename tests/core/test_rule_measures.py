@@ -7,7 +7,7 @@ import math
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from cartograph.core.statistics.measures import MEASURES, with_measures
+from cartograph.core.statistics.rule_measures import MEASURES, with_measures
 
 # A in 400, B in 200, both in 160 of 1000 baskets: P(A) = .4, P(B) = .2, P(AB) = .16, by chance .08.
 BY_HAND = {

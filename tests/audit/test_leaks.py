@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.audit.audited_lists import AUDITED, audit, described
 from cartograph.audit.findings import Finding, Leak, Sources
+from cartograph.audit.leaks import AUDITED, audit, described
 from cartograph.core.errors import UserError
 from cartograph.core.tables import schema
 from cartograph.runtime.job import Suite
