@@ -29,7 +29,8 @@ from benchmarks.graph_files import Longs, read_graph, split
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, spark_session
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.training.feed import materialised
-from cartograph.core.training.trainer import Schedule, train
+from cartograph.core.training.settings import TrainingConfig
+from cartograph.core.training.trainer import train
 from cartograph.graph.classification import Classifying
 from cartograph.graph.customers import Customers
 from cartograph.graph.learner import Recommending
@@ -117,9 +118,9 @@ def accuracy(
 ) -> float:  # fmt: skip
     """The share of test products whose class is told, by the weights that tell most of the validation products."""
     trained, validated, tested = split(labels, run)
-    schedule = Schedule(
+    training = TrainingConfig(
         epochs=options.epochs, batch_size=len(trained), learning_rate=0.01, weight_decay=0.01, patience=50,
-        seed=7 + run,
+        warmup_steps=0, decay="constant", clip_norm=0.0, seed=7 + run,
     )  # fmt: skip
     with ExitStack() as stack:
         encoding = encoding_of(spark, adjacency.tocoo(), features, options, stack, dropout=0.5)
@@ -128,7 +129,7 @@ def accuracy(
             stack.enter_context(materialised(labelled(spark, nodes, labels), 1, BACKEND))
             for nodes in (trained, validated, tested)
         ]
-        found = train(spark, learner, feeds[0], schedule, feeds[1])
+        found = train(spark, learner, feeds[0], training, feeds[1])
         network = learner.network()
         network.load_state_dict(found.weights.tensors())
         right, n = learner.quality(network.eval(), as_batch(tested, labels))
@@ -179,12 +180,14 @@ def link_vectors(
     both = sp.coo_matrix((np.ones(2 * len(edges)), np.concatenate([edges, edges[:, ::-1]]).T), (n_items, n_items))
     known = Customers(spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ())
     degrees = (1,) * n_items  # every product counts the same
-    schedule = Schedule(epochs=options.link_epochs, batch_size=8192, learning_rate=0.01, decay="cosine")
+    training = TrainingConfig(
+        epochs=options.link_epochs, batch_size=8192, learning_rate=0.01, warmup_steps=0, clip_norm=0.0
+    )
     with ExitStack() as stack:
         encoding = encoding_of(spark, both, features, options, stack, dropout=0.0)
         feed = stack.enter_context(materialised(known.training, 1, BACKEND))
         learner = Recommending(encoding, degrees, temperature=0.2, n_negatives=1024, biased=False)
-        trained = train(spark, learner, feed, schedule)
+        trained = train(spark, learner, feed, training)
         rows = computed_vectors(spark, learner, trained.weights, 1, "cpu").orderBy("code").toArrow()
     return np.array(rows["vector"].combine_chunks().flatten(), dtype=np.float64).reshape(n_items, -1)
 

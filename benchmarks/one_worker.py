@@ -134,7 +134,7 @@ def run(folder: Path, device: str) -> None:
     memory = PeakMemory()
     work = _Unpickler(io.BytesIO((folder / _WORK).read_bytes()), folder).load()
     given = pa.ipc.open_file(str(folder / _GIVEN)).read_all()
-    told: dict[str, Any] = {"schedule": replace(work.keywords["schedule"], device=device)}
+    told: dict[str, Any] = {"config": work.keywords["config"].model_copy(update={"device": device})}
     epochs = _Epochs()
     if "reporter" in work.keywords:
         told["reporter"] = epochs

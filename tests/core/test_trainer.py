@@ -1,4 +1,4 @@
-"""Training on several workers takes the steps of one, ends early when told to, and goes on where it was killed."""
+"""Training on several workers takes the steps of one, ends early if asked to, and resumes where it was killed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,16 +16,24 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from torch import nn
 
+from cartograph.core.settings import settings_of
 from cartograph.core.training.feed import Batch, Feed, batches, materialised
-from cartograph.core.training.trainer import Epoch, Schedule, Trained, share_of_rate, train
+from cartograph.core.training.settings import TrainingConfig
+from cartograph.core.training.trainer import Epoch, Trained, share_of_rate, train
 
 N = 70  # rows: with batches of 16, the last one is short, and for some workers empty
-SCHEDULE = Schedule(epochs=3, batch_size=16, learning_rate=0.05, shuffle_rows=0, decay="linear")
+CONFIG = TrainingConfig(
+    epochs=3, batch_size=16, learning_rate=0.05, shuffle_rows=0, warmup_steps=0, decay="linear", clip_norm=0.0
+)
+
+
+def changed(config: TrainingConfig, **values: Any) -> TrainingConfig:
+    return settings_of(TrainingConfig, config, values)
 
 
 @dataclass(frozen=True)
 class Regression:
-    """A small network that learns the sum of three numbers; it kills its worker at a step if it is told to."""
+    """A small network that learns the sum of three numbers; `mark` is a file of the steps until it kills its worker."""
 
     is_joint: ClassVar[bool] = False
 
@@ -66,24 +74,24 @@ def weights(trained: Trained) -> torch.Tensor:
 
 def by_hand(feed: Feed) -> torch.Tensor:
     """The weights that plain PyTorch reaches with the same batches."""
-    torch.manual_seed(SCHEDULE.seed)
-    learner = Regression()
-    network = learner.network()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=SCHEDULE.learning_rate, weight_decay=0.0)
+    torch.manual_seed(CONFIG.seed)
+    task = Regression()
+    network = task.network()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=CONFIG.learning_rate, weight_decay=0.0)
     for step in range(15):
         epoch, place = divmod(step, 5)
         batch = list(batches(feed, 0, 16, epoch))[place]
         optimiser.zero_grad()
-        loss, n = learner.loss(network, batch)
+        loss, n = task.loss(network, batch)
         (loss / n).backward()
-        optimiser.param_groups[0]["lr"] = SCHEDULE.learning_rate * (1 - step / 15)
+        optimiser.param_groups[0]["lr"] = CONFIG.learning_rate * (1 - step / 15)
         optimiser.step()
     state = network.state_dict()
     return torch.cat([state[name].ravel() for name in sorted(state)])
 
 
 def test_any_number_of_workers_takes_the_steps_of_one(spark: SparkSession, feeds: dict[int, Feed]) -> None:
-    alone, together = (train(spark, Regression(), feeds[n], SCHEDULE) for n in (1, 2))
+    alone, together = (train(spark, Regression(), feeds[n], CONFIG) for n in (1, 2))
     torch.testing.assert_close(weights(alone), by_hand(feeds[1]), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(weights(together), weights(alone), rtol=1e-4, atol=1e-5)
     losses = [[epoch["loss"] for epoch in trained.epochs] for trained in (alone, together)]
@@ -96,22 +104,22 @@ def test_a_killed_training_goes_on_at_its_last_saved_step(
     spark: SparkSession, feeds: dict[int, Feed], tmp_path: Path
 ) -> None:
     """Stages of four steps end in the middle of epochs; a worker is killed in the third stage."""
-    schedule = replace(SCHEDULE, checkpoint_every=4, shuffle_rows=20)
+    config = changed(CONFIG, checkpoint_every=4, shuffle_rows=20)
     mark = tmp_path / "steps-left"
-    learner, told, threads = Regression(mark=str(mark)), [], set()
+    task, reported, threads = Regression(mark=str(mark)), [], set()
 
-    def record(epoch: Epoch) -> None:
-        told.append(epoch["epoch"])
+    def on_epoch(epoch: Epoch) -> None:
+        reported.append(epoch["epoch"])
         threads.add(threading.current_thread())
 
     mark.write_text("9")
-    single = train(spark, Regression(), feeds[1], replace(schedule, checkpoint_every=0))
+    single = train(spark, Regression(), feeds[1], changed(config, checkpoint_every=0))
     with pytest.raises(Exception, match=r"(?i)exited|lost|crashed|EOF|barrier"):
-        train(spark, learner, feeds[1], schedule, record=record)
-    assert told == [1]
+        train(spark, task, feeds[1], config, on_epoch=on_epoch)
+    assert reported == [1]
     mark.write_text("7")  # four steps of the third stage and three of the last: one more would kill it
-    found = train(spark, learner, feeds[1], schedule, record=record)
-    assert sorted(told) == [1, 1, 2, 3]  # the first one is told again to who goes on
+    found = train(spark, task, feeds[1], config, on_epoch=on_epoch)
+    assert sorted(reported) == [1, 1, 2, 3]  # the first one is reported again to who goes on
     assert len(threads) > 1  # while a stage ran, not after it
     assert mark.read_text() == "0"  # exactly the seven steps that had not been saved
     torch.testing.assert_close(weights(found), weights(single), rtol=1e-6, atol=1e-7)
@@ -120,25 +128,25 @@ def test_a_killed_training_goes_on_at_its_last_saved_step(
 
 def test_training_ends_early_with_the_weights_of_the_best_epoch(spark: SparkSession, feeds: dict[int, Feed]) -> None:
     """At this rate the first epochs get better and later ones worse."""
-    schedule = replace(SCHEDULE, epochs=60, patience=2, learning_rate=0.3, decay="constant")
-    trained = train(spark, Regression(), feeds[2], schedule, validation=feeds[2])
+    config = changed(CONFIG, epochs=60, patience=2, learning_rate=0.3, decay="constant")
+    trained = train(spark, Regression(), feeds[2], config, validation=feeds[2])
     qualities = [epoch["quality"] for epoch in trained.epochs]
     best = qualities.index(max(qualities))
     assert len(qualities) == best + 3 < 60
-    until_best = train(spark, Regression(), feeds[2], replace(schedule, epochs=best + 1, patience=0))
+    until_best = train(spark, Regression(), feeds[2], changed(config, epochs=best + 1, patience=0))
     torch.testing.assert_close(weights(trained), weights(until_best), rtol=1e-5, atol=1e-6)
 
 
 def test_stopping_early_without_validation_rows_is_refused(spark: SparkSession, feeds: dict[int, Feed]) -> None:
     with pytest.raises(ValueError, match="patience of 2 epochs needs validation rows"):
-        train(spark, Regression(), feeds[1], replace(SCHEDULE, patience=2))
+        train(spark, Regression(), feeds[1], changed(CONFIG, patience=2))
 
 
 def test_the_rate_warms_up_and_falls() -> None:
     def shares(**settings: Any) -> list[float]:
-        schedule = Schedule(warmup_steps=2, **settings)
-        return [round(share_of_rate(schedule, step, 6), 3) for step in range(6)]
+        config = changed(CONFIG, warmup_steps=2, **settings)
+        return [round(share_of_rate(config, step, 6), 3) for step in range(6)]
 
-    assert shares() == [0.5, 1, 1, 1, 1, 1]
+    assert shares(decay="constant") == [0.5, 1, 1, 1, 1, 1]
     assert shares(decay="linear") == [0.5, 1, 1, 0.75, 0.5, 0.25]
     assert shares(decay="cosine") == [0.5, 1, 1, 0.854, 0.5, 0.146]

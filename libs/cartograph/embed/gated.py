@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from cartograph.core.search.topk import matrix_of, vectors_of
 from cartograph.core.training.feed import Backend, materialised
-from cartograph.core.training.trainer import Epoch, Schedule, train
+from cartograph.core.training.settings import TrainingConfig
+from cartograph.core.training.trainer import Epoch, train
 from cartograph.core.training.weights import Weights
 from cartograph.core.views.product_sets import shuffled
 from cartograph.core.workers.groups import group_size
@@ -53,7 +54,7 @@ def trained_gate(
         widths: numbers per model, in the order of the blocks.
         width, temperature, hidden: see `GateLearner`.
         max_pairs: pairs learned from; of more, some are drawn.
-        epochs, batch_size, learning_rate, device, seed: see `core.training.trainer.Schedule`.
+        epochs, batch_size, learning_rate, device, seed: see `core.training.settings.TrainingConfig`.
         workers: of the training group; None: one per core, as long as each has 64 pairs of a step.
         backend: of the feed: petastorm or arrow.
         record: told of each epoch.
@@ -67,14 +68,14 @@ def trained_gate(
     if not pairs.head(1):
         raise NoPairs("no two products with vectors were bought together")
     learner = GateLearner(tuple(widths.values()), width, temperature, hidden)
-    schedule = Schedule(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, decay="cosine",
+    training = TrainingConfig(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, warmup_steps=0, clip_norm=0.0,
         device="cuda" if device == "cuda" else "cpu", seed=seed,
     )  # fmt: skip
     n_workers = group_size(spark, workers, batch_size, _LEAST_PAIRS)
     with materialised(pairs, n_workers, backend, seed) as feed:
         config = {"models": list(widths), "widths": list(widths.values()), "width": width}
-        trained = train(spark, learner, feed, schedule, None, config, record)
+        trained = train(spark, learner, feed, training, None, config, record)
     pairs.unpersist()
     return trained.weights
 

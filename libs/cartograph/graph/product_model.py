@@ -20,8 +20,9 @@ from cartograph.core.search.neighbours import positions_of
 from cartograph.core.search.topk import matrix_of, top_k, vectors_of
 from cartograph.core.training.feed import Backend, Feed, materialised
 from cartograph.core.training.group import training_group
+from cartograph.core.training.settings import TrainingConfig
 from cartograph.core.training.state import seconds_per_epoch
-from cartograph.core.training.trainer import Epoch, Schedule, train
+from cartograph.core.training.trainer import Epoch, train
 from cartograph.core.training.weights import Weights
 from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.views.seen import mask_of
@@ -61,7 +62,7 @@ class ProductModel(Model):
         validation_days: what customers touched first in so many last days is held back to tell when to stop; None:
             nothing is.
         epochs, batch_size (in customers), learning_rate, weight_decay, warmup_steps, decay, clip_norm, patience,
-            checkpoint_every, device, seed: see `core.training.trainer.Schedule`.
+            checkpoint_every, device, seed: see `core.training.settings.TrainingConfig`.
         workers: of the training group; None: one per core, as long as each has 32 customers of a step.
         backend: of the feed: petastorm or arrow.
         event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
@@ -176,7 +177,7 @@ class ProductModel(Model):
         return group_size(SparkSession.active(), self.workers, self.batch_size, _LEAST_ROWS)
 
     def _train(self, spark: SparkSession, learner: Recommending, feed: Feed, known: Customers) -> None:
-        schedule = Schedule(
+        training = TrainingConfig(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, warmup_steps=self.warmup_steps, decay=self.decay, clip_norm=self.clip_norm,
             patience=self.patience, checkpoint_every=self.checkpoint_every, device=self.device, seed=self.seed,
@@ -188,7 +189,7 @@ class ProductModel(Model):
                 if not known.validation.head(1):
                     raise TooLittle(f"nobody touched anything new in {self.validation_days} days")
                 held = stack.enter_context(materialised(known.validation, len(feed.files), self.backend, self.seed))
-            trained = train(spark, learner, feed, schedule, held, config, self.record)
+            trained = train(spark, learner, feed, training, held, config, self.record)
         self.weights_, self.epochs_ = trained.weights, trained.epochs
 
     def _named(self, vectors: DataFrame, known: Customers) -> DataFrame:

@@ -17,8 +17,9 @@ from torch import nn
 from cartograph.core.model import Model, NotFitted, Silver, TooLittle
 from cartograph.core.search.topk import top_k, vectors_of
 from cartograph.core.training.feed import Backend, materialised
+from cartograph.core.training.settings import TrainingConfig
 from cartograph.core.training.state import seconds_per_epoch
-from cartograph.core.training.trainer import Epoch, Schedule, train
+from cartograph.core.training.trainer import Epoch, train
 from cartograph.core.training.weights import Weights
 from cartograph.core.views.histories import histories
 from cartograph.core.views.seen import mask_of
@@ -55,7 +56,7 @@ class SequenceModel(Model):
         n_sampled: products drawn for a batch.
         smoothing: share of a target's certainty that is spread over all products (loss full).
         epochs, batch_size, learning_rate, weight_decay, warmup_steps, decay, clip_norm, patience, checkpoint_every,
-            device, seed: see `core.training.trainer.Schedule`.
+            device, seed: see `core.training.settings.TrainingConfig`.
         validation_share: customers whose last product is held back to tell when to stop; with patience 0, to be told.
         workers: of the training group; None: one per core, as long as each has 32 histories of a step.
         backend: of the feed: petastorm or arrow.
@@ -178,7 +179,7 @@ class SequenceModel(Model):
         """Learns `weights_` on the rows."""
         spark = training.sparkSession
         n_workers = group_size(spark, self.workers, self.batch_size, _LEAST_ROWS)
-        schedule = Schedule(
+        schedule = TrainingConfig(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, warmup_steps=self.warmup_steps, decay=self.decay, clip_norm=self.clip_norm,
             patience=self.patience, checkpoint_every=self.checkpoint_every, device=self.device, seed=self.seed,
@@ -191,7 +192,9 @@ class SequenceModel(Model):
                 with materialised(validation, n_workers, self.backend, self.seed) as held:
                     trained = train(spark, learner, feed, schedule, held, config, self.record)
             else:
-                trained = train(spark, learner, feed, replace(schedule, patience=0), None, config, self.record)
+                trained = train(
+                    spark, learner, feed, schedule.model_copy(update={"patience": 0}), None, config, self.record
+                )
         self.weights_, self.epochs_ = trained.weights, trained.epochs
 
     @property

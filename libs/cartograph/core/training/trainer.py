@@ -1,13 +1,11 @@
 """Training of networks on a worker group: one loop for all of them.
 
-Every worker holds the whole network and reads its own shard of the rows. A step sums the gradients of all workers'
-parts of a batch and divides by the number of examples in all of them, so it is the step that one worker would take
-with the whole batch, whatever the number of workers. Gradients travel by `torch.distributed`: gloo between processors,
-nccl between graphics processors, where matrix products are in mixed precision too.
+Every worker holds the whole network and reads its own shard of the rows. A step sums the gradients of all workers and
+divides by the number of examples in all of them: it is the step that one worker would take with the whole batch.
+Gradients are summed by `torch.distributed`: gloo between CPUs, nccl between GPUs, which also use mixed precision.
 
-Training is cut into stages of the group. After each the state is saved by Spark, and the next stage, or the next run of
-a job that was ended, goes on at the same step with the same numbers: what is drawn at random depends on seed, step and
-worker alone.
+Training runs in stages of the group. After each, Spark saves the state; the next stage, or the next run of a job that
+was killed, resumes at the same step with the same results: random numbers depend on seed, step and worker alone.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 import torch
@@ -27,6 +25,7 @@ from torch import nn
 
 from cartograph.core.training.feed import Batch, Feed, batches
 from cartograph.core.training.group import TrainingGroup, training_group
+from cartograph.core.training.settings import TrainingConfig
 from cartograph.core.training.state import STATE, State, rows_of, state_of
 from cartograph.core.training.weights import Weights
 from cartograph.core.workers.checkpoints import Checkpoints
@@ -36,7 +35,7 @@ from cartograph.core.workers.reports import Reporter, reports
 Epoch = dict[str, float]
 
 
-class Learner(Protocol):
+class TrainingTask(Protocol):
     """A network and what it is trained for: a frozen dataclass, as it is sent to the workers and names the run.
 
     `is_joint` says that the workers compute together, so that none may leave out a batch, not even one without rows.
@@ -55,40 +54,6 @@ class Learner(Protocol):
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How a network is trained.
-
-    Args:
-        epochs: passes over the rows, at most.
-        batch_size: rows of a step, over all workers.
-        learning_rate: of AdamW, at its highest.
-        weight_decay: of AdamW, on matrices only.
-        warmup_steps: the rate grows from 0 in the first steps …
-        decay: … and then stays, or falls to 0 along a straight line or a half cosine until the last epoch.
-        clip_norm: longest gradient; 0: any length.
-        shuffle_rows: rows that a worker shuffles together; 0: none.
-        patience: epochs without a better validation metric after which training ends; 0: it never ends early. The
-            weights are those of the best epoch.
-        checkpoint_every: steps of a stage; 0: one stage, nothing is saved.
-        device: cpu, or cuda for each worker's graphics processor.
-        seed: of weights, order and dropout.
-    """
-
-    epochs: int = 10
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    warmup_steps: int = 0
-    decay: Literal["constant", "linear", "cosine"] = "constant"
-    clip_norm: float = 0.0
-    shuffle_rows: int = 100_000
-    patience: int = 0
-    checkpoint_every: int = 0
-    device: Literal["cpu", "cuda"] = "cpu"
-    seed: int = 7
-
-
-@dataclass(frozen=True)
 class Trained:
     """The weights, and the metrics of every epoch: epoch, loss, seconds and, if there are validation rows, quality."""
 
@@ -98,50 +63,47 @@ class Trained:
 
 def train(
     spark: SparkSession,
-    learner: Learner,
+    task: TrainingTask,
     feed: Feed,
-    schedule: Schedule,
+    config: TrainingConfig,
     validation: Feed | None = None,
-    config: Mapping[str, Any] | None = None,
-    record: Callable[[Epoch], None] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
     """The network trained on the rows of `feed`, by as many workers as it has shards.
 
     Args:
         spark: where the group runs.
-        learner: the network and its loss.
+        task: the network and its loss.
         feed: the rows.
-        schedule: how.
-        validation: rows that `learner.quality` is measured on after every epoch, in as many shards.
-        config: kept with the weights.
-        record: told of each epoch when it ends, from another thread, or else, for want of a connection, when its stage
-            has ended.
+        config: how.
+        validation: rows that `task.quality` is measured on after every epoch, in as many shards.
+        metadata: kept with the weights.
+        on_epoch: called with each epoch as it ends, from another thread; without a connection, after its stage.
 
     Raises:
         ValueError: early stopping without validation rows.
         TooFewSlots: fewer free cores than shards.
     """
-    if schedule.patience and validation is None:
-        raise ValueError(f"patience of {schedule.patience} epochs needs validation rows")
+    if config.patience and validation is None:
+        raise ValueError(f"patience of {config.patience} epochs needs validation rows")
     n_shards = len(feed.files)
-    batch_size = -(-schedule.batch_size // n_shards)
-    n_steps = schedule.epochs * feed.n_batches(batch_size)
-    every = schedule.checkpoint_every or max(n_steps, 1)
-    checkpoints = (
-        Checkpoints(spark, "trained", _digest(learner, schedule, feed, validation)) if every < n_steps else None
-    )
+    batch_size = -(-config.batch_size // n_shards)
+    n_steps = config.epochs * feed.n_batches(batch_size)
+    every = config.checkpoint_every or max(n_steps, 1)
+    checkpoints = Checkpoints(spark, "trained", _digest(task, config, feed, validation)) if every < n_steps else None
     done, saved = checkpoints.newest(STATE) if checkpoints else (0, None)
-    told = _Told(record)
+    report = _ReportOnce(on_epoch)
     while True:
-        with reports(spark, told) as reporter:
+        with reports(spark, report) as reporter:
             work = partial(
-                train_stage, learner=learner, feed=feed, schedule=schedule, validation=validation,
+                train_stage, task=task, feed=feed, config=config, validation=validation,
                 batch_size=batch_size, last_step=min(done + every, n_steps), reporter=reporter,
             )  # fmt: skip
             stage = run_group(_given(spark, saved, n_shards), work, STATE)
         summary: dict[str, Any] = json.loads(stage.where("file = 'progress'").collect()[0]["content"])
         for epoch in summary["epochs"]:
-            told(epoch)
+            report(epoch)
         done = summary["step"]
         if summary["ended"] or done >= n_steps:
             break
@@ -149,51 +111,51 @@ def train(
     state = state_of(stage.toArrow().to_batches())
     if checkpoints:
         checkpoints.clear()
-    return Trained(Weights.of(state.best or state.network, config or {}), state.epochs)
+    return Trained(Weights.of(state.best or state.network, metadata or {}), state.epochs)
 
 
-class _Told:
-    """Tells `record` of each epoch once."""
+class _ReportOnce:
+    """Calls `on_epoch` once for each epoch, however often it is reported."""
 
-    def __init__(self, record: Callable[[Epoch], None] | None) -> None:
-        self._record = record
-        self._numbers: set[float] = set()
+    def __init__(self, on_epoch: Callable[[Epoch], None] | None) -> None:
+        self._on_epoch = on_epoch
+        self._reported: set[float] = set()
 
     def __call__(self, epoch: Epoch) -> None:
-        if self._record and epoch["epoch"] not in self._numbers:
-            self._record(epoch)
-            self._numbers.add(epoch["epoch"])
+        if self._on_epoch and epoch["epoch"] not in self._reported:
+            self._on_epoch(epoch)
+            self._reported.add(epoch["epoch"])
 
 
 def train_stage(
     group: Group,
     given: Iterable[pa.RecordBatch],
-    learner: Learner,
+    task: TrainingTask,
     feed: Feed,
-    schedule: Schedule,
+    config: TrainingConfig,
     validation: Feed | None,
     batch_size: int,
     last_step: int,
     reporter: Reporter | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """One worker's part of a stage, from the state it is given to `last_step`; rank 0 yields the state after it."""
-    with training_group(group, schedule.device) as together:
-        torch.manual_seed(schedule.seed)
-        network = learner.network().to(together.device)
-        optimiser = torch.optim.AdamW(_parameters(network, schedule), lr=schedule.learning_rate)
+    with training_group(group, config.device) as together:
+        torch.manual_seed(config.seed)
+        network = task.network().to(together.device)
+        optimiser = torch.optim.AdamW(_parameters(network, config), lr=config.learning_rate)
         state = state_of(given)
         state.put_into(network, optimiser)
         n_batches = feed.n_batches(batch_size)
         while state.step < last_step and not state.ended:
             epoch, first = divmod(state.step, n_batches)
-            parts = batches(feed, group.rank, batch_size, epoch, schedule.shuffle_rows, schedule.seed, first)
+            parts = batches(feed, group.rank, batch_size, epoch, config.shuffle_rows, config.seed, first)
             for batch in parts:
                 if state.step >= last_step:
                     break
-                _step(together, network, optimiser, learner, batch, schedule, state, schedule.epochs * n_batches)
+                _step(together, network, optimiser, task, batch, config, state, config.epochs * n_batches)
             if state.step % n_batches == 0 and state.step > epoch * n_batches:
                 parts.close()
-                _end_epoch(together, network, learner, validation, schedule, batch_size, state)
+                _end_epoch(together, network, task, validation, config, batch_size, state)
                 if reporter and group.rank == 0:
                     reporter.send(state.epochs[-1])
         state.take_from(network, optimiser)
@@ -205,78 +167,80 @@ def _step(
     together: TrainingGroup,
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    learner: Learner,
+    task: TrainingTask,
     batch: Batch,
-    schedule: Schedule,
+    config: TrainingConfig,
     state: State,
     n_steps: int,
 ) -> None:
     """One step of all workers."""
-    torch.manual_seed(hash((schedule.seed, state.step, together.rank)))
+    torch.manual_seed(hash((config.seed, state.step, together.rank)))
     network.train()
     optimiser.zero_grad()
     loss, n_examples = torch.zeros(()), 0
-    if learner.is_joint or len(next(iter(batch.values()))):
+    if task.is_joint or len(next(iter(batch.values()))):
         with together.precision():
-            loss, n_examples = learner.loss(network, together.on_device(batch))
-        if learner.is_joint or n_examples:
+            loss, n_examples = task.loss(network, together.on_device(batch))
+        if task.is_joint or n_examples:
             loss.backward()  # type: ignore[no-untyped-call]
     total, n_total = together.sum_gradients(network, float(loss.detach()), n_examples)
     state.add(total, n_total)
-    if schedule.clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
+    if config.clip_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
     for parameters in optimiser.param_groups:
-        parameters["lr"] = schedule.learning_rate * share_of_rate(schedule, state.step, n_steps)
+        parameters["lr"] = config.learning_rate * share_of_rate(config, state.step, n_steps)
     optimiser.step()
     state.step += 1
 
 
-def share_of_rate(schedule: Schedule, step: int, n_steps: int) -> float:
+def share_of_rate(config: TrainingConfig, step: int, n_steps: int) -> float:
     """What a step's learning rate is of the highest one."""
-    if step < schedule.warmup_steps:
-        return (step + 1) / schedule.warmup_steps
-    done = (step - schedule.warmup_steps) / max(n_steps - schedule.warmup_steps, 1)
+    if step < config.warmup_steps:
+        return (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(n_steps - config.warmup_steps, 1)
     falling = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + torch.cos(torch.tensor(torch.pi * done)).item()) / 2}
-    return falling[schedule.decay]
+    return falling[config.decay]
 
 
 def _end_epoch(
     together: TrainingGroup,
     network: nn.Module,
-    learner: Learner,
+    task: TrainingTask,
     validation: Feed | None,
-    schedule: Schedule,
+    config: TrainingConfig,
     batch_size: int,
     state: State,
 ) -> None:
     """Notes the metrics of the epoch, keeps the best weights, and ends training when they have not changed of late."""
-    quality = None if validation is None else _quality(together, network, learner, validation, batch_size)
+    quality = None if validation is None else _quality(together, network, task, validation, batch_size)
     state.end_epoch(quality)
-    if not schedule.patience or quality is None:
+    if not config.patience or quality is None:
         return
     if state.is_best():
         state.keep(network)
-    state.ended = state.epochs_since_best() >= schedule.patience
+    state.ended = state.epochs_since_best() >= config.patience
 
 
-def _quality(together: TrainingGroup, network: nn.Module, learner: Learner, validation: Feed, batch_size: int) -> float:
+def _quality(
+    together: TrainingGroup, network: nn.Module, task: TrainingTask, validation: Feed, batch_size: int
+) -> float:
     """The mean of the validation metric over all workers' rows."""
     network.eval()
     total, n_total = 0.0, 0
     with torch.inference_mode(), together.precision():
         for batch in batches(validation, together.rank, batch_size):
-            if learner.is_joint or len(next(iter(batch.values()))):
-                value, n_examples = learner.quality(network, together.on_device(batch))
+            if task.is_joint or len(next(iter(batch.values()))):
+                value, n_examples = task.quality(network, together.on_device(batch))
                 total, n_total = total + value, n_total + n_examples
     total, n_total = together.sum_numbers(total, n_total)
     return total / max(n_total, 1)
 
 
-def _parameters(network: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
+def _parameters(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
     """Matrices, which decay, and the rest, which does not."""
     named = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
-        {"params": [one for one in named if one.dim() > 1], "weight_decay": schedule.weight_decay},
+        {"params": [one for one in named if one.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [one for one in named if one.dim() <= 1], "weight_decay": 0.0},
     ]
 
@@ -289,7 +253,7 @@ def _given(spark: SparkSession, state: DataFrame | None, n_workers: int) -> Data
     return placed(state.crossJoin(ranks), "block", n_workers)
 
 
-def _digest(learner: Learner, schedule: Schedule, feed: Feed, validation: Feed | None) -> str:
-    """Names the work: the same rows, network and schedule have the same, and nothing else has."""
-    described = repr((learner, schedule, feed.digest, len(feed.files), validation and validation.digest))
+def _digest(task: TrainingTask, config: TrainingConfig, feed: Feed, validation: Feed | None) -> str:
+    """Names the work: the same rows, network and config have the same, and nothing else has."""
+    described = repr((task, config, feed.digest, len(feed.files), validation and validation.digest))
     return hashlib.sha256(described.encode()).hexdigest()[:16]
