@@ -23,8 +23,8 @@ from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.topn import warm_up
-from cartograph.cf.native_als import native_factors
-from cartograph.cf.objective import Objective, Schedule
+from cartograph.cf.factorisation.native_als import native_factors
+from cartograph.cf.factorisation.objective import Objective, Schedule
 
 _STEPS = 3
 _LEAST, _MOST = 10, 200  # further iterations of the longer fit: of few interactions many, as each is soon done

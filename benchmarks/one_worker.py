@@ -35,7 +35,7 @@ from cartograph.core.training.state import seconds_per_epoch
 from cartograph.core.workers.groups import Group
 
 _GIVEN, _WORK, _RESULT = "given.arrow", "work.pickle", "result.arrow"
-_RUNNERS = ("cartograph.core.trainer", "cartograph.cf.native_als")
+_RUNNERS = ("cartograph.core.trainer", "cartograph.cf.factorisation.native_als")
 
 
 class Kept(Exception):

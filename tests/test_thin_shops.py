@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import audit, cf, evaluate, graph, pipeline, refresh, report, sequence
+from cartograph.cf.settings import CfSettings
+from jobs import audit, evaluate, graph, pipeline, refresh, report, sequence
 from tests.lake import Lake, declaration
 
 START = datetime(2025, 5, 5, 9)
@@ -20,7 +21,7 @@ Line = tuple[str, str, str, str, datetime]
 
 EVERYTHING = [
     "embed.models=[words,item2vec,attributes]", "embed.item2vec.iterations=1", "rules.analyses=[trends,groups,utility]",
-    "rules.model.rare_baskets=3", f"cf.models=[{','.join(cf.MODELS)}]", "cf.als.iterations=1", "cf.bpr.iterations=1",
+    "rules.model.rare_baskets=3", f"cf.models=[{','.join(CfSettings.choices())}]", "cf.als.iterations=1", "cf.bpr.iterations=1",
     f"sequence.models=[{','.join(sequence.MODELS)}]", "sequence.repurchases.enabled=true", "graph.enabled=true",
     "graph.analytics.run=[components,communities,pagerank,triangles,cores,hubs]",
     f"graph.models=[{','.join(graph.MODELS)}]", "rank.exploration.slots=1", "rank.rules.min_stock=1",
@@ -92,5 +93,5 @@ def test_every_step_ends_well_with_everything_on(
     assert (tmp_path / "report" / f"{as_of}.html").stat().st_size > 10_000
     listed = {row.model for name in ("candidates", "associations") for row in
               lake.read(f"gold.{name}").select("model").distinct().collect()}  # fmt: skip
-    for model in {*cf.MODELS, *sequence.MODELS, *graph.MODELS} - listed:
+    for model in {*CfSettings.choices(), *sequence.MODELS, *graph.MODELS} - listed:
         assert any(text.startswith((f"{model} ", f"{model}: ")) for text in said), model

@@ -11,32 +11,35 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.bpr import folded
-from cartograph.cf.bpr_kernel import step
-from cartograph.cf.bpr_training import Steps, averaged, train
+from cartograph.cf.factorisation.bpr_kernel import step
+from cartograph.cf.factorisation.bpr_training import averaged, train
+from cartograph.cf.settings import BprSettings
 from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, matrices_of
 from tests.core.local_group import in_group
 
 N_USERS, N_ITEMS, N_BLOCKS = 60, 45, 3
-STEPS = Steps(rank=6, iterations=60, rate=0.1, regularisation=0.01, n_negatives=1, exchanges=3, seed=5)
+SETTINGS = BprSettings(
+    rank=6, iterations=60, learning_rate=0.1, regularisation=0.01, n_negatives=1, exchanges=3, seed=5
+)
 BLOCKS = np.arange(N_USERS)[:, None] % N_BLOCKS == np.arange(N_ITEMS) % N_BLOCKS
 KNOWN = BLOCKS & (np.random.default_rng(1).random(BLOCKS.shape) < 0.5)
 KNOWN[-1, -1] = True  # the last codes are in use
 
 
-def trained(size: int, steps: Steps = STEPS) -> tuple[Any, Any]:
+def trained(size: int, settings: BprSettings = SETTINGS) -> tuple[Any, Any]:
     """Vectors of customers and products that a group of `size` learns."""
 
     def work(group: Group) -> list[pa.RecordBatch]:
         pairs = [(int(user), int(item), 1.0) for user, item in np.argwhere(KNOWN)]
-        return list(train(group, batches_of(pairs, group.rank, size), steps))
+        return list(train(group, batches_of(pairs, group.rank, size), settings))
 
     rows: list[Any] = []
     for answer in in_group(size, work):
         if isinstance(answer, Exception):
             raise answer
         rows += [row for batch in answer for row in batch.to_pylist()]
-    return matrices_of(rows, (N_USERS, N_ITEMS), steps.rank + 1)
+    return matrices_of(rows, (N_USERS, N_ITEMS), settings.rank + 1)
 
 
 def auc(scores: Any) -> float:
@@ -74,9 +77,9 @@ def test_a_step_goes_down_the_slope_of_the_formula() -> None:
 
 @pytest.mark.parametrize(("size", "n_negatives"), [(1, 1), (3, 1), (2, 3)])
 def test_withheld_products_of_the_block_rank_above_the_others(size: int, n_negatives: int) -> None:
-    steps = Steps(**{**vars(STEPS), "n_negatives": n_negatives})
-    untrained = Steps(**{**vars(steps), "rate": 0.0})
-    users, items = trained(size, steps)
+    settings = SETTINGS.model_copy(update={"n_negatives": n_negatives})
+    untrained = settings.model_copy(update={"learning_rate": 0.0})
+    users, items = trained(size, settings)
     assert auc(users @ items.T) > 0.97
     users, items = trained(size, untrained)
     assert 0.3 < auc(users @ items.T) < 0.7
@@ -85,7 +88,7 @@ def test_withheld_products_of_the_block_rank_above_the_others(size: int, n_negat
 @pytest.mark.parametrize("size", [1, 3])
 def test_the_same_seed_gives_the_same_vectors_for_a_group_of_the_same_size(size: int) -> None:
     first, again = trained(size), trained(size)
-    other = trained(size, Steps(**{**vars(STEPS), "seed": 6}))
+    other = trained(size, SETTINGS.model_copy(update={"seed": 6}))
     for one, same, different in zip(first, again, other, strict=True):
         assert (one == same).all()
         assert not np.allclose(one, different)
@@ -110,10 +113,10 @@ def test_a_new_customer_is_placed_among_those_alike(spark: SparkSession) -> None
     asked = spark.createDataFrame([*known, ("stranger", ["?"])], "user_id string, product_ids array<string>")
     asked = asked.withColumn("mask", F.col("product_ids"))
     frame = spark.createDataFrame(vectors, "product_id string, vector array<float>").repartition(3)
-    rows = {row.user_id: np.array(row.vector) for row in folded(asked, frame, STEPS).collect()}
+    rows = {row.user_id: np.array(row.vector) for row in folded(asked, frame, SETTINGS).collect()}
     assert set(rows) == {user for user, _ in known}
     scores = np.array([rows[f"new{user}"] @ items.T for user in range(6)])
     assert auc(scores) > 0.97
-    again = folded(asked.where("user_id = 'new3'"), frame, STEPS).head()
+    again = folded(asked.where("user_id = 'new3'"), frame, SETTINGS).head()
     assert again is not None
     assert (np.array(again.vector) == rows["new3"]).all()  # whoever else is asked for

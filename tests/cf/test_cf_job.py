@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 from pyspark.sql import functions as F
 
+from cartograph.cf.models import configured
+from cartograph.cf.settings import CfSettings, TuningSettings
 from cartograph.core.errors import UserError
 from cartograph.core.views.interactions import EVENT_WEIGHTS
 from cartograph.runtime.config import load_config
@@ -52,7 +54,7 @@ def test_only_customers_active_of_late_are_scored_when_days_are_set(shop: Suite)
         events = job.read("silver.events")
         last = events.where("user_id is not null").groupBy("user_id").agg(F.max("event_at").alias("last_at"))
         job.config = load_config("demo", ["cf.active_days=1"])
-        active = cf.customers(job, events)
+        active = job.customers(events, job.settings.history, job.settings.active_days)
         expected = last.where("last_at >= timestamp'2011-02-14'")
         assert {row.user_id for row in active.collect()} == {row.user_id for row in expected.collect()}
         assert 0 < expected.count() < last.count()
@@ -73,15 +75,28 @@ def test_tuning_tries_settings_on_the_last_days_and_writes_no_lists(
 def test_tuning_a_model_without_a_space_names_the_missing_setting(shop: Suite) -> None:
     with shop.step("cf", as_of=date(2011, 3, 5), arguments=argparse.Namespace(tune=True)) as job:
         job.config = load_config("demo", ["cf.tuning.model=popularity"])
-        with pytest.raises(UserError, match=r"cf\.tuning\.space\.popularity names no setting"):
+        with pytest.raises(UserError, match=r"cf\.tuning\.space\.popularity is empty"):
             cf.run(job)
 
 
-@pytest.mark.parametrize("name", cf.MODELS)
-def test_settings_of_the_file_are_the_defaults_of_the_model(name: str) -> None:
+def test_weights_of_events_in_the_file_are_the_defaults_of_the_models() -> None:
+    assert load_config("local").cf.event_weights == dict(EVENT_WEIGHTS)
+
+
+@pytest.mark.parametrize("name", CfSettings.choices())
+def test_every_model_takes_its_own_settings(name: str) -> None:
     settings = load_config("local").cf
-    parameters = inspect.signature(cf.MODELS[name]).parameters
-    defaults = {key: parameter.default for key, parameter in parameters.items()}
-    assert defaults.pop("mask_seen") is True  # masks are empty where seen.mask is false
-    assert dict(defaults.pop("event_weights")) == dict(EVENT_WEIGHTS) == dict(settings.event_weights)
-    assert defaults == getattr(settings, name).model_dump()
+    model: Any = configured(name, settings)
+    assert model.name == name
+    assert model.settings is getattr(settings, name)
+    assert model.event_weights is settings.event_weights
+
+
+def test_factors_are_an_artifact_only_if_they_are_to_be_kept() -> None:
+    assert configured("als", load_config("local").cf).artifact_tables == ("gold.factors",)
+    assert configured("als", load_config("local", ["cf.refresh.keep_factors=false"]).cf).artifact_tables == ()
+
+
+def test_models_that_there_are_not_are_refused_in_tuning() -> None:
+    with pytest.raises(ValueError, match="tuning: there is no model 'asl'; there are popularity, "):
+        CfSettings(tuning=TuningSettings(model="asl"))

@@ -10,10 +10,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.cf.cooccurrence import Cooccurrence
-from cartograph.cf.cooccurrence_sums import UNIT, cooccurrence_sums, merged, ordered_rows, weighted_groups
 from cartograph.cf.ease import Ease, ease_weights
 from cartograph.cf.item_neighbours import ItemNeighbours
+from cartograph.cf.item_to_item.cooccurrence_sums import UNIT, cooccurrence_sums, merged, ordered_rows, weighted_groups
 from cartograph.cf.rp3beta import Rp3Beta
+from cartograph.cf.settings import CooccurrenceSettings
 from cartograph.cf.swing import Swing
 from cartograph.core.model import Model, Silver
 from tests.cf import item_models as slow
@@ -59,9 +60,8 @@ def test_only_the_newest_products_of_a_customer_count(data: Silver) -> None:
 
 
 def test_only_so_many_customers_of_a_product_swing(data: Silver) -> None:
-    all_of_them, one, few = (Swing(max_users=n, min_common=1).fit(data) for n in (500, 1, 4))
-    assert set(slow.found(one).values()) <= {0.0}  # one customer makes no pair
-    assert slow.found(few) == slow.found(Swing(max_users=4, min_common=1).fit(data))
+    all_of_them, few = (Swing(max_users=n).fit(data) for n in (500, 4))
+    assert slow.found(few) == slow.found(Swing(max_users=4).fit(data))
     assert sum(slow.found(few).values()) < sum(slow.found(all_of_them).values())
 
 
@@ -72,23 +72,31 @@ def test_ease_takes_the_head_of_the_catalogue(data: Silver) -> None:
     assert {product for pair in found for product in pair} == head
 
 
-def test_ease_wants_a_regularisation() -> None:
-    with pytest.raises(ValueError, match="regularisation must be above 0, not 0"):
+def test_ease_needs_a_regularisation() -> None:
+    with pytest.raises(ValueError, match=r"regularisation\n.*greater than 0.*0.0"):
+        Ease(regularisation=0.0)
+    with pytest.raises(ValueError, match=r"X'X \+ 0 I is not positive definite"):
         ease_weights(np.ones((2, 2)), 0.0)
 
 
-def test_unknown_measures_are_refused_with_those_there_are(data: Silver) -> None:
-    with pytest.raises(ValueError, match=r"measure 'lift'.*decayed, confidence, expected, llr"):
-        Cooccurrence(measure="lift").fit(data)
-    with pytest.raises(ValueError, match=r"source 'views'.*histories and baskets"):
-        Cooccurrence(source="views").fit(data)
+def test_unknown_measures_are_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"measure\n.*'decayed', 'confidence', 'expected' or 'llr'.*lift"):
+        Cooccurrence(measure="lift")
+    with pytest.raises(ValueError, match=r"source\n.*'histories' or 'baskets'.*views"):
+        Cooccurrence(source="views")
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ValueError, match=r"SwingSettings has no 'min_comon'; did you mean 'min_common'\?"):
+        Swing(min_comon=2)
 
 
 @pytest.mark.parametrize("source", ["histories", "baskets"])
 def test_sums_of_two_parts_add_up_to_those_of_the_whole(source: str, spark: SparkSession, data: Silver) -> None:
     def sums(part: Silver) -> list[DataFrame]:
-        groups = weighted_groups(part, source, half_life_days=7.0, reference=date(2026, 2, 5))
-        return list(cooccurrence_sums(groups, ordered_rows(source, 200, 0.7, 0.5)))
+        settings = CooccurrenceSettings.model_validate({"source": source, "half_life_days": 7.0, "backward": 0.5})
+        groups = weighted_groups(part, settings, reference=date(2026, 2, 5))
+        return list(cooccurrence_sums(groups, ordered_rows(settings)))
 
     older, newer = (slow.silver(spark, list(users)) for users in (range(12), range(12, 30)))
     for one, other, whole in zip(sums(older), sums(newer), sums(data), strict=True):
@@ -98,8 +106,8 @@ def test_sums_of_two_parts_add_up_to_those_of_the_whole(source: str, spark: Spar
 
 
 def test_summed_weights_are_the_scores_in_millionths(data: Silver) -> None:
-    groups = weighted_groups(data, "histories", half_life_days=9.0)
-    pairs, counts = cooccurrence_sums(groups, ordered_rows("histories", 200, 0.6, 0.25))
+    settings = CooccurrenceSettings(half_life_days=9.0, distance_decay=0.6, backward=0.25)
+    pairs, counts = cooccurrence_sums(weighted_groups(data, settings), ordered_rows(settings))
     expected = slow.decayed(0.6, 0.25, 9.0, 0.0)
     found = {(row.product_id, row.associated_product_id): row.weight / UNIT for row in pairs.collect()}
     assert found == pytest.approx(expected, abs=30 / UNIT)

@@ -11,17 +11,22 @@ import pytest
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.cf import native_als
-from cartograph.cf.native_als import factorise, native_factors
-from cartograph.cf.objective import Objective, Schedule
+from cartograph.cf.factorisation import native_als
+from cartograph.cf.factorisation.native_als import factorise, native_factors
+from cartograph.cf.settings import AlsSettings
+from cartograph.core.settings import settings_of
 from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, matrices_of, product_id, user_id
 from tests.cluster import Cluster
 from tests.core.local_group import in_group
 
 N_USERS, N_ITEMS = 60, 45
-OBJECTIVE = Objective(rank=5, alpha=10.0, regularisation=0.05)
-SCHEDULE = Schedule(iterations=4, solver="cholesky")
+SETTINGS = AlsSettings(engine="native", rank=5, alpha=10.0, regularisation=0.05, iterations=4, solver="cholesky")
+
+
+def changed(**settings: Any) -> AlsSettings:
+    """The settings, some of them changed."""
+    return settings_of(AlsSettings, SETTINGS, settings)
 
 
 def triples() -> list[tuple[int, int, float]]:
@@ -41,28 +46,28 @@ def matrix() -> Any:
     return ratings
 
 
-def loss(users: Any, items: Any, objective: Objective) -> float:
+def loss(users: Any, items: Any, settings: AlsSettings = SETTINGS) -> float:
     """The objective from its definition, over all pairs."""
     ratings = matrix()
-    confidence, preference = 1 + objective.alpha * ratings, ratings > 0
+    confidence, preference = 1 + settings.alpha * ratings, ratings > 0
     squares = (confidence * (preference - users @ items.T) ** 2).sum()
-    of_users = (preference.sum(axis=1) ** objective.frequency_power) @ (users**2).sum(axis=1)
-    of_items = (preference.sum(axis=0) ** objective.frequency_power) @ (items**2).sum(axis=1)
-    return float(squares + objective.regularisation * (of_users + of_items))
+    of_users = (preference.sum(axis=1) ** settings.frequency_power) @ (users**2).sum(axis=1)
+    of_items = (preference.sum(axis=0) ** settings.frequency_power) @ (items**2).sum(axis=1)
+    return float(squares + settings.regularisation * (of_users + of_items))
 
 
 def factorised(
     size: int,
     n_iterations: int = 4,
     state: list[pa.RecordBatch] | None = None,
-    schedule: Schedule = SCHEDULE,
-    **settings: Any,
+    settings: AlsSettings = SETTINGS,
+    **further: Any,
 ) -> list[pa.RecordBatch]:
     """What a group of `size` yields."""
 
     def work(group: Group) -> list[pa.RecordBatch]:
         given = batches_of(triples(), group.rank, size, state or ())
-        return list(factorise(group, given, OBJECTIVE, schedule, n_iterations, **settings))
+        return list(factorise(group, given, settings, n_iterations, **further))
 
     answers = in_group(size, work)
     for answer in answers:
@@ -72,7 +77,7 @@ def factorised(
 
 
 def factors(rows: list[Any]) -> tuple[Any, Any]:
-    return matrices_of(rows, (N_USERS, N_ITEMS), OBJECTIVE.rank)
+    return matrices_of(rows, (N_USERS, N_ITEMS), SETTINGS.rank)
 
 
 def as_rows(batches: list[pa.RecordBatch]) -> list[Any]:
@@ -89,8 +94,8 @@ def frame_of(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "user_id string, product_id string, weight float")
 
 
-def spark_factors(ratings: DataFrame, schedule: Schedule, n_workers: int | None = None) -> tuple[Any, Any]:
-    users, items = native_factors(ratings, OBJECTIVE, schedule, n_workers)
+def spark_factors(ratings: DataFrame, settings: AlsSettings, n_workers: int | None = None) -> tuple[Any, Any]:
+    users, items = native_factors(ratings, settings, n_workers)
     rows = [{"side": 0, "id": row.user_id, "vector": row.vector} for row in users.collect()]
     return factors(rows + [{"side": 1, "id": row.product_id, "vector": row.vector} for row in items.collect()])
 
@@ -104,8 +109,8 @@ def test_factors_do_not_depend_on_the_number_of_workers(size: int) -> None:
 
 def test_the_objective_reached_by_few_steps_does_not_depend_on_the_number_of_workers() -> None:
     # Steps of conjugate gradient that stop early magnify the rounding of sums, so factors agree to two digits only.
-    alone, together = (factors(as_rows(factorised(size, schedule=Schedule(4)))) for size in (1, 4))
-    assert loss(*together, OBJECTIVE) == pytest.approx(loss(*alone, OBJECTIVE), rel=1e-5)
+    alone, together = (factors(as_rows(factorised(size, settings=changed(solver="cg")))) for size in (1, 4))
+    assert loss(*together) == pytest.approx(loss(*alone), rel=1e-5)
     for one, other in zip(alone, together, strict=True):
         assert other == pytest.approx(one, abs=0.02)
 
@@ -123,8 +128,8 @@ def test_two_iterations_and_two_more_are_four() -> None:
 
 
 def test_every_iteration_lowers_the_objective() -> None:
-    found = [factorised(2, n_iterations=n, schedule=Schedule(n)) for n in (1, 2, 4, 8)]
-    losses = [loss(*factors(as_rows(batches)), OBJECTIVE) for batches in found]
+    found = [factorised(2, n_iterations=n, settings=changed(solver="cg", iterations=n)) for n in (1, 2, 4, 8)]
+    losses = [loss(*factors(as_rows(batches))) for batches in found]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.97 * losses[0]
 
@@ -142,8 +147,7 @@ def lists_of(ratings: Any, names: str, size: int, rank: int, solver: Literal["cg
 
     def work(group: Group) -> list[pa.RecordBatch]:
         given = batches_of(pairs, group.rank, group.size, names=NAMES[names])
-        objective = Objective(rank, alpha=40.0, regularisation=0.02)
-        return list(factorise(group, given, objective, Schedule(10, solver=solver), 10))
+        return list(factorise(group, given, AlsSettings(engine="native", rank=rank, solver=solver), 10))
 
     found = {(row["side"], row["id"]): row["vector"] for batches in in_group(size, work) for row in as_rows(batches)}
     users, items = (
@@ -179,7 +183,7 @@ def test_a_customer_and_a_product_without_a_like_have_no_factor_and_change_nothi
 
     def found(more: list[tuple[int, int, float]]) -> tuple[set[str], Any]:
         def work(group: Group) -> list[pa.RecordBatch]:
-            return list(factorise(group, batches_of(triples() + more, group.rank, 2), OBJECTIVE, Schedule(20), 20))
+            return list(factorise(group, batches_of(triples() + more, group.rank, 2), changed(solver="cg"), 20))
 
         rows = as_rows([batch for batches in in_group(2, work) for batch in batches])
         users, items = factors(rows)
@@ -197,10 +201,10 @@ def test_ratings_are_predicted_almost_as_well_as_their_noise_allows() -> None:
     seen = rng.random(truth.shape) < 0.4
     rated = truth + rng.normal(0, noise, truth.shape)
     known = [(int(user), int(item), float(rated[user, item])) for user, item in np.argwhere(seen)]
-    objective = Objective(rank=3, alpha=0.0, regularisation=0.002, implicit=False)
+    settings = AlsSettings(engine="native", rank=3, regularisation=0.002, implicit=False)
 
     def work(group: Group) -> list[pa.RecordBatch]:
-        return list(factorise(group, batches_of(known, group.rank, group.size), objective, Schedule(15), 15))
+        return list(factorise(group, batches_of(known, group.rank, group.size), settings, 15))
 
     rows = as_rows([batch for answer in in_group(2, work) for batch in answer])
     users, items = matrices_of(rows, (200, 120), 3)
@@ -217,17 +221,17 @@ def test_the_objective_reached_is_that_of_mllib(ratings: DataFrame) -> None:
     rows = [
         {"side": side, "id": f"x{row.id}", "vector": row.features} for side, rows in sides for row in rows.collect()
     ]
-    expected = loss(*factors(rows), OBJECTIVE)
+    expected = loss(*factors(rows))
     for solver_name in ("cg", "cholesky"):
-        found = loss(*spark_factors(ratings, Schedule(iterations=15, solver=solver_name)), OBJECTIVE)  # type: ignore[arg-type]
+        found = loss(*spark_factors(ratings, changed(iterations=15, solver=solver_name)))
         assert found == pytest.approx(expected, rel=0.02)
 
 
 def test_a_job_that_was_ended_goes_on_after_the_last_saved_iteration(
     ratings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule = Schedule(iterations=4, solver="cholesky", checkpoint_every=2)
-    expected = spark_factors(ratings, SCHEDULE, 2)
+    settings = changed(checkpoint_every=2)
+    expected = spark_factors(ratings, SETTINGS, 2)
     asked: list[int] = []
 
     def run_group(blocks: DataFrame, work: Any, schema: str, dies_at: int) -> DataFrame:
@@ -239,21 +243,21 @@ def test_a_job_that_was_ended_goes_on_after_the_last_saved_iteration(
     group = native_als.run_group
     monkeypatch.setattr(native_als, "run_group", partial(run_group, dies_at=2))
     with pytest.raises(ConnectionError):
-        spark_factors(ratings, schedule, 2)
+        spark_factors(ratings, settings, 2)
     monkeypatch.setattr(native_als, "run_group", partial(run_group, dies_at=-1))
-    found = spark_factors(ratings, schedule, 2)
+    found = spark_factors(ratings, settings, 2)
     assert asked == [2, 2, 2]  # two, then two that failed, then only these two again
     for one, other in zip(expected, found, strict=True):
         assert other == pytest.approx(one, rel=1e-3, abs=1e-4)
-    spark_factors(ratings, schedule, 2)
+    spark_factors(ratings, settings, 2)
     assert asked[3:] == [2, 2]  # what was saved is gone once it has been used
 
 
 def factors_on_cluster(spark: SparkSession) -> list[list[list[float]]]:
-    return [side.tolist() for side in spark_factors(frame_of(spark), SCHEDULE)]
+    return [side.tolist() for side in spark_factors(frame_of(spark), SETTINGS)]
 
 
 @pytest.mark.cluster
 def test_factors_on_a_real_cluster_are_the_same(cluster: Cluster, ratings: DataFrame) -> None:
-    for one, other in zip(spark_factors(ratings, SCHEDULE, 1), cluster.run(factors_on_cluster), strict=True):
+    for one, other in zip(spark_factors(ratings, SETTINGS, 1), cluster.run(factors_on_cluster), strict=True):
         assert np.array(other) == pytest.approx(one, rel=1e-3, abs=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,19 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.cf.objective import Objective
-from cartograph.cf.refresh import Drift, changed, drift, gram, refreshed, replaced
+from cartograph.cf.drift import Drift, drift
+from cartograph.cf.factorisation.row_solver import gram, solved_rows
+from cartograph.cf.refresh import Fit, distinct_ids, last_fit, replaced
+from cartograph.cf.settings import AlsSettings
+from cartograph.core.errors import UserError
 from tests.cluster import Cluster
 
 N_USERS, N_ITEMS = 40, 30
-OBJECTIVE = Objective(rank=4, alpha=8.0, regularisation=0.1)
+SETTINGS = AlsSettings(rank=4, alpha=8.0, regularisation=0.1)
 
 
 def fixed_items() -> Any:
-    return np.random.default_rng(2).normal(size=(N_ITEMS, OBJECTIVE.rank)).astype(np.float32) / 2
+    return np.random.default_rng(2).normal(size=(N_ITEMS, SETTINGS.rank)).astype(np.float32) / 2
 
 
 def rated() -> Any:
@@ -43,15 +47,15 @@ def items_of(spark: SparkSession) -> DataFrame:
 def expected(user: int) -> Any:
     """The customer's factor from the definition, over all products."""
     Y, weights = fixed_items().astype(np.float64), rated()[user]
-    C, n = 1 + OBJECTIVE.alpha * np.abs(weights), max((weights > 0).sum(), 1)
-    left = Y.T @ (C[:, None] * Y) + OBJECTIVE.regularisation * n * np.eye(OBJECTIVE.rank)
+    C, n = 1 + SETTINGS.alpha * np.abs(weights), max((weights > 0).sum(), 1)
+    left = Y.T @ (C[:, None] * Y) + SETTINGS.regularisation * n * np.eye(SETTINGS.rank)
     return np.linalg.solve(left, Y.T @ (C * (weights > 0)))
 
 
 def solved(spark: SparkSession, batch_rows: int) -> dict[str, list[float]]:
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", batch_rows)
     try:
-        rows = refreshed(pairs_of(spark), "user_id", items_of(spark), OBJECTIVE).collect()
+        rows = solved_rows(pairs_of(spark), "user_id", items_of(spark), SETTINGS).collect()
     finally:
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 10_000)
     assert len({row.user_id for row in rows}) == len(rows)
@@ -69,13 +73,13 @@ def test_factors_are_exact_however_histories_are_cut_into_batches(spark: SparkSe
 def test_products_are_solved_for_like_customers(spark: SparkSession) -> None:
     turned = pairs_of(spark).toDF("product_id", "user_id", "weight")
     fixed = items_of(spark).withColumnRenamed("product_id", "user_id")
-    row = refreshed(turned.where("product_id = 'u07'"), "product_id", fixed, OBJECTIVE).collect()
+    row = solved_rows(turned.where("product_id = 'u07'"), "product_id", fixed, SETTINGS).collect()
     assert [r.product_id for r in row] == ["u07"]
     assert row[0].vector == pytest.approx(expected(7), rel=2e-3, abs=2e-4)
 
 
 def test_the_gram_matrix_is_that_of_all_factors(spark: SparkSession) -> None:
-    found = gram(items_of(spark).repartition(3), OBJECTIVE)
+    found = gram(items_of(spark).repartition(3), SETTINGS)
     assert found == pytest.approx(fixed_items().T @ fixed_items(), rel=1e-5)
 
 
@@ -86,11 +90,11 @@ def test_the_change_feed_says_whose_factors_are_out_of_date(spark: SparkSession,
     spark.sql(f"DELETE FROM delta.`{path}` WHERE user_id = 'u03'")
     pairs.where("user_id = 'u35'").write.format("delta").mode("append").save(path)
     feed = spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", 1).load(path)
-    assert {row.user_id for row in changed(feed, "user_id").collect()} == {"u03", "u35"}
+    assert {row.user_id for row in distinct_ids(feed, "user_id").collect()} == {"u03", "u35"}
 
-    old = refreshed(pairs.where("user_id < 'u30'"), "user_id", items_of(spark), OBJECTIVE)
-    history = spark.read.format("delta").load(path).join(changed(feed, "user_id"), "user_id")
-    new = refreshed(history, "user_id", items_of(spark), OBJECTIVE)
+    old = solved_rows(pairs.where("user_id < 'u30'"), "user_id", items_of(spark), SETTINGS)
+    history = spark.read.format("delta").load(path).join(distinct_ids(feed, "user_id"), "user_id")
+    new = solved_rows(history, "user_id", items_of(spark), SETTINGS)
     assert [row.user_id for row in new.collect()] == ["u35"]
     now = replaced(old, "user_id", new)
     assert now.count() == old.count() + 1
@@ -107,6 +111,35 @@ def test_drift_counts_new_rows_and_measures_how_far_old_ones_moved(spark: SparkS
     assert not found.advises_fit(bound=0.7)
     unmoved = drift(fitted, newer.where(F.lit(False)), "user_id")
     assert unmoved == Drift(0.0, 0.0, 0.0)
+
+
+def test_the_report_names_both_sides_and_advises_a_fit_beyond_the_bound(spark: SparkSession) -> None:
+    fitted = {
+        column: spark.createDataFrame([("a", [3.0]), ("b", [4.0])], f"{column} string, vector array<float>")
+        for column in ("user_id", "product_id")
+    }
+    newer = {column: frame.where("false") for column, frame in fitted.items()}
+    newer["user_id"] = spark.createDataFrame([("new", [1.0])], "user_id string, vector array<float>")
+    day = date(2026, 1, 5)
+    report = drift_report(fitted, newer, day, 0.4)
+    assert report.metrics == {
+        "user_new_share": 0.5, "user_changed_share": 0.0, "user_movement": 0.0,
+        "product_new_share": 0.0, "product_changed_share": 0.0, "product_movement": 0.0, "fit_advised": 1.0,
+    }  # fmt: skip
+    assert report.messages[0].startswith("users since the fit of 2026-01-05: 50.00% new")
+    assert report.messages[-1].startswith("that is more than cf.refresh.drift_bound, 0.4")
+    calm = drift_report(fitted, newer, day, 0.6)
+    assert calm.metrics["fit_advised"] == 0.0
+    assert len(calm.messages) == 2
+
+
+def test_the_last_fit_before_the_date_is_refreshed() -> None:
+    fits = [Fit(date(2026, 1, day), version) for day, version in ((3, 1), (7, 4), (5, 2))]
+    assert last_fit(fits, date(2026, 1, 6)) == fits[2]
+    with pytest.raises(UserError, match="als was fitted for 2026-01-07 itself"):
+        last_fit(fits, date(2026, 1, 7))
+    with pytest.raises(UserError, match="no factors of als were fitted before 2026-01-02"):
+        last_fit(fits, date(2026, 1, 2))
 
 
 @pytest.mark.cluster

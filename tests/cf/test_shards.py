@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.cf.shards import FACTORS, ITEMS, USERS, Shard, by_owner, dealt, factor_rows
+from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, Shard, by_owner, dealt, factor_batches
 from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, key_of, product_id, user_id
 from tests.core.local_group import in_group
@@ -68,7 +68,7 @@ def test_ids_are_owned_once_and_numbered_in_order_and_products_belong_where_thei
 
 def test_factors_to_start_from_are_told_from_ratings() -> None:
     ids = pa.array([product_id(1), product_id(2)])
-    given = list(factor_rows(ITEMS, ids, np.arange(6, dtype=np.float32).reshape(2, 3), rows_per_batch=1))
+    given = list(factor_batches(ITEMS, ids, np.arange(6, dtype=np.float32).reshape(2, 3), rows_per_batch=1))
     assert len(given) == 2
     ((shard, _),) = shards(1, given)
     rows = shard.factors.sort_by("id").to_pylist()

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.cf.als import Als
-from cartograph.cf.side_information import with_prior
+from cartograph.cf.factorisation.side_information import with_prior
 from cartograph.core.model import Silver
 from tests.cluster import Cluster
 

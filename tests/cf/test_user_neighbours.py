@@ -46,7 +46,7 @@ def nearest(sims: Any, k: int) -> Any:
 def test_scores_are_those_of_dense_matrices(
     measure: str, shrinkage: float, threshold: int, k: int, data: Silver
 ) -> None:
-    model = UserNeighbours(measure=measure, shrinkage=shrinkage, threshold=threshold, n_neighbours=k).fit(data)  # type: ignore[arg-type]
+    model = UserNeighbours(measure=measure, shrinkage=shrinkage, threshold=threshold, n_neighbours=k).fit(data)
     X = slow.matrix()
     scores = nearest(similarities(measure, shrinkage, threshold), k) @ X * (1 - X)
     expected = {(f"u{u}", slow.product(i)): scores[u, i] for u, i in np.argwhere(scores > 0)}
@@ -62,7 +62,7 @@ def test_products_are_associated_as_a_customer_of_one_product_sees_them(measure:
     weight = np.sqrt((N_BOUGHT - n_u) / ((N_BOUGHT - 1) * n_u)) if measure == "pearson" else n_u**-0.5
     scores = X.T @ (weight[:, None] * X)
     expected = slow.scored(lambda i, j: scores[i, j] or None if max(i, j) < N_BOUGHT else None)
-    found = slow.found(UserNeighbours(measure=measure).fit(data))  # type: ignore[arg-type]
+    found = slow.found(UserNeighbours(measure=measure).fit(data))
     assert found == pytest.approx(expected, abs=1e-6)
 
 
@@ -90,6 +90,6 @@ def test_only_the_newest_customers_of_a_product_are_looked_through(data: Silver)
     assert {row["id"]: set(row["ids"]) for row in found} == {user: them for user, them in expected.items() if them}
 
 
-def test_an_unknown_measure_is_refused_with_those_there_are(data: Silver) -> None:
-    with pytest.raises(ValueError, match=r"measure 'jaccard' is unknown: there are cosine and pearson"):
-        UserNeighbours(measure="jaccard").fit(data)  # type: ignore[arg-type]
+def test_an_unknown_measure_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"measure\n.*'cosine' or 'pearson'.*jaccard"):
+        UserNeighbours(measure="jaccard")

@@ -83,9 +83,9 @@ FITS = {
 def test_scores_of_the_model_are_explained_by_own_products_alone(spark: SparkSession, fit: str) -> None:
     data, model = checkerboard(spark), Als(rank=4, iterations=5, **FITS[fit])
     lists = model.fit(data).recommend(users_of(data), 3).persist()
-    objective, items = model.objective, model.item_factors_
+    settings, items = model.settings, model.item_factors_
     assert items is not None
-    given = LeastSquares(objective.alpha, objective.regularisation, objective.frequency_power)
+    given = LeastSquares(settings.alpha, settings.regularisation, settings.frequency_power)
     told = tastes(lists, model.weights(data.events), items, given, n=N).join(lists, ["user_id", "product_id"]).collect()
     assert {row.user_id for row in told} == {f"u{user:02}" for user in range(N)}  # `new` is known by the history alone
     for row in told:

@@ -6,12 +6,14 @@ The bar that other models must clear.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.cf.settings import PopularitySettings
 from cartograph.core.model import Model, NotFitted, Silver
+from cartograph.core.settings import settings_of
 from cartograph.core.views.interactions import EVENT_WEIGHTS
 from cartograph.core.views.liking import with_liking
 from cartograph.core.views.seen import mask_of
@@ -25,30 +27,19 @@ class Popularity(Model):
     With `by`, customers of each segment (region, for instance) get a list of their own. A segment's share of a product
     is drawn towards the whole shop's where the segment has few events: (w + shrinkage p) / (W + shrinkage), with w
     the segment's weight of the product, W of all products, and p the product's share in the whole shop.
-
-    Args:
-        half_life_days: an event counts half as much for each such period between it and the newest event;
-            None: all events count the same.
-        by: columns of silver.users that make up a segment; customers of no segment get the whole shop's list.
-        shrinkage: weight of events that a segment needs to count as much as the whole shop.
-        event_weights: what an event of each type counts; types not named count nothing.
-        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "popularity"
 
     def __init__(
         self,
+        settings: PopularitySettings | None = None,
         *,
-        half_life_days: float | None = None,
-        by: Sequence[str] = (),
-        shrinkage: float = 1000.0,
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
         mask_seen: bool = True,
+        **changed: Any,
     ) -> None:
-        self.half_life_days = half_life_days
-        self.by = by
-        self.shrinkage = shrinkage
+        self.settings = settings_of(PopularitySettings, settings, changed)
         self.event_weights = event_weights
         self.mask_seen = mask_seen
         self.popularity_: DataFrame | None = None
@@ -63,8 +54,8 @@ class Popularity(Model):
         Raises:
             ValueError: `by` names columns that silver.users lacks, or there is no such table.
         """
-        if self.by:
-            self.members_ = members(data.users, self.by).localCheckpoint()
+        if self.settings.by:
+            self.members_ = members(data.users, self.settings.by).localCheckpoint()
         scores = _scores(self._weighted(data.events))
         best_first = Window.orderBy(F.desc("score"), F.asc("product_id"))  # one row per product: one task can sort it
         self.popularity_ = scores.withColumn("rank", F.row_number().over(best_first)).localCheckpoint()
@@ -83,10 +74,10 @@ class Popularity(Model):
         share = F.when(F.col("event_type") == "rating", F.coalesce("liking", F.lit(0.0))).otherwise(1.0)
         value = F.col("count") * share * F.coalesce(weight[F.col("event_type")], F.lit(0.0))
         weighted = daily.withColumn("value", value)
-        if self.half_life_days is None:
+        if self.settings.half_life_days is None:
             return weighted
         newest = daily.agg(F.max("day").alias("newest"))
-        decay = F.pow(F.lit(0.5), (F.col("newest") - F.col("day")) / F.lit(float(self.half_life_days)))
+        decay = F.pow(F.lit(0.5), (F.col("newest") - F.col("day")) / F.lit(float(self.settings.half_life_days)))
         return weighted.crossJoin(F.broadcast(newest)).withColumn("value", F.col("value") * decay)
 
     def _shrunk(self, segments: DataFrame, everybody: DataFrame) -> DataFrame:
@@ -95,7 +86,7 @@ class Popularity(Model):
         shop = shop.select("product_id", (F.col("score") / F.col("total")).alias("share"))
         totals = segments.groupBy("segment").agg(F.sum("score").alias("total"))
         pairs = shop.crossJoin(F.broadcast(totals)).join(segments, ["segment", "product_id"], "left")
-        pull = F.lit(float(self.shrinkage))
+        pull = F.lit(float(self.settings.shrinkage))
         share = (F.coalesce("score", F.lit(0.0)) + pull * F.col("share")) / (F.col("total") + pull)
         best_first = Window.partitionBy("segment").orderBy(F.desc("score"), F.asc("product_id"))
         scored = pairs.select("segment", "product_id", F.round(share, 12).alias("score"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import optuna
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.cf.models import configured
+from cartograph.cf.settings import CfSettings
+from cartograph.core.errors import UserError
 from cartograph.core.model import Model, Silver
 from cartograph.core.statistics.metrics import mean_ndcg
 from cartograph.core.views.histories import histories
@@ -22,10 +25,10 @@ Record = Callable[[int, Mapping[str, Any], float], None]
 
 @dataclass(frozen=True)
 class Period:
-    """A validation period: `earlier` is what may be learned from, `users` whom to recommend to, `wanted` the answers.
+    """A validation period: `earlier` is the training data, `users` whom to recommend to, `wanted` the ground truth.
 
-    `users` is as `core.views.histories` makes it, `wanted` has user_id and product_ids: what was bought and was new to
-    them.
+    `users` is as `core.views.histories` makes it, `wanted` has user_id and product_ids: what they bought that was new
+    to them.
     """
 
     earlier: Silver
@@ -57,6 +60,46 @@ class Period:
         return mean_ndcg(model.recommend(self.users, k), self.wanted, k)
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """The settings of a model that predicted the validation period best, and the NDCG they reached."""
+
+    model: str
+    best: Mapping[str, Any]
+    k: int
+    ndcg: float
+
+    def __str__(self) -> str:
+        chosen = " ".join(f"--set cf.{self.model}.{name}={value:g}" for name, value in self.best.items())
+        return f"ndcg@{self.k} {self.ndcg:.4f} with {chosen}"
+
+
+def tuned(
+    data: Silver, settings: CfSettings, as_of: date | None, seen_by: Sequence[str], record: Record | None = None
+) -> Tuned:
+    """The settings of the model `cf.tuning.model` that predict the last days before `as_of` best.
+
+    Raises:
+        ValueError: no date is given, or nobody bought anything new in these days.
+        UserError: `cf.tuning.space` has no settings of that model.
+    """
+    tuning = settings.tuning
+    if as_of is None:
+        raise ValueError("cf --tune needs a date, --as-of")
+    space = tuning.space.get(tuning.model)
+    if not space:
+        raise UserError(
+            f"cf.tuning.space.{tuning.model} is empty: give it settings to search for, with lower and upper end"
+        )
+    start = datetime.combine(as_of - timedelta(days=tuning.days), time(), tzinfo=UTC)
+    period = Period.since(data, start, settings.history, seen_by)
+    best, ndcg = search(
+        lambda tried: configured(tuning.model, settings, **tried),
+        period, space, tuning.trials, tuning.k, tuning.seed, record,
+    )  # fmt: skip
+    return Tuned(tuning.model, best, tuning.k, ndcg)
+
+
 def search(
     model_of: Callable[[Mapping[str, Any]], Model],
     period: Period,
@@ -70,13 +113,13 @@ def search(
 
     Args:
         model_of: an unfitted model with the given settings.
-        period: what to learn from and to be judged by.
-        space: lower and upper end of each setting; drawn on a logarithmic scale if the lower one is above 0, and as
+        period: what to learn from and what to evaluate on.
+        space: lower and upper end of each setting; sampled on a logarithmic scale if the lower one is above 0, and as
             whole numbers if both are.
         n_trials: models fitted.
         k: length of the lists.
-        seed: same seed, same trials.
-        record: told of every trial: number, settings, NDCG@k.
+        seed: the same seed samples the same trials.
+        record: called for every trial with its number, settings and NDCG@k.
 
     Raises:
         ValueError: nobody bought anything new in the period, so nothing can be compared.
@@ -87,7 +130,7 @@ def search(
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
 
     def score(trial: optuna.Trial) -> float:
-        settings = {name: _drawn(trial, name, *ends) for name, ends in sorted(space.items())}
+        settings = {name: _sampled(trial, name, *ends) for name, ends in sorted(space.items())}
         value = period.ndcg(model_of(settings).fit(period.earlier), k)
         if record is not None:
             record(trial.number, settings, value)
@@ -97,8 +140,8 @@ def search(
     return dict(study.best_params), float(study.best_value)
 
 
-def _drawn(trial: optuna.Trial, name: str, low: float, high: float) -> float:
-    """One setting of a trial."""
+def _sampled(trial: optuna.Trial, name: str, low: float, high: float) -> float:
+    """The value of one setting in a trial."""
     if isinstance(low, int) and isinstance(high, int):
         return trial.suggest_int(name, low, high, log=low > 0)
     return trial.suggest_float(name, low, high, log=low > 0)

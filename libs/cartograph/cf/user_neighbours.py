@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.cf.settings import UserNeighboursSettings
 from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.pairs.coded_groups import coded_groups
@@ -19,6 +20,7 @@ from cartograph.core.pairs.counts import PairRows, catalogue_of, counted, neighb
 from cartograph.core.pairs.kernels import Floats, Longs, flat
 from cartograph.core.search.heaps import best_lists, empty_heaps
 from cartograph.core.search.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
+from cartograph.core.settings import settings_of
 from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
 from cartograph.core.views.seen import mask_of
 from cartograph.core.workers.groups import no_values
@@ -47,41 +49,19 @@ class UserNeighbours(Model):
 
     Two products are associated by what a customer who knows the one alone would be recommended: the sum, over the
     customers of both, of their similarity to that customer, here without a limit on neighbours.
-
-    Args:
-        n_neighbours: customers that a recommendation is made from.
-        measure: cosine or pearson.
-        shrinkage: products in common that a pair needs for half of its similarity; 0: none are needed.
-        threshold: products in common from which on a similarity counts in full; 1: always.
-        max_users: customers of a product that count, those who touched it last.
-        newest: products of a customer that count, those touched last.
-        recent: products of a history that `recommend` looks for neighbours by, the last ones.
-        event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
-        mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
     name = "user_neighbours"
 
     def __init__(
         self,
+        settings: UserNeighboursSettings | None = None,
         *,
-        n_neighbours: int = 100,
-        measure: Literal["cosine", "pearson"] = "cosine",
-        shrinkage: float = 5.0,
-        threshold: int = 1,
-        max_users: int = 500,
-        newest: int = 500,
-        recent: int = 500,
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
         mask_seen: bool = True,
+        **changed: Any,
     ) -> None:
-        self.n_neighbours = n_neighbours
-        self.measure = measure
-        self.shrinkage = shrinkage
-        self.threshold = threshold
-        self.max_users = max_users
-        self.newest = newest
-        self.recent = recent
+        self.settings = settings_of(UserNeighboursSettings, settings, changed)
         self.event_weights = event_weights
         self.mask_seen = mask_seen
         self.groups_: DataFrame | None = None
@@ -89,16 +69,12 @@ class UserNeighbours(Model):
         self.n_products_ = 0
 
     def fit(self, data: Silver) -> Self:
-        """Learns `groups_` (user_id, product_ids) and `buyers_` (id, the product; ids, its customers; values, theirs).
-
-        Raises:
-            ValueError: `measure` is unknown.
-        """
-        if self.measure not in ("cosine", "pearson"):
-            raise ValueError(f"measure {self.measure!r} is unknown: there are cosine and pearson")
-        touched = interactions(data.events, self.event_weights, self.newest).where("weight > 0").localCheckpoint()
+        """Learns `groups_` (user_id, product_ids) and `buyers_`: rows of `buyers`."""
+        touched = (
+            interactions(data.events, self.event_weights, self.settings.newest).where("weight > 0").localCheckpoint()
+        )
         self.groups_ = touched.groupBy("user_id").agg(F.collect_list("product_id").alias("product_ids"))
-        self.buyers_ = buyers(touched, self.max_users).localCheckpoint()
+        self.buyers_ = buyers(touched, self.settings.max_users).localCheckpoint()
         self.n_products_ = self.buyers_.count()
         return self
 
@@ -106,7 +82,7 @@ class UserNeighbours(Model):
         """The `k` products most had by customers of each product: product_id, associated_product_id, score, rank."""
         if self.groups_ is None:
             raise NotFitted(self)
-        weigh = partial(single_weights, n_products=self.n_products_, pearson=self.measure == "pearson")
+        weigh = partial(single_weights, n_products=self.n_products_, pearson=self.settings.measure == "pearson")
         rows_of = partial(counted, weigh=weigh)
         groups = coded_groups(self.groups_)
         return associations_of(neighbour_lists(groups, catalogue_of(groups), k, rows_of, _summed), k)
@@ -129,18 +105,11 @@ class UserNeighbours(Model):
             raise NotFitted(self)
         asked = users.select(
             F.col("user_id").alias("id"),
-            F.slice(F.array_distinct(F.reverse("product_ids")), 1, self.recent).alias("ids"),
+            F.slice(F.array_distinct(F.reverse("product_ids")), 1, self.settings.recent).alias("ids"),
             no_values("double").alias("values"),
             mask_of(users, self.mask_seen).alias("mask"),
         )
-        find = partial(
-            _nearest,
-            k=self.n_neighbours,
-            n_products=self.n_products_,
-            pearson=self.measure == "pearson",
-            shrinkage=self.shrinkage,
-            threshold=self.threshold,
-        )
+        find = partial(_nearest, n_products=self.n_products_, settings=self.settings)
         return with_lists(asked, self.buyers_, _USERS_PER_TASK).mapInArrow(find, _NEIGHBOURS)
 
 
@@ -177,7 +146,7 @@ def _summed(pairs: PairRows) -> Floats:
 
 
 def _nearest(
-    batches: Iterable[pa.RecordBatch], k: int, n_products: int, pearson: bool, shrinkage: float, threshold: int
+    batches: Iterable[pa.RecordBatch], n_products: int, settings: UserNeighboursSettings
 ) -> Iterator[pa.RecordBatch]:
     """Neighbours of the customers of one task."""
     given = dealt(batches)
@@ -190,10 +159,11 @@ def _nearest(
     codes = found_in(listed, ids)
     sizes = np.empty(len(ids))
     sizes[codes] = flat(lists["values"].chunk(0))[1].to_numpy()
-    scores, positions = empty_heaps(users.num_rows, k, np.float64)
+    scores, positions = empty_heaps(users.num_rows, settings.n_neighbours, np.float64)
     find_nearest(
         *positions_of(users["ids"], lists["id"].chunk(0)), found_in(users["id"].chunk(0), ids), list_starts, codes,
-        sizes, n_products, pearson, float(shrinkage), float(threshold), scores, positions,
+        sizes, n_products, settings.measure == "pearson", settings.shrinkage, float(settings.threshold), scores,
+        positions,
     )  # fmt: skip
     found = [users["id"].chunk(0), *best_lists(scores, positions, ids), users["mask"].chunk(0)]
     some = pa.array((positions >= 0).any(axis=1))

@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 _SIDES = {"user_id": "user", "product_id": "product"}
 
 
-def factor_rows(users: DataFrame, products: DataFrame, fitted_as_of: date | None, events_version: int) -> DataFrame:
+def factor_table(
+    users: DataFrame, products: DataFrame, fitted_as_of: date | None, events_version: int | None
+) -> DataFrame:
     """One row per customer and product: side, id, vector, fitted_as_of, events_version.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from cartograph.cf.solvers import Codes, Floats, Starts
+from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 
 Longs = npt.NDArray[np.int64]
 State = npt.NDArray[np.uint64]  # of the random numbers: one number

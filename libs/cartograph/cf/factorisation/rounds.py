@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from cartograph.cf.objective import Objective
-from cartograph.cf.shards import Ratings, by_owner
-from cartograph.cf.solvers import Codes, Floats, Starts
+from cartograph.cf.factorisation.objective import Objective
+from cartograph.cf.factorisation.shards import Ratings, by_owner
+from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 from cartograph.core.workers.groups import Group
 
 ROUND_RATINGS = 4_000_000  # a round names at most so many rows of the other side: 1 GB at rank 64

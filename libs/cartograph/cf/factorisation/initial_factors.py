@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from cartograph.cf.objective import Objective
-from cartograph.cf.rounds import Side, fetched
-from cartograph.cf.shards import ITEMS, USERS, Shard, by_owner
-from cartograph.cf.solvers import Floats
+from cartograph.cf.factorisation.rounds import Side, fetched
+from cartograph.cf.factorisation.shards import ITEMS, USERS, Shard, by_owner
+from cartograph.cf.factorisation.solvers import Floats
+from cartograph.cf.settings import AlsSettings
 from cartograph.core.linear.spectrum import MORE, strongest_directions
 from cartograph.core.linear.structure import ROUNDS, Keys, met, mixed, noise, told_apart
 from cartograph.core.workers.groups import Group
@@ -25,14 +25,14 @@ _SWEEPS = 8
 _POWER = 0.5  # of a direction's strength that its numbers are multiplied by
 
 
-def first_products(group: Group, shard: Shard, sides: list[Side], objective: Objective, seed: int) -> Floats:
+def first_products(group: Group, shard: Shard, sides: list[Side], settings: AlsSettings) -> Floats:
     """Factors of this worker's products: (products, rank), 0 for products that nobody likes; all members call it."""
     keys = _structure(group, sides)
     n_items = int(group.sum(np.array([len(keys)]))[0])
-    if objective.implicit and n_items <= _FEW:
-        factors = _directions(group, shard, keys, objective, seed)
+    if settings.implicit and n_items <= _FEW:
+        factors = _directions(group, shard, keys, settings)
     else:
-        factors = drawn(_unlike(group, keys, shard.keys.astype(np.uint64)), objective.rank, seed)
+        factors = drawn(_unlike(group, keys, shard.keys.astype(np.uint64)), settings.rank, settings.seed)
     factors[~sides[ITEMS].is_learned] = 0
     return factors
 
@@ -74,7 +74,7 @@ def _unlike(group: Group, keys: Keys, names: Keys) -> Keys:
     return np.where(is_shared, mixed(keys ^ mixed(names)), keys)
 
 
-def _directions(group: Group, shard: Shard, keys: Keys, objective: Objective, seed: int) -> Floats:
+def _directions(group: Group, shard: Shard, keys: Keys, settings: AlsSettings) -> Floats:
     """The strongest directions of D_u^-1/2 N D_i^-1/2, N the likes as zeros and ones, D_u and D_i its sums."""
     sizes = np.concatenate(group.exchange([np.array([len(keys)])] * group.size))
     ends = np.cumsum(sizes)
@@ -87,9 +87,9 @@ def _directions(group: Group, shard: Shard, keys: Keys, objective: Objective, se
     values = (of_users[users] * degrees[items].astype(np.float64)) ** -0.5
     rows = sp.csr_matrix((values.astype(np.float32), (users, items)), (len(of_users), n_items))
     everybody = told_apart(np.concatenate(group.exchange([keys] * group.size)))
-    basis = noise(everybody, min(objective.rank + MORE, n_items), seed)
-    vectors, strengths = strongest_directions(group, rows, basis, objective.rank, _SWEEPS)
-    factors = np.zeros((n_items, objective.rank), np.float32)
+    basis = noise(everybody, min(settings.rank + MORE, n_items), settings.seed)
+    vectors, strengths = strongest_directions(group, rows, basis, settings.rank, _SWEEPS)
+    factors = np.zeros((n_items, settings.rank), np.float32)
     factors[:, : len(strengths)] = vectors * strengths**_POWER
     factors /= np.float32(max(np.sqrt((factors.astype(np.float64) ** 2).sum() / max(n_items, 1)), 1e-30))
     return factors[firsts[group.rank] : ends[group.rank]]

@@ -10,6 +10,7 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.cf.settings import CooccurrenceSettings
 from cartograph.core.model import Silver
 from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import Block, PairRows, RowsOf, catalogue_of
@@ -23,10 +24,8 @@ UNIT = 1e6  # weights are whole numbers of 1 / UNIT
 
 def weighted_groups(
     data: Silver,
-    source: str,
+    settings: CooccurrenceSettings,
     event_weights: Mapping[str, float] = EVENT_WEIGHTS,
-    newest: int = 200,
-    half_life_days: float | None = None,
     reference: date | None = None,
 ) -> DataFrame:
     """Groups with the weights of their members: product_ids, sources, targets (aligned arrays).
@@ -36,10 +35,13 @@ def weighted_groups(
     1 and its age's.
 
     Args:
-        source: histories or baskets.
+        data: the events, or the baskets, that the groups are made of.
+        settings: of the model.
+        event_weights: weight of an event of each type.
         reference: the day on which age is 0; None: that of the newest event or basket.
     """
-    if source == "baskets":
+    newest, half_life_days = settings.newest, settings.half_life_days
+    if settings.source == "baskets":
         baskets = distinct_items(data.baskets).where("size(product_ids) > 0")
         members = baskets.select(
             F.slice(F.array_sort("product_ids"), 1, newest).alias("product_ids"), F.to_date("ordered_at").alias("day")
@@ -73,11 +75,11 @@ def _freshness(members: DataFrame, half_life_days: float | None, reference: date
     return F.pow(F.lit(0.5), age / F.lit(float(half_life_days)))
 
 
-def ordered_rows(source: str, newest: int, distance_decay: float, backward: float) -> RowsOf:
-    """How the pairs of `weighted_groups` are summed: by distance in histories, both ways alike in baskets."""
-    if source == "baskets":
-        distance_decay = backward = 1.0
-    distances = distance_decay ** np.arange(max(newest - 1, 1), dtype=np.float64)
+def ordered_rows(settings: CooccurrenceSettings) -> RowsOf:
+    """How the pairs of `weighted_groups` are summed: by distance in histories, both ways equally in baskets."""
+    is_ordered = settings.source == "histories"
+    distance_decay, backward = (settings.distance_decay, settings.backward) if is_ordered else (1.0, 1.0)
+    distances = distance_decay ** np.arange(max(settings.newest - 1, 1), dtype=np.float64)
     return partial(weighed, distances=distances[distances * UNIT >= 0.5], backward=backward)
 
 

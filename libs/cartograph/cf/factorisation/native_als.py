@@ -1,6 +1,6 @@
 """The native engine of ALS: both sides' factors stay in the memory of a worker group, which solves and exchanges them.
 
-Who owns which customers and products is told by `cf.shards`. A worker holds the ratings of its customers and, once
+Who owns which customers and products is told by `shards`. A worker holds the ratings of its customers and, once
 more, those of its products. It solves a side in rounds: for each it fetches the rows of the other side that the
 round's ratings name, and no others (ALX, Mehta et al. 2021). Bytes that a worker needs, for rank k and n workers:
 32 ratings / n for the ratings of both sides (three times that while they are sorted), 4 k (customers + products) / n
@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from threadpoolctl import threadpool_limits
 
-from cartograph.cf.checkpoints import checkpoints_of
-from cartograph.cf.objective import Objective, Schedule
-from cartograph.cf.rounds import ROUND_RATINGS, Side, fetched
-from cartograph.cf.shards import FACTORS, ITEMS, USERS, Shard, dealt, factor_rows, factors_of
-from cartograph.cf.solvers import Floats, improve, solve_exactly
-from cartograph.cf.start import first_products
+from cartograph.cf.factorisation.checkpoints import checkpoints_of
+from cartograph.cf.factorisation.initial_factors import first_products
+from cartograph.cf.factorisation.objective import Objective
+from cartograph.cf.factorisation.rounds import ROUND_RATINGS, Side, fetched
+from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, Shard, dealt, factor_batches, factors_of
+from cartograph.cf.factorisation.solvers import Floats, improve, solve_exactly
+from cartograph.cf.settings import AlsSettings
 from cartograph.core.workers.groups import Group, run_group, slots
 
 _CG_STEPS = 3
@@ -31,36 +32,34 @@ _LAST_CG_STEPS = 10  # of customers at the end: scores are then within a thousan
 
 
 def native_factors(
-    weights: DataFrame, objective: Objective, schedule: Schedule, n_workers: int | None = None
+    weights: DataFrame, settings: AlsSettings, n_workers: int | None = None
 ) -> tuple[DataFrame, DataFrame]:
-    """Factors of customers (user_id, vector) and of products (product_id, vector); alike for any number of workers.
+    """Factors of customers (user_id, vector) and of products (product_id, vector), whatever the number of workers.
 
-    With `schedule.checkpoint_every` a job that was ended goes on after the last saved iteration when it is run again
-    on the same weights with the same objective.
+    With `checkpoint_every` a job that was interrupted resumes after the last saved iteration when it is run again on
+    the same weights with the same settings.
 
     Args:
         weights: user_id, product_id, weight; one row per pair.
-        objective: what is minimised.
-        schedule: how.
+        settings: of the model.
         n_workers: tasks of the group; None: one per core.
 
     Raises:
         TooFewSlots: fewer cores than workers.
     """
     n_workers = n_workers or slots(weights.sparkSession)
-    every = schedule.checkpoint_every or schedule.iterations
-    checkpoints = checkpoints_of(weights, objective, schedule) if every < schedule.iterations else None
+    every = settings.checkpoint_every or settings.iterations
+    checkpoints = checkpoints_of(weights, settings) if every < settings.iterations else None
     done, state = checkpoints.newest(FACTORS) if checkpoints else (0, None)
-    while done < schedule.iterations:
-        n_iterations = min(every, schedule.iterations - done)
-        is_last = done + n_iterations == schedule.iterations
-        work = partial(factorise, objective=objective, schedule=schedule, n_iterations=n_iterations, is_last=is_last)
+    while done < settings.iterations:
+        n_iterations = min(every, settings.iterations - done)
+        is_last = done + n_iterations == settings.iterations
+        work = partial(factorise, settings=settings, n_iterations=n_iterations, is_last=is_last)
         state = run_group(dealt(weights, n_workers, state), work, FACTORS)
         done += n_iterations
-        if checkpoints and done < schedule.iterations:
+        if checkpoints and done < settings.iterations:
             state = checkpoints.saved(done, state)
-    if state is None:
-        raise ValueError(f"ALS needs at least one iteration, not {schedule.iterations}")
+    assert state is not None  # there is at least one iteration
     if checkpoints:
         checkpoints.clear()
     return factors_of(state, USERS, "user_id"), factors_of(state, ITEMS, "product_id")
@@ -69,8 +68,7 @@ def native_factors(
 def factorise(
     group: Group,
     batches: Iterable[pa.RecordBatch],
-    objective: Objective,
-    schedule: Schedule,
+    settings: AlsSettings,
     n_iterations: int,
     is_last: bool = True,
     round_ratings: int = ROUND_RATINGS,
@@ -81,52 +79,50 @@ def factorise(
     new customer's do, and what own products add to a score can be told. `batches` hold what `dealt` deals.
     """
     shard = Shard.of(group, batches)
-    ratings = (shard.ratings, shard.ratings_of_products(group))
+    ratings, objective = (shard.ratings, shard.ratings_of_products(group)), Objective(settings)
     sides = [Side.of(group, ratings[side], len(shard.ids[side]), objective, round_ratings) for side in (USERS, ITEMS)]
     del ratings
     with threadpool_limits(1, user_api="blas"):  # a task has one core
-        factors = _first_state(group, shard, sides, objective, schedule.seed)
+        factors = _first_state(group, shard, sides, settings)
         for _ in range(n_iterations):
             for side in (USERS, ITEMS):
-                solve_side(group, sides[side], factors[1 - side], factors[side], objective, schedule, _CG_STEPS)
+                solve_side(group, sides[side], factors[1 - side], factors[side], settings, _CG_STEPS)
         if is_last:
-            solve_side(group, sides[USERS], factors[ITEMS], factors[USERS], objective, schedule, _LAST_CG_STEPS)
+            solve_side(group, sides[USERS], factors[ITEMS], factors[USERS], settings, _LAST_CG_STEPS)
     for side in (USERS, ITEMS):
         kept = sides[side].is_learned
-        yield from factor_rows(side, shard.ids[side].filter(pa.array(kept)), factors[side][kept])
+        yield from factor_batches(side, shard.ids[side].filter(pa.array(kept)), factors[side][kept])
 
 
-def solve_side(
-    group: Group, side: Side, others: Floats, solved: Floats, objective: Objective, schedule: Schedule, n_steps: int
-) -> None:
+def solve_side(group: Group, side: Side, others: Floats, solved: Floats, settings: AlsSettings, n_steps: int) -> None:
     """Brings the factors `solved` of one side up to date with the group's factors of the other, `others` being ours.
 
     `n_steps` are those of conjugate gradient.
     """
-    gram = group.sum(objective.gram(others)).astype(np.float32)
+    gram = group.sum(Objective(settings).gram(others)).astype(np.float32)
     for one in side.rounds:
         rows = solved[one.first : one.first + len(one.ridges)]
         fixed = fetched(group, one, others)
         given = (one.starts, one.columns, one.confidences, one.targets, one.ridges, fixed, gram, rows)
-        if schedule.device == "cuda":
-            from cartograph.cf.torch_solver import improve_on  # two seconds that the others need not wait
+        if settings.device == "cuda":
+            from cartograph.cf.factorisation.torch_solver import improve_on  # two seconds that the others need not wait
 
-            improve_on(schedule.device, *given, n_steps)
-        elif schedule.solver == "cholesky":
+            improve_on(settings.device, *given, n_steps)
+        elif settings.solver == "cholesky":
             solve_exactly(*given)
         else:
             improve(*given, n_steps)
 
 
-def _first_state(group: Group, shard: Shard, sides: list[Side], objective: Objective, seed: int) -> list[Floats]:
+def _first_state(group: Group, shard: Shard, sides: list[Side], settings: AlsSettings) -> list[Floats]:
     """Factors to start from, of both sides: those given, if there are any; else zeros for customers."""
-    users = np.zeros((len(shard.ids[USERS]), objective.rank), dtype=np.float32)
+    users = np.zeros((len(shard.ids[USERS]), settings.rank), dtype=np.float32)
     if not group.sum(np.array([shard.factors.num_rows]))[0]:
-        return [users, first_products(group, shard, sides, objective, seed)]
-    factors = [users, np.zeros((len(shard.ids[ITEMS]), objective.rank), dtype=np.float32)]
+        return [users, first_products(group, shard, sides, settings)]
+    factors = [users, np.zeros((len(shard.ids[ITEMS]), settings.rank), dtype=np.float32)]
     for side in (USERS, ITEMS):
         given = shard.factors.filter(pc.equal(shard.factors["side"], side)).combine_chunks()
         if given.num_rows:
             own = pc.index_in(given["id"], value_set=shard.ids[side]).to_numpy()
-            factors[side][own] = given["vector"].combine_chunks().flatten().to_numpy().reshape(-1, objective.rank)
+            factors[side][own] = given["vector"].combine_chunks().flatten().to_numpy().reshape(-1, settings.rank)
     return factors

@@ -1,6 +1,6 @@
 """Training of BPR in a worker group: customers are dealt out, all have all products and exchange what they learn.
 
-Who owns what is told by `cf.shards`. Between exchanges a worker steps through the pairs of its own customers. In an
+Who owns what is told by `shards`. Between exchanges a worker steps through the pairs of its own customers. In an
 exchange a product's vector becomes the mean of the workers' versions, each counting as often as its worker moved it: a
 product that one worker alone met keeps all it learnt, and no number of workers makes steps too long. Each worker
 averages its share of the products, so 8 (rank + 1) bytes per product go out and come in, whatever the size of the
@@ -16,36 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cartograph.cf.bpr_kernel import Longs, learn
-from cartograph.cf.rounds import compressed
-from cartograph.cf.shards import ITEMS, USERS, Shard, factor_rows
-from cartograph.cf.solvers import Codes, Floats, Starts
+from cartograph.cf.factorisation.bpr_kernel import Longs, learn
+from cartograph.cf.factorisation.rounds import compressed
+from cartograph.cf.factorisation.shards import ITEMS, USERS, Shard, factor_batches
+from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
+from cartograph.cf.settings import BprSettings
 from cartograph.core.workers.groups import Group
 
 _SPREAD = 0.1  # of the first numbers in a vector
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How BPR learns.
-
-    Args:
-        rank: length of a vector, the bias apart.
-        iterations: steps per pair of customer and product.
-        rate: length of a step; it falls to 0 in even amounts from one exchange to the next.
-        regularisation: pull of every number towards 0.
-        n_negatives: products drawn a step, of which the one that scores highest is taken.
-        exchanges: per iteration.
-        seed: of the first vectors and of what is drawn.
-    """
-
-    rank: int
-    iterations: int
-    rate: float
-    regularisation: float
-    n_negatives: int
-    exchanges: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +43,7 @@ class Pairs:
         return cls(starts, columns, np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts)))
 
 
-def train(group: Group, batches: Iterable[pa.RecordBatch], steps: Steps) -> Iterator[pa.RecordBatch]:
+def train(group: Group, batches: Iterable[pa.RecordBatch], settings: BprSettings) -> Iterator[pa.RecordBatch]:
     """One worker's part: vectors of its customers and of its products, as rows of `shards.FACTORS`.
 
     `batches` hold what `shards.dealt` deals.
@@ -75,27 +53,27 @@ def train(group: Group, batches: Iterable[pa.RecordBatch], steps: Steps) -> Iter
     ends = np.cumsum(sizes)
     firsts, n_items = ends - sizes, int(ends[-1])
     pairs = Pairs.of(shard, firsts)
-    users, items = first_vectors(pairs, steps, n_items, group.rank)
-    state = np.random.default_rng([steps.seed, 1, group.rank]).integers(0, 2**63, 1, dtype=np.uint64)
-    n_rounds = steps.iterations * steps.exchanges
+    users, items = first_vectors(pairs, settings, n_items, group.rank)
+    state = np.random.default_rng([settings.seed, 1, group.rank]).integers(0, 2**63, 1, dtype=np.uint64)
+    n_rounds = settings.iterations * settings.exchanges
     # Every pair is drawn `iterations` times on average, also where a round has less than one pair.
-    drawn = np.linspace(0, len(pairs.columns) * steps.iterations, n_rounds + 1).astype(np.int64)
+    drawn = np.linspace(0, len(pairs.columns) * settings.iterations, n_rounds + 1).astype(np.int64)
     for one in range(n_rounds):
         before, counts = items.copy(), np.zeros(n_items, dtype=np.int64)
         learn(
             pairs.starts, pairs.columns, pairs.rows, users, items, counts, drawn[one + 1] - drawn[one],
-            steps.rate * (1 - one / n_rounds), steps.regularisation, steps.n_negatives, state,
+            settings.learning_rate * (1 - one / n_rounds), settings.regularisation, settings.n_negatives, state,
         )  # fmt: skip
         items = averaged(group, before, items, counts)
-    yield from factor_rows(USERS, shard.ids[USERS], users)
-    yield from factor_rows(ITEMS, shard.ids[ITEMS], items[firsts[group.rank] : ends[group.rank]])
+    yield from factor_batches(USERS, shard.ids[USERS], users)
+    yield from factor_batches(ITEMS, shard.ids[ITEMS], items[firsts[group.rank] : ends[group.rank]])
 
 
-def first_vectors(pairs: Pairs, steps: Steps, n_items: int, worker: int) -> tuple[Floats, Floats]:
+def first_vectors(pairs: Pairs, settings: BprSettings, n_items: int, worker: int) -> tuple[Floats, Floats]:
     """Vectors to start from: random, biases 0; those of products are the same for all workers."""
-    shapes = ((len(pairs.starts) - 1, [steps.seed, 2, worker]), (n_items, [steps.seed, 3]))
+    shapes = ((len(pairs.starts) - 1, [settings.seed, 2, worker]), (n_items, [settings.seed, 3]))
     users, items = (
-        np.random.default_rng(seed).normal(0, _SPREAD, (n, steps.rank + 1)).astype(np.float32) for n, seed in shapes
+        np.random.default_rng(seed).normal(0, _SPREAD, (n, settings.rank + 1)).astype(np.float32) for n, seed in shapes
     )
     users[:, -1], items[:, -1] = 1, 0
     return users, items

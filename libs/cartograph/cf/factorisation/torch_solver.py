@@ -1,11 +1,11 @@
-"""Conjugate gradient of `cf.solvers` on a graphics processor, by torch; on the processor too, which the tests use."""
+"""Conjugate gradient of `solvers` on a graphics processor, by torch; on the processor too, which the tests use."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from cartograph.cf.solvers import Codes, Floats, Starts
+from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 
 _GATHERED_BYTES = 1 << 30  # of the other side's rows, laid out rating by rating
 
@@ -22,7 +22,7 @@ def improve_on(
     solved: Floats,
     n_steps: int,
 ) -> None:
-    """Does what `cf.solvers.improve` does, with the same arguments, on `device`.
+    """Does what `solvers.improve` does, with the same arguments, on `device`.
 
     Rows are taken as many at a time as have a gigabyte of gathered factors, so memory is bounded by that, by `fixed`
     and by the row with the most ratings. Sums go through sparse products, which add in a fixed order.

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.cf.solvers import Codes, Floats
+from cartograph.cf.factorisation.solvers import Codes, Floats
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.workers.groups import Group, no_values, placed
 
@@ -114,7 +114,7 @@ def by_owner(codes: Codes | Keys, n_workers: int) -> tuple[Keys, Keys]:
     return np.argsort(owners, kind="stable"), np.cumsum(np.bincount(owners, minlength=n_workers))
 
 
-def factor_rows(side: int, ids: pa.Array, factors: Floats, rows_per_batch: int = 10_000) -> Iterable[pa.RecordBatch]:
+def factor_batches(side: int, ids: pa.Array, factors: Floats, rows_per_batch: int = 10_000) -> Iterable[pa.RecordBatch]:
     """Factors of one side as rows of FACTORS."""
     for first in range(0, len(factors), rows_per_batch):
         some = factors[first : first + rows_per_batch]

@@ -4,7 +4,7 @@ For a row r with the columns i, and the other side's factors y_i, both kernels s
 
     (G + Σ c_i y_i y_iᵀ + λ_r I) x = Σ t_i y_i
 
-with the gram matrix G, confidences c, targets t and ridges λ of `cf.objective`. Rows are given compressed: row r has
+with the gram matrix G, confidences c, targets t and ridges λ of `objective`. Rows are given compressed: row r has
 `columns[starts[r]:starts[r + 1]]`, and its confidences and targets stand in the same places. A row without columns gets
 zeros. Matrix products go through the BLAS that SciPy brings; the number of its threads is the caller's to limit.
 """

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from threadpoolctl import threadpool_limits
 
-from cartograph.cf.objective import Objective
-from cartograph.cf.solvers import solve_exactly
+from cartograph.cf.factorisation.objective import Objective
+from cartograph.cf.factorisation.solvers import solve_exactly
+from cartograph.cf.settings import AlsSettings
 from cartograph.core.search.topk import vectors_of
 
 
-def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> DataFrame:
+def fold_in(users: DataFrame, item_factors: DataFrame, settings: AlsSettings) -> DataFrame:
     """One row per customer with a known product that counts: user_id, vector, mask.
 
     The vector is what one more half-iteration of ALS would give the customer, product factors being fixed. Each
@@ -26,28 +27,28 @@ def fold_in(users: DataFrame, item_factors: DataFrame, objective: Objective) -> 
     Args:
         users: user_id, product_ids, mask (passed on) and, if wanted, weights (array<float>, aligned to product_ids).
         item_factors: product_id, vector. Held whole by each task.
-        objective: the one that `item_factors` were found with.
+        settings: those that `item_factors` were fitted with.
     """
     items = item_factors.select("product_id", "vector").toArrow().combine_chunks()
     product_ids = items.column("product_id").combine_chunks()
     factors = np.array(items.column("vector").combine_chunks().flatten(), dtype=np.float32)
-    factors = factors.reshape(len(items), objective.rank)
-    gram = objective.gram(factors).astype(np.float32)
-    shipped = users.sparkSession.sparkContext.broadcast((product_ids, factors, gram))
-    solve = partial(_solve_batches, shipped=shipped, objective=objective)
+    factors = factors.reshape(len(items), settings.rank)
+    gram = Objective(settings).gram(factors).astype(np.float32)
+    shared = users.sparkSession.sparkContext.broadcast((product_ids, factors, gram))
+    solve = partial(_solve_batches, shared=shared, settings=settings)
     schema = "user_id string, vector array<float>, mask array<string>"
     given = [name for name in ("user_id", "product_ids", "mask", "weights") if name in users.columns]
     return users.select(*given).mapInArrow(solve, schema)
 
 
-def _solve_batches(batches: Iterable[pa.RecordBatch], shipped: Any, objective: Objective) -> Iterator[pa.RecordBatch]:
+def _solve_batches(batches: Iterable[pa.RecordBatch], shared: Any, settings: AlsSettings) -> Iterator[pa.RecordBatch]:
     """Folded-in customers of each batch of histories."""
-    product_ids, factors, gram = shipped.value
+    objective, (product_ids, factors, gram) = Objective(settings), shared.value
     with threadpool_limits(1, user_api="blas"):
         for batch in batches:
             starts, columns, weights = weighted(batch, product_ids)
             confidences, targets = objective.confidences(weights), objective.targets(weights)
-            vectors = np.empty((batch.num_rows, objective.rank), dtype=np.float32)
+            vectors = np.empty((batch.num_rows, settings.rank), dtype=np.float32)
             ridges = objective.ridges(starts, weights)
             solve_exactly(starts, columns, confidences, targets, ridges, factors, gram, vectors)
             columns_out = [batch.column("user_id"), vectors_of(vectors), batch.column("mask")]

@@ -1,15 +1,15 @@
-"""What alternating least squares minimises, row by row, in the terms that the kernels of `cf.solvers` take."""
+"""What alternating least squares minimises, row by row, in the terms that the kernels of `solvers` take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg.blas import ssyrk
 
-from cartograph.cf.solvers import Floats, Starts
+from cartograph.cf.factorisation.solvers import Floats, Starts
+from cartograph.cf.settings import AlsSettings
 
 _ROWS = 1024  # summed up in float32
 
@@ -26,32 +26,28 @@ class Objective:
     Explicit (Zhou et al. 2008), over the known pairs only: Σ (w_ui - x_u · y_i)² and the same second part.
     """
 
-    rank: int
-    alpha: float
-    regularisation: float
-    frequency_power: float = 1.0
-    implicit: bool = True
+    settings: AlsSettings
 
     def confidences(self, weights: Floats) -> Floats:
         """What a pair adds to the 1 (implicit) or 0 (explicit) that every pair counts."""
-        if not self.implicit:
+        if not self.settings.implicit:
             return np.ones(len(weights), dtype=np.float32)
-        return np.abs(weights) * np.float32(self.alpha)
+        return np.abs(weights) * np.float32(self.settings.alpha)
 
     def targets(self, weights: Floats) -> Floats:
         """Confidence times preference of a pair."""
-        if not self.implicit:
+        if not self.settings.implicit:
             return weights
-        return np.where(weights > 0, 1 + np.float32(self.alpha) * weights, np.float32(0)).astype(np.float32)
+        return np.where(weights > 0, 1 + np.float32(self.settings.alpha) * weights, np.float32(0)).astype(np.float32)
 
     def ridges(self, starts: Starts, weights: Floats) -> Floats:
         """λ n^ν of each row; λ where nothing is counted, and the solution is zero in any case."""
         counts = np.maximum(self.counts(starts, weights), 1)
-        return (self.regularisation * counts**self.frequency_power).astype(np.float32)
+        return (self.settings.regularisation * counts**self.settings.frequency_power).astype(np.float32)
 
     def counts(self, starts: Starts, weights: Floats) -> npt.NDArray[np.int64]:
         """n of each row: its pairs, of the implicit kind those with a positive weight."""
-        counted = np.ones(len(weights), dtype=bool) if not self.implicit else weights > 0
+        counted = np.ones(len(weights), dtype=bool) if not self.settings.implicit else weights > 0
         counts: npt.NDArray[np.int64] = np.diff(np.concatenate(([0], np.cumsum(counted)))[starts])
         return counts
 
@@ -60,26 +56,7 @@ class Objective:
 
         In float32 over some rows at a time, by SciPy's BLAS: NumPy's takes several times as long (`core.search.topk`).
         """
-        upper = np.zeros((self.rank, self.rank))
-        for first in range(0, len(others) if self.implicit else 0, _ROWS):
+        upper = np.zeros((self.settings.rank, self.settings.rank))
+        for first in range(0, len(others) if self.settings.implicit else 0, _ROWS):
             upper += ssyrk(1.0, others[first : first + _ROWS].T)
         return upper + np.triu(upper, 1).T
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the objective is approached.
-
-    Args:
-        iterations: times that both sides are solved for.
-        solver: cg, three steps of conjugate gradient a time; cholesky, exact.
-        device: cpu, or cuda for the graphics processor of each worker.
-        seed: of the first factors.
-        checkpoint_every: iterations after which the state is saved, to go on from there if the job ends; 0: never.
-    """
-
-    iterations: int
-    solver: Literal["cg", "cholesky"] = "cg"
-    device: Literal["cpu", "cuda"] = "cpu"
-    seed: int = 7
-    checkpoint_every: int = 0

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
-from cartograph.cf.cooccurrence_sums import UNIT
+from cartograph.cf.item_to_item.cooccurrence_sums import UNIT
 from cartograph.core.pairs.counts import PairRows
 from cartograph.core.pairs.kernels import Floats
 

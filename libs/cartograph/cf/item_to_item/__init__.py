@@ -1,0 +1,1 @@
+"""Models whose answer is a list of neighbours per product, and what they score pairs by."""
