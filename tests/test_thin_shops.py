@@ -21,7 +21,8 @@ Line = tuple[str, str, str, str, datetime]
 
 EVERYTHING = [
     "embed.models=[words,item2vec,attributes]", "embed.item2vec.iterations=1", "rules.analyses=[trends,groups,utility]",
-    "rules.model.rare_baskets=3", f"cf.models=[{','.join(CfSettings.choices())}]", "cf.als.iterations=1", "cf.bpr.iterations=1",
+    "rules.model.rare_baskets=3", f"cf.models=[{','.join(CfSettings.choices())}]", "cf.als.iterations=1",
+    "cf.bpr.iterations=1",
     f"sequence.models=[{','.join(sequence.MODELS)}]", "sequence.repurchases.enabled=true", "graph.enabled=true",
     "graph.analytics.run=[components,communities,pagerank,triangles,cores,hubs]",
     f"graph.models=[{','.join(graph.MODELS)}]", "rank.exploration.slots=1", "rank.rules.min_stock=1",

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.cf.drift import Drift, drift
+from cartograph.cf.drift import Drift, drift, drift_report
 from cartograph.cf.factorisation.row_solver import gram, solved_rows
 from cartograph.cf.refresh import Fit, distinct_ids, last_fit, replaced
 from cartograph.cf.settings import AlsSettings

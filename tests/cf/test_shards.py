@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, Shard, by_owner, dealt, factor_batches
+from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, Shard, by_owner, factor_batches, worker_partitions
 from cartograph.core.workers.groups import Group
 from tests.cf.local_shards import batches_of, key_of, product_id, user_id
 from tests.core.local_group import in_group
@@ -85,7 +85,7 @@ def test_codes_are_put_beside_those_of_their_owner() -> None:
 def test_a_customer_is_dealt_to_one_worker_and_factors_to_their_owner(spark: SparkSession) -> None:
     weights = spark.createDataFrame(RATED, "user_id string, product_id string, weight double")
     factors = spark.createDataFrame([(1, product_id(item), [1.0]) for item in range(6)], FACTORS)
-    rows = dealt(weights, 3, factors).withColumn("at", F.spark_partition_id())
+    rows = worker_partitions(weights, 3, factors).withColumn("at", F.spark_partition_id())
     owner = F.pmod(F.xxhash64("id"), F.lit(3))
     assert rows.where(F.col("at") != owner).count() == 0
     found = rows.where("side IS NULL").select("id", "product_id", "weight").collect()

@@ -15,7 +15,7 @@ from cartograph.cf.factorisation.bpr_kernel import fold
 from cartograph.cf.factorisation.bpr_training import train
 from cartograph.cf.factorisation.fold_in import weighted
 from cartograph.cf.factorisation.recommendation import recommend_from_vectors
-from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, dealt, factors_of
+from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, factors_of, worker_partitions
 from cartograph.cf.settings import BprSettings
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.search.topk import vectors_of
@@ -82,17 +82,17 @@ class Bpr(Model):
 
 
 def bpr_vectors(weights: DataFrame, settings: BprSettings, n_workers: int | None = None) -> DataFrame:
-    """Vectors of customers and of products: side, id, vector; see `Bpr` for the last number of each.
+    """Vectors of customers and of products: side, id, vector; see `Bpr.fit` for the last component of each.
 
     Args:
-        weights: user_id, product_id, weight; one row per pair, of which BPR asks no more than that there is one.
+        weights: user_id, product_id, weight; one row per pair, of which BPR uses the pair alone.
         settings: of the model.
         n_workers: tasks of the group; None: one per core.
 
     Raises:
         TooFewSlots: fewer cores than workers.
     """
-    partitions = dealt(weights, n_workers or slots(weights.sparkSession))
+    partitions = worker_partitions(weights, n_workers or slots(weights.sparkSession))
     return run_group(partitions, partial(train, settings=settings), FACTORS)
 
 

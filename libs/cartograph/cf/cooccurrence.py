@@ -24,10 +24,10 @@ class Cooccurrence(ItemToItem):
     - `decayed`: sum of the pairs' weights over n_j^popularity_exponent, where n_j groups hold product j. A pair
       (i before j) weighs distance_decay^(steps between them) * 0.5^(age of j / half_life_days), times the event weights
       of both; the reverse pair (j, i) `backward` times as much. In baskets there is no before: every pair weighs both
-      ways, and distance plays no part. Weights are summed in whole millionths, so sums of two periods add up exactly
+      ways, and distance is ignored. Weights are summed in integer millionths, so sums of two periods add up exactly
       (`cooccurrence_sums`).
     - `confidence`: n_ij / n_i.
-    - `expected`: how far n_ij exceeds what customers that buy as much would buy of j anyway, in standard deviations
+    - `expected`: how far n_ij exceeds what customers who buy as much would buy of j anyway, in standard deviations
       (Smith, Linden 2017, Two decades of recommender systems at Amazon.com).
     - `llr`: the log-likelihood ratio of i and j being independent (Dunning 1993); pairs rarer than chance: none.
     """

@@ -1,4 +1,4 @@
-"""Item neighbours: products are similar when the same customers had to do with them (Sarwar et al. 2001)."""
+"""Item neighbours: products are similar when the same customers interacted with them (Sarwar et al. 2001)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class ItemNeighbours(ItemToItem):
-    """Cosine of products over the customers that had to do with them, shrunk where few did.
+    """Cosine of products over the customers that interacted with them, shrunk where few did.
 
     With n_i customers of product i and n_ij of both: n_ij / sqrt(n_i n_j) * n_ij / (n_ij + shrinkage).
     """
@@ -44,7 +44,7 @@ class ItemNeighbours(ItemToItem):
 
 
 def shrunk_cosines(pairs: PairRows, shrinkage: float) -> Floats:
-    """One cosine per pair, from the numbers of customers in common."""
+    """One cosine per pair, from the counts of common customers."""
     n_groups = pairs.block.catalogue.n_groups
     norms = np.sqrt(pairs.spread(n_groups[pairs.own].astype(np.float64)) * n_groups[pairs.others])
     cosines: Floats = pairs.sums / norms * pairs.sums / (pairs.sums + shrinkage)

@@ -1,6 +1,6 @@
-"""Popularity: the same list for everybody, or for everybody of a segment, less what each has seen.
+"""Popularity: the same list for everybody, or for everybody in a segment, without what each has seen.
 
-The bar that other models must clear.
+The baseline that other models must beat.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from cartograph.core.views.interactions import EVENT_WEIGHTS
 from cartograph.core.views.liking import with_liking
 from cartograph.core.views.seen import mask_of
 
-_EVERYBODY = ""  # the segment of those who belong to none
+_EVERYBODY = ""  # The segment of customers who belong to none.
 
 
 class Popularity(Model):
     """Products ranked by their weighted number of events, guests' included; a rating counts by its liking.
 
     With `by`, customers of each segment (region, for instance) get a list of their own. A segment's share of a product
-    is drawn towards the whole shop's where the segment has few events: (w + shrinkage p) / (W + shrinkage), with w
+    is shrunk towards the whole shop's where the segment has few events: (w + shrinkage p) / (W + shrinkage), with w
     the segment's weight of the product, W of all products, and p the product's share in the whole shop.
     """
 
@@ -66,7 +66,7 @@ class Popularity(Model):
         return self
 
     def _weighted(self, events: DataFrame, *groups: str) -> DataFrame:
-        """What the events of a product, type, liking and day (and of each of `groups`) count together: value."""
+        """Summed weight of the events of a product, type, liking and day (and of each of `groups`): value."""
         day = F.unix_date(F.to_date("event_at"))
         kinds = ("product_id", "event_type", "liking")
         daily = with_liking(events).groupBy(*groups, *kinds, day.alias("day")).count()
@@ -86,8 +86,8 @@ class Popularity(Model):
         shop = shop.select("product_id", (F.col("score") / F.col("total")).alias("share"))
         totals = segments.groupBy("segment").agg(F.sum("score").alias("total"))
         pairs = shop.crossJoin(F.broadcast(totals)).join(segments, ["segment", "product_id"], "left")
-        pull = F.lit(float(self.settings.shrinkage))
-        share = (F.coalesce("score", F.lit(0.0)) + pull * F.col("share")) / (F.col("total") + pull)
+        shrinkage = F.lit(float(self.settings.shrinkage))
+        share = (F.coalesce("score", F.lit(0.0)) + shrinkage * F.col("share")) / (F.col("total") + shrinkage)
         best_first = Window.partitionBy("segment").orderBy(F.desc("score"), F.asc("product_id"))
         scored = pairs.select("segment", "product_id", F.round(share, 12).alias("score"))
         return scored.withColumn("rank", F.row_number().over(best_first))
@@ -114,8 +114,8 @@ class Popularity(Model):
             return _lists(users.withColumn("segment", F.lit(_EVERYBODY)), everybody, self.mask_seen, k)
         listed = F.broadcast(self.segment_popularity_.select("segment").distinct())
         belonging = self.members_.join(listed, "segment")  # a segment without events has no list
-        placed = users.join(belonging, "user_id", "left").fillna(_EVERYBODY, ["segment"])
-        return _lists(placed, everybody.unionByName(self.segment_popularity_), self.mask_seen, k)
+        segmented = users.join(belonging, "user_id", "left").fillna(_EVERYBODY, ["segment"])
+        return _lists(segmented, everybody.unionByName(self.segment_popularity_), self.mask_seen, k)
 
 
 def members(users: DataFrame | None, by: Sequence[str]) -> DataFrame:
@@ -125,7 +125,7 @@ def members(users: DataFrame | None, by: Sequence[str]) -> DataFrame:
         ValueError: see `Popularity.fit`.
     """
     if users is None:
-        raise ValueError(f"popularity by {', '.join(by)} needs silver.users, and no source tells about customers")
+        raise ValueError(f"popularity by {', '.join(by)} needs silver.users, and no source delivers customers")
     missing = [column for column in by if column not in users.columns]
     if missing:
         raise ValueError(f"silver.users has no column {', '.join(missing)}; it has {', '.join(users.columns)}")
@@ -135,7 +135,7 @@ def members(users: DataFrame | None, by: Sequence[str]) -> DataFrame:
 
 
 def _scores(weighted: DataFrame, *groups: str) -> DataFrame:
-    """One row per product (of each group) that counts more than nothing: groups, product_id, score.
+    """One row per product (of each group) with a positive weight: groups, product_id, score.
 
     Rounded, as sums of doubles differ in their last bits with the order of arrival, and ranks must not.
     """
@@ -148,11 +148,11 @@ def _lists(users: DataFrame, popular: DataFrame, mask_seen: bool, k: int) -> Dat
     Args:
         users: rows of `core.views.histories`, and segment.
         popular: segment, product_id, score, rank; every segment of `users` is there.
-        mask_seen: nothing of the history is shown.
+        mask_seen: leave out what the customer has seen.
         k: length of a list.
     """
     seen = mask_of(users, mask_seen)
-    # Only so many places can be taken up by products already seen, of all customers and of each.
+    # Products already seen take up at most this many places, over all customers and for each.
     longest = users.agg(F.coalesce(F.max(F.size(seen)), F.lit(0)).alias("longest"))
     head = popular.join(F.broadcast(longest), F.col("rank") <= F.col("longest") + k).drop("longest")
     places = F.sort_array(F.collect_list(F.struct("rank", "product_id")))

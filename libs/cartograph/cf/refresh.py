@@ -1,4 +1,4 @@
-"""Factors kept up to date without fitting again: rows whose history changed are solved for against the other side.
+"""Factors kept up to date without fitting again: customers and products whose events changed are solved for.
 
 A row's factor is the exact minimum of the objective for its own history, the other side staying as it was fitted. So
 new customers and products get factors, and changed ones new factors; `drift` says how far this has moved from what was

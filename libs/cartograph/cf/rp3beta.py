@@ -16,7 +16,7 @@ from cartograph.core.pairs.kernels import Floats, Longs
 from cartograph.core.settings import settings_of
 from cartograph.core.views.interactions import EVENT_WEIGHTS
 
-_UNIT = 2.0**30  # weights of customers are whole numbers of 1 / _UNIT, so that sums are exact
+_UNIT = 2.0**30  # Weights of customers are multiples of 1 / _UNIT, so that sums are exact.
 
 
 class Rp3Beta(ItemToItem):
@@ -48,13 +48,13 @@ class Rp3Beta(ItemToItem):
 
 
 def user_weights(lengths: Longs, alpha: float) -> Longs:
-    """(1 / products of the customer)^alpha, in whole numbers of 1 / _UNIT."""
+    """(1 / products of the customer)^alpha, in units of 1 / _UNIT."""
     weights: Longs = np.maximum(np.rint(_UNIT * lengths.astype(np.float64) ** -alpha), 1).astype(np.int64)
     return weights
 
 
 def walks(pairs: PairRows, settings: Rp3BetaSettings) -> Floats:
-    """One score per pair, from the summed weights of the customers in common."""
+    """One score per pair, from the summed weights of the common customers."""
     n_groups = pairs.block.catalogue.n_groups.astype(np.float64)
     starts = pairs.spread(n_groups[pairs.own] ** -settings.alpha)
     scores: Floats = starts * (pairs.sums / _UNIT) * (n_groups**-settings.beta)[pairs.others]

@@ -113,7 +113,7 @@ class LinearSettings(ItemToItemSettings):
     recent: Recent = 500
     max_products: Positive = Field(
         default=5000,
-        description="only so many products, the most popular, are modelled; the driver needs 40 bytes * square",
+        description="products modelled, the n most popular ones; the driver needs 40 * n * n bytes",
     )
 
 
@@ -256,7 +256,7 @@ class TuningSettings(Section):
             "als": {"regularisation": (0.001, 0.5), "alpha": (1.0, 100.0), "rank": (16, 128)},
             "item_neighbours": {"shrinkage": (0.1, 100.0)},
         },
-        description="lower and upper end; on a logarithmic scale if above 0, whole numbers if both ends are",
+        description="lower and upper end; logarithmic if above 0, whole numbers if both ends are",
     )
 
 

@@ -1,4 +1,4 @@
-"""Swing: two customers who share two products and little else say more than two who share much (Yang et al. 2020)."""
+"""Swing: customers who share two products and little else count more than those who share much (Yang et al. 2020)."""
 
 from __future__ import annotations
 

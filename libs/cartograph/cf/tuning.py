@@ -56,13 +56,13 @@ class Period:
         return cls(earlier, users, wanted)
 
     def ndcg(self, model: Model, k: int) -> float:
-        """Mean NDCG@k of the model's lists over the customers who bought something new; it must be fitted already."""
+        """Mean NDCG@k of the model's lists over the customers who bought something new; it must have been fitted."""
         return mean_ndcg(model.recommend(self.users, k), self.wanted, k)
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The settings of a model that predicted the validation period best, and the NDCG they reached."""
+    """The settings of a model that predicted the validation period best, and their NDCG."""
 
     model: str
     best: Mapping[str, Any]

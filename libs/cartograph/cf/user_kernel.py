@@ -1,4 +1,4 @@
-"""The compiled kernel of user neighbours: customers in common with each customer, counted product by product."""
+"""The compiled kernel of user neighbours: common products with every other customer, counted product by product."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numba import njit
 from cartograph.core.pairs.kernels import Floats, Longs
 from cartograph.core.search.heaps import Positions, Scores, is_worse, replace_worst
 
-UNIT = 2.0**30  # similarities are whole numbers of 1 / UNIT, so that their sums do not depend on the order of customers
+UNIT = 2.0**30  # Similarities are multiples of 1 / UNIT, so that their sums do not depend on the order of customers.
 
 
 @njit(cache=True, nogil=True)
 def similarity(
     n_common: float, n_own: float, n_other: float, n_products: float, pearson: bool, shrinkage: float, threshold: float
 ) -> float:
-    """How alike two customers are, by the numbers of their products: in whole 1 / UNIT, 0 if not at all."""
+    """Similarity of two customers, from the counts of their products: a multiple of 1 / UNIT, 0 if they share none."""
     if pearson:
         spread = n_own * (n_products - n_own) * n_other * (n_products - n_other)
         plain = (n_products * n_common - n_own * n_other) / np.sqrt(spread) if spread > 0 else 0.0
@@ -34,7 +34,7 @@ def find_nearest(
     """Fills each customer's heap with the most similar others.
 
     Args:
-        starts: of each customer's entries in `products`: numbers of lists, -1 where the product has none.
+        starts: of each customer's entries in `products`: indices of lists, -1 where the product has none.
         own: each customer's code among the listed ones, -1 if not there.
         list_starts: of each product's entries in `listed`: codes of its customers.
         sizes: products of each listed customer.

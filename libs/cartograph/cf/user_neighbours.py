@@ -1,4 +1,4 @@
-"""User neighbours: customers are alike when they had to do with the same products (Herlocker et al. 1999)."""
+"""User neighbours: customers are similar when they interacted with the same products (Herlocker et al. 1999)."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class UserNeighbours(Model):
 
     - `cosine`: n_uv / sqrt(n_u n_v), or
     - `pearson`: (n n_uv - n_u n_v) / sqrt(n_u (n - n_u) n_v (n - n_v)), the correlation of the customers' rows of zeros
-      and ones; what is not above 0 is no neighbour.
+      and ones; only a positive similarity makes a neighbour.
 
-    times n_uv / (n_uv + shrinkage) and times min(n_uv, threshold) / threshold, as few products in common prove little.
+    times n_uv / (n_uv + shrinkage) and times min(n_uv, threshold) / threshold: few common products are weak evidence.
 
-    Neighbours are found when customers are recommended to, from the histories given, so customers who came after `fit`
-    have them too. Work: per customer, the customers of each of his products. A product with more than `max_users` is
-    looked through for its newest `max_users` only, so two customers who share nothing but best sellers may miss each
-    other. A task answers 5,000 customers: it holds the customers of the products that they name, at most `max_users`
-    each, then the products of their neighbours. Nothing that grows with customers reaches the driver. How often
-    a customer had to do with a product plays no part beyond whether the weights add up to more than nothing.
+    Neighbours are searched at recommendation time, from the histories given, so customers who came after `fit` have
+    them too. The cost per customer is the number of customers of each of their products. Of a product only the newest
+    `max_users` customers are searched, so two customers who share nothing but best sellers may miss each other. A task
+    answers 5,000 customers: it holds the customers of their products, at most `max_users` each, then the products of
+    their neighbours. Nothing that grows with customers reaches the driver. How strongly a customer interacted with a
+    product is ignored, as long as the weights sum to more than 0.
 
-    Two products are associated by what a customer who knows the one alone would be recommended: the sum, over the
-    customers of both, of their similarity to that customer, here without a limit on neighbours.
+    Two products are associated by what a customer with only the first would be recommended: the sum, over the customers
+    of both, of their similarity to that customer, here without a limit on neighbours.
     """
 
     name = "user_neighbours"
@@ -79,7 +79,7 @@ class UserNeighbours(Model):
         return self
 
     def associate(self, k: int) -> DataFrame:
-        """The `k` products most had by customers of each product: product_id, associated_product_id, score, rank."""
+        """The `k` products that customers of each product have most: product_id, associated_product_id, score, rank."""
         if self.groups_ is None:
             raise NotFitted(self)
         weigh = partial(single_weights, n_products=self.n_products_, pearson=self.settings.measure == "pearson")
@@ -132,11 +132,11 @@ def buyers(touched: DataFrame, max_users: int) -> DataFrame:
 
 
 def single_weights(lengths: Longs, n_products: int, pearson: bool) -> Longs:
-    """Similarity of customers with so many products to one who has one of them alone, in whole 1 / UNIT."""
-    distinct, places = np.unique(lengths, return_inverse=True)
+    """Similarity of customers with that many products to a customer of one of these alone, in units of 1 / UNIT."""
+    distinct, inverse = np.unique(lengths, return_inverse=True)
     weights = [similarity(1.0, 1.0, float(n), float(n_products), pearson, 0.0, 1.0) for n in np.maximum(distinct, 1)]
     whole: Longs = np.maximum(UNIT * np.array(weights, dtype=np.float64), 1).astype(np.int64)
-    return whole[places]
+    return whole[inverse]
 
 
 def _summed(pairs: PairRows) -> Floats:

@@ -1,6 +1,6 @@
-"""The compiled kernel of BPR: stochastic steps towards ranking what a customer has above what he has not.
+"""The compiled kernel of BPR: stochastic steps towards ranking what a customer has above what they do not have.
 
-Rows of `users` and `items` are one number longer than the rank: the last one of an item is its bias, that of a customer
+Rows of `users` and `items` are one longer than the rank: the last component of an item is its bias, that of a customer
 1, so that the score of a pair is one inner product.
 """
 
@@ -13,10 +13,10 @@ from numba import njit
 from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 
 Longs = npt.NDArray[np.int64]
-State = npt.NDArray[np.uint64]  # of the random numbers: one number
+State = npt.NDArray[np.uint64]  # Of the random number generator: one integer.
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_TRIES = 20  # to find a product that the customer does not have
+_TRIES = 20  # Attempts to find a product that the customer does not have.
 
 
 @njit(cache=True, nogil=True)
@@ -24,14 +24,14 @@ def learn(
     starts: Starts, columns: Codes, rows: Codes, users: Floats, items: Floats, counts: Longs, n_samples: int,
     rate: float, regularisation: float, n_negatives: int, state: State,
 ) -> None:  # fmt: skip
-    """Takes `n_samples` steps, each for a pair drawn evenly and a product that its customer does not have.
+    """Takes `n_samples` steps, each for a uniformly sampled pair and a product that its customer does not have.
 
     Args:
         starts, columns: products of each customer, sorted.
         rows: customer of each pair.
-        counts: of the steps that moved each product; added to.
-        n_negatives: products drawn a step, of which the one that scores highest is taken.
-        state: of the random numbers; moves on.
+        counts: of the steps that updated each product; added to.
+        n_negatives: negatives sampled per step, of which the one that scores highest is used.
+        state: of the random number generator; advanced.
     """
     for _ in range(n_samples):
         place = _below(state, len(columns))
@@ -51,7 +51,7 @@ def fold(
 ) -> None:  # fmt: skip
     """Takes every customer of `users` the same kind of steps, items staying as they are, `n_iterations` a pair.
 
-    Random numbers start anew for every customer, so that the answer depends on the history alone.
+    The generator is seeded anew for every customer, so that the answer depends on the history alone.
     """
     state = np.empty(1, dtype=np.uint64)
     for row in range(len(users)):
@@ -75,22 +75,22 @@ def step(user: Floats, item: Floats, other: Floats, rate: float, regularisation:
     ahead = np.float32(item[k] - other[k])
     for f in range(k):
         ahead += user[f] * (item[f] - other[f])
-    pull = np.float32(1.0 / (1.0 + np.exp(ahead)))
+    slope = np.float32(1.0 / (1.0 + np.exp(ahead)))
     length, ridge = np.float32(rate), np.float32(regularisation)
     for f in range(k):
         own, apart = user[f], item[f] - other[f]
-        user[f] += length * (pull * apart - ridge * own)
+        user[f] += length * (slope * apart - ridge * own)
         if both_sides:
-            item[f] += length * (pull * own - ridge * item[f])
-            other[f] += length * (-pull * own - ridge * other[f])
+            item[f] += length * (slope * own - ridge * item[f])
+            other[f] += length * (-slope * own - ridge * other[f])
     if both_sides:
-        item[k] += length * (pull - ridge * item[k])
-        other[k] += length * (-pull - ridge * other[k])
+        item[k] += length * (slope - ridge * item[k])
+        other[k] += length * (-slope - ridge * other[k])
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _not_owned(own: Codes, user: Floats, items: Floats, n_negatives: int, state: State) -> int:
-    """A product that the customer does not have, of several the one that scores highest; -1 if none was found."""
+    """The highest-scoring of some sampled products that the customer does not have; -1 if none was found."""
     best, highest = -1, -np.inf
     for _ in range(n_negatives):
         for _ in range(_TRIES):
@@ -111,7 +111,7 @@ def _not_owned(own: Codes, user: Floats, items: Floats, n_negatives: int, state:
 
 @njit(cache=True, nogil=True, inline="always")
 def _below(state: State, n: int) -> int:
-    """A whole number from 0 to n - 1 (SplitMix64)."""
+    """A random integer from 0 to n - 1 (SplitMix64)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     mixed = state[0]
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

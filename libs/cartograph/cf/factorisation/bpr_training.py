@@ -1,8 +1,8 @@
-"""Training of BPR in a worker group: customers are dealt out, all have all products and exchange what they learn.
+"""Training of BPR in a worker group: customers are partitioned, products are replicated and averaged.
 
-Who owns what is told by `shards`. Between exchanges a worker steps through the pairs of its own customers. In an
-exchange a product's vector becomes the mean of the workers' versions, each counting as often as its worker moved it: a
-product that one worker alone met keeps all it learnt, and no number of workers makes steps too long. Each worker
+Who owns what is defined in `shards`. Between exchanges a worker steps through the pairs of its own customers. In an
+exchange a product's vector becomes the mean of the workers' versions, weighted by how often each worker updated it: a
+product that only one worker updated keeps all it learned, and more workers do not make steps longer. Each worker
 averages its share of the products, so 8 (rank + 1) bytes per product go out and come in, whatever the size of the
 group. A worker holds 12 (rank + 2) bytes per product, and 4 (rank + 1) per customer of its own.
 """
@@ -23,7 +23,7 @@ from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 from cartograph.cf.settings import BprSettings
 from cartograph.core.workers.groups import Group
 
-_SPREAD = 0.1  # of the first numbers in a vector
+_SPREAD = 0.1  # Standard deviation of the initial vectors.
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Pairs:
 
     @classmethod
     def of(cls, shard: Shard, firsts: Longs) -> Pairs:
-        """The shard's pairs; the first product of worker w is numbered firsts[w]."""
+        """The shard's pairs; the first product of worker w has the index firsts[w]."""
         given, n = shard.ratings, len(firsts)
         columns = (firsts[given.columns % n] + given.columns // n).astype(np.int32)
         starts, columns, _ = compressed(given.rows, columns, given.weights, len(shard.ids[USERS]))
@@ -46,7 +46,7 @@ class Pairs:
 def train(group: Group, batches: Iterable[pa.RecordBatch], settings: BprSettings) -> Iterator[pa.RecordBatch]:
     """One worker's part: vectors of its customers and of its products, as rows of `shards.FACTORS`.
 
-    `batches` hold what `shards.dealt` deals.
+    `batches` are those of `shards.worker_partitions`.
     """
     shard = Shard.of(group, batches)
     sizes = np.concatenate(group.exchange([np.array([len(shard.ids[ITEMS])])] * group.size))
@@ -56,12 +56,12 @@ def train(group: Group, batches: Iterable[pa.RecordBatch], settings: BprSettings
     users, items = first_vectors(pairs, settings, n_items, group.rank)
     state = np.random.default_rng([settings.seed, 1, group.rank]).integers(0, 2**63, 1, dtype=np.uint64)
     n_rounds = settings.iterations * settings.exchanges
-    # Every pair is drawn `iterations` times on average, also where a round has less than one pair.
-    drawn = np.linspace(0, len(pairs.columns) * settings.iterations, n_rounds + 1).astype(np.int64)
+    # Every pair is sampled `iterations` times on average, also where a round has less than one pair.
+    n_sampled = np.linspace(0, len(pairs.columns) * settings.iterations, n_rounds + 1).astype(np.int64)
     for one in range(n_rounds):
         before, counts = items.copy(), np.zeros(n_items, dtype=np.int64)
         learn(
-            pairs.starts, pairs.columns, pairs.rows, users, items, counts, drawn[one + 1] - drawn[one],
+            pairs.starts, pairs.columns, pairs.rows, users, items, counts, n_sampled[one + 1] - n_sampled[one],
             settings.learning_rate * (1 - one / n_rounds), settings.regularisation, settings.n_negatives, state,
         )  # fmt: skip
         items = averaged(group, before, items, counts)
@@ -70,7 +70,7 @@ def train(group: Group, batches: Iterable[pa.RecordBatch], settings: BprSettings
 
 
 def first_vectors(pairs: Pairs, settings: BprSettings, n_items: int, worker: int) -> tuple[Floats, Floats]:
-    """Vectors to start from: random, biases 0; those of products are the same for all workers."""
+    """Initial vectors: random, biases 0; those of products are the same for all workers."""
     shapes = ((len(pairs.starts) - 1, [settings.seed, 2, worker]), (n_items, [settings.seed, 3]))
     users, items = (
         np.random.default_rng(seed).normal(0, _SPREAD, (n, settings.rank + 1)).astype(np.float32) for n, seed in shapes
@@ -80,11 +80,11 @@ def first_vectors(pairs: Pairs, settings: BprSettings, n_items: int, worker: int
 
 
 def averaged(group: Group, before: Floats, items: Floats, counts: Longs) -> Floats:
-    """The mean of the members' versions of each product, weighted by how often each moved it; the same for all members.
+    """The mean of the members' versions of each product, weighted by how often each updated it; the same for all.
 
     Args:
-        before: what all of them started from.
-        items, counts: what this member made of it, and by how many steps per product.
+        before: the version that all of them started from.
+        items, counts: this member's version, and its steps per product.
     """
     if group.size == 1:
         return items

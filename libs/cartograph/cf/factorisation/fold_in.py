@@ -1,4 +1,4 @@
-"""Fold-in: exact factors for customers who were not there when the factors of products were found."""
+"""Fold-in: exact factors for customers who were not there when the factors of products were learned."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def fold_in(users: DataFrame, item_factors: DataFrame, settings: AlsSettings) ->
     occurrence of a product in the history weighs 1, unless `users` says otherwise.
 
     Args:
-        users: user_id, product_ids, mask (passed on) and, if wanted, weights (array<float>, aligned to product_ids).
-        item_factors: product_id, vector. Held whole by each task.
+        users: user_id, product_ids, mask (passed on) and, optionally weights (array<float>, aligned to product_ids).
+        item_factors: product_id, vector. Broadcast to every task.
         settings: those that `item_factors` were fitted with.
     """
     items = item_factors.select("product_id", "vector").toArrow().combine_chunks()
@@ -57,7 +57,7 @@ def _solve_batches(batches: Iterable[pa.RecordBatch], shared: Any, settings: Als
 
 
 def weighted(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Any, Any, Any]:
-    """Known products of each history and what they weigh together: row starts, columns, weights."""
+    """Known products of each history and their summed weights: row starts, columns, weights."""
     histories = batch.column("product_ids")
     lengths = pc.fill_null(pc.list_value_length(histories), 0).to_numpy(zero_copy_only=False)
     rows = np.repeat(np.arange(len(histories)), lengths)
@@ -66,7 +66,7 @@ def weighted(batch: pa.RecordBatch, product_ids: pa.Array) -> tuple[Any, Any, An
     if "weights" in batch.schema.names:
         weights = batch.column("weights").flatten().to_numpy(zero_copy_only=False)
     known = found >= 0
-    cells, places = np.unique(rows[known] * len(product_ids) + found[known], return_inverse=True)
-    sums = np.bincount(places, weights=weights[known], minlength=len(cells)).astype(np.float32)
+    cells, inverse = np.unique(rows[known] * len(product_ids) + found[known], return_inverse=True)
+    sums = np.bincount(inverse, weights=weights[known], minlength=len(cells)).astype(np.float32)
     starts = np.searchsorted(cells, np.arange(len(histories) + 1) * len(product_ids))
     return starts.astype(np.int64), (cells % max(len(product_ids), 1)).astype(np.int32), sums

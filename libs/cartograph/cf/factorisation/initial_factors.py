@@ -1,10 +1,9 @@
-"""Where the factors of products start: who likes what decides it, not what products are called.
+"""Initial factors of products: they depend on who likes what, and not on product ids.
 
-Of a small catalogue they start from the strongest directions of its customers' likes: from numbers that look drawn, ten
-iterations do not get near the minimum where there are not many more products than numbers in a factor. Of a large one
-they are such numbers (there directions gain nothing and cost as much as some iterations), made of a product's place in
-the graph of customers and products (`core.linear.structure`), and of its name only where nothing else tells it from
-another.
+In a small catalogue they are the leading singular vectors of its customers' likes: from random numbers, ten iterations
+do not get near the minimum where there are not many more products than dimensions. In a large one they are random
+(there singular vectors gain nothing and cost as much as some iterations), seeded by a product's position in the graph
+of customers and products, and by its id only where nothing else distinguishes it from another.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from cartograph.core.linear.spectrum import MORE, strongest_directions
 from cartograph.core.linear.structure import ROUNDS, Keys, met, mixed, noise, told_apart
 from cartograph.core.workers.groups import Group
 
-_FEW = 2048  # products of a small catalogue: every worker holds the directions of all
+_FEW = 2048  # Products of a small catalogue: every worker holds the vectors of all.
 _SWEEPS = 8
-_POWER = 0.5  # of a direction's strength that its numbers are multiplied by
+_POWER = 0.5  # Singular vectors are scaled by their singular value to this power.
 
 
 def first_products(group: Group, shard: Shard, sides: list[Side], settings: AlsSettings) -> Floats:
@@ -32,20 +31,22 @@ def first_products(group: Group, shard: Shard, sides: list[Side], settings: AlsS
     if settings.implicit and n_items <= _FEW:
         factors = _directions(group, shard, keys, settings)
     else:
-        factors = drawn(_unlike(group, keys, shard.keys.astype(np.uint64)), settings.rank, settings.seed)
+        factors = random_factors(
+            _distinguished(group, keys, shard.keys.astype(np.uint64)), settings.rank, settings.seed
+        )
     factors[~sides[ITEMS].is_learned] = 0
     return factors
 
 
-def drawn(keys: Keys, rank: int, seed: int) -> Floats:
-    """Factors of length 1 without negative numbers, as MLlib starts from, that look random: from key and seed alone."""
+def random_factors(keys: Keys, rank: int, seed: int) -> Floats:
+    """Pseudo-random non-negative factors of length 1, as MLlib starts from: a function of key and seed alone."""
     share = (noise(keys, rank, seed) + 1) / 2
     factors: Floats = share / np.maximum(np.linalg.norm(share, axis=1, keepdims=True), np.float32(1e-30))
     return factors
 
 
 def _structure(group: Group, sides: list[Side]) -> Keys:
-    """One number per product of this worker, the same for products that only their names tell apart."""
+    """One key per product of this worker, the same for products that only their ids distinguish."""
     keys = np.zeros(sides[ITEMS].n_rows, np.uint64)
     for _ in range(ROUNDS):
         keys = _refined(group, sides[ITEMS], _refined(group, sides[USERS], keys))
@@ -53,7 +54,7 @@ def _structure(group: Group, sides: list[Side]) -> Keys:
 
 
 def _refined(group: Group, side: Side, others: Keys) -> Keys:
-    """One number per row of a side, made of those of the rows that it has ratings of."""
+    """One key per row of a side, made of those of the rows that it has ratings of."""
     sums = np.zeros(side.n_rows, np.uint64)
     for one in side.rounds:
         n = len(one.ridges)
@@ -63,19 +64,19 @@ def _refined(group: Group, side: Side, others: Keys) -> Keys:
     return mixed(sums)
 
 
-def _unlike(group: Group, keys: Keys, names: Keys) -> Keys:
-    """The keys, those that several products have made different by the products' names."""
+def _distinguished(group: Group, keys: Keys, names: Keys) -> Keys:
+    """The keys, those shared by several products made distinct by the products' ids."""
     order, ends = by_owner((keys >> np.uint64(1)).astype(np.int64), group.size)
     questions = group.exchange(np.split(keys[order], ends[:-1]))
-    _, places, counts = np.unique(np.concatenate(questions), return_inverse=True, return_counts=True)
-    answers = np.split(counts[places] > 1, np.cumsum([len(part) for part in questions])[:-1])
+    _, inverse, counts = np.unique(np.concatenate(questions), return_inverse=True, return_counts=True)
+    answers = np.split(counts[inverse] > 1, np.cumsum([len(part) for part in questions])[:-1])
     is_shared = np.empty(len(keys), bool)
     is_shared[order] = np.concatenate(group.exchange(answers))
     return np.where(is_shared, mixed(keys ^ mixed(names)), keys)
 
 
 def _directions(group: Group, shard: Shard, keys: Keys, settings: AlsSettings) -> Floats:
-    """The strongest directions of D_u^-1/2 N D_i^-1/2, N the likes as zeros and ones, D_u and D_i its sums."""
+    """The leading singular vectors of D_u^-1/2 N D_i^-1/2, N the likes (0 or 1), D its row and column sums."""
     sizes = np.concatenate(group.exchange([np.array([len(keys)])] * group.size))
     ends = np.cumsum(sizes)
     given, firsts, n_items = shard.ratings, ends - sizes, int(ends[-1])

@@ -1,8 +1,8 @@
-"""The native engine of ALS: both sides' factors stay in the memory of a worker group, which solves and exchanges them.
+"""The native engine of ALS: a worker group keeps the factors of both sides in memory, solves for and exchanges them.
 
-Who owns which customers and products is told by `shards`. A worker holds the ratings of its customers and, once
-more, those of its products. It solves a side in rounds: for each it fetches the rows of the other side that the
-round's ratings name, and no others (ALX, Mehta et al. 2021). Bytes that a worker needs, for rank k and n workers:
+Who owns which customers and products is defined in `shards`. A worker holds the ratings of its customers and, once
+more, those of its products. It solves a side in rounds: for each it fetches only the rows of the other side that the
+round's ratings refer to (ALX, Mehta et al. 2021). Memory of a worker in bytes, for rank k and n workers:
 32 ratings / n for the ratings of both sides (three times that while they are sorted), 4 k (customers + products) / n
 for factors, and 4 k ROUND_RATINGS, or 4 k times the ratings of the busiest row if it has more, for what is fetched.
 """
@@ -22,13 +22,21 @@ from cartograph.cf.factorisation.checkpoints import checkpoints_of
 from cartograph.cf.factorisation.initial_factors import first_products
 from cartograph.cf.factorisation.objective import Objective
 from cartograph.cf.factorisation.rounds import ROUND_RATINGS, Side, fetched
-from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, Shard, dealt, factor_batches, factors_of
+from cartograph.cf.factorisation.shards import (
+    FACTORS,
+    ITEMS,
+    USERS,
+    Shard,
+    factor_batches,
+    factors_of,
+    worker_partitions,
+)
 from cartograph.cf.factorisation.solvers import Floats, improve, solve_exactly
 from cartograph.cf.settings import AlsSettings
 from cartograph.core.workers.groups import Group, run_group, slots
 
 _CG_STEPS = 3
-_LAST_CG_STEPS = 10  # of customers at the end: scores are then within a thousandth of what the products' factors say
+_LAST_CG_STEPS = 10  # For customers at the end: scores are then within 0.1 % of those of exact factors.
 
 
 def native_factors(
@@ -55,11 +63,11 @@ def native_factors(
         n_iterations = min(every, settings.iterations - done)
         is_last = done + n_iterations == settings.iterations
         work = partial(factorise, settings=settings, n_iterations=n_iterations, is_last=is_last)
-        state = run_group(dealt(weights, n_workers, state), work, FACTORS)
+        state = run_group(worker_partitions(weights, n_workers, state), work, FACTORS)
         done += n_iterations
         if checkpoints and done < settings.iterations:
             state = checkpoints.saved(done, state)
-    assert state is not None  # there is at least one iteration
+    assert state is not None  # There is at least one iteration.
     if checkpoints:
         checkpoints.clear()
     return factors_of(state, USERS, "user_id"), factors_of(state, ITEMS, "product_id")
@@ -76,13 +84,14 @@ def factorise(
     """One worker's part: rows of FACTORS of its customers and products after `n_iterations`.
 
     After the last iteration customers are solved for once more: their factors then follow from those of products, as a
-    new customer's do, and what own products add to a score can be told. `batches` hold what `dealt` deals.
+    new customer's do, and contributions of own products to a score can be explained. `batches` are those of
+    `worker_partitions`.
     """
     shard = Shard.of(group, batches)
     ratings, objective = (shard.ratings, shard.ratings_of_products(group)), Objective(settings)
     sides = [Side.of(group, ratings[side], len(shard.ids[side]), objective, round_ratings) for side in (USERS, ITEMS)]
     del ratings
-    with threadpool_limits(1, user_api="blas"):  # a task has one core
+    with threadpool_limits(1, user_api="blas"):  # A task has one core.
         factors = _first_state(group, shard, sides, settings)
         for _ in range(n_iterations):
             for side in (USERS, ITEMS):
@@ -95,9 +104,9 @@ def factorise(
 
 
 def solve_side(group: Group, side: Side, others: Floats, solved: Floats, settings: AlsSettings, n_steps: int) -> None:
-    """Brings the factors `solved` of one side up to date with the group's factors of the other, `others` being ours.
+    """Updates the factors `solved` of one side, given the group's factors of the other.
 
-    `n_steps` are those of conjugate gradient.
+    `others` are this worker's factors of the other side, `n_steps` those of conjugate gradient.
     """
     gram = group.sum(Objective(settings).gram(others)).astype(np.float32)
     for one in side.rounds:
@@ -105,7 +114,7 @@ def solve_side(group: Group, side: Side, others: Floats, solved: Floats, setting
         fixed = fetched(group, one, others)
         given = (one.starts, one.columns, one.confidences, one.targets, one.ridges, fixed, gram, rows)
         if settings.device == "cuda":
-            from cartograph.cf.factorisation.torch_solver import improve_on  # two seconds that the others need not wait
+            from cartograph.cf.factorisation.torch_solver import improve_on  # Takes two seconds, which only GPUs need.
 
             improve_on(settings.device, *given, n_steps)
         elif settings.solver == "cholesky":
@@ -115,7 +124,7 @@ def solve_side(group: Group, side: Side, others: Floats, solved: Floats, setting
 
 
 def _first_state(group: Group, shard: Shard, sides: list[Side], settings: AlsSettings) -> list[Floats]:
-    """Factors to start from, of both sides: those given, if there are any; else zeros for customers."""
+    """Initial factors of both sides: those given, if there are any; else zeros for customers."""
     users = np.zeros((len(shard.ids[USERS]), settings.rank), dtype=np.float32)
     if not group.sum(np.array([shard.factors.num_rows]))[0]:
         return [users, first_products(group, shard, sides, settings)]

@@ -11,7 +11,7 @@ from scipy.linalg.blas import ssyrk
 from cartograph.cf.factorisation.solvers import Floats, Starts
 from cartograph.cf.settings import AlsSettings
 
-_ROWS = 1024  # summed up in float32
+_ROWS = 1024  # Summed in float32.
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Objective:
         Σ_ui (1 + α w_ui) (p_ui - x_u · y_i)² + λ (Σ_u n_u^ν |x_u|² + Σ_i n_i^ν |y_i|²)
 
     where w is the weight of the pair (0 for most), p is 1 if there is one, and n counts a row's pairs. A negative
-    weight says a confident no: p is 0, the confidence 1 + α |w|, and the pair is not counted. With ν = 1 this is
+    weight is a confident no: p is 0, the confidence 1 + α |w|, and the pair is not counted. With ν = 1 this is
     MLlib's objective; Rendle et al. 2021 give reasons for others.
     Explicit (Zhou et al. 2008), over the known pairs only: Σ (w_ui - x_u · y_i)² and the same second part.
     """
@@ -29,7 +29,7 @@ class Objective:
     settings: AlsSettings
 
     def confidences(self, weights: Floats) -> Floats:
-        """What a pair adds to the 1 (implicit) or 0 (explicit) that every pair counts."""
+        """Confidence that a pair adds to the 1 (implicit) or 0 (explicit) of every pair."""
         if not self.settings.implicit:
             return np.ones(len(weights), dtype=np.float32)
         return np.abs(weights) * np.float32(self.settings.alpha)
@@ -41,7 +41,7 @@ class Objective:
         return np.where(weights > 0, 1 + np.float32(self.settings.alpha) * weights, np.float32(0)).astype(np.float32)
 
     def ridges(self, starts: Starts, weights: Floats) -> Floats:
-        """λ n^ν of each row; λ where nothing is counted, and the solution is zero in any case."""
+        """λ n^ν of each row; λ where nothing is counted, as the solution is zero anyway."""
         counts = np.maximum(self.counts(starts, weights), 1)
         return (self.settings.regularisation * counts**self.settings.frequency_power).astype(np.float32)
 
@@ -52,9 +52,9 @@ class Objective:
         return counts
 
     def gram(self, others: Floats) -> npt.NDArray[np.float64]:
-        """Σ y yᵀ over a part of the other side: what pairs without a weight add.
+        """Σ y yᵀ over a part of the other side: the contribution of pairs without a weight.
 
-        In float32 over some rows at a time, by SciPy's BLAS: NumPy's takes several times as long (`core.search.topk`).
+        In float32 over some rows at a time, by SciPy's BLAS: NumPy's is several times slower (`core.search.topk`).
         """
         upper = np.zeros((self.settings.rank, self.settings.rank))
         for first in range(0, len(others) if self.settings.implicit else 0, _ROWS):

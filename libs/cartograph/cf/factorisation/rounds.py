@@ -1,4 +1,4 @@
-"""A worker's ratings of one side, sorted, and cut into rounds that bound how many rows of the other side it holds."""
+"""A worker's ratings of one side, sorted, and split into rounds that bound how many rows of the other side it holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cartograph.cf.factorisation.shards import Ratings, by_owner
 from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 from cartograph.core.workers.groups import Group
 
-ROUND_RATINGS = 4_000_000  # a round names at most so many rows of the other side: 1 GB at rank 64
+ROUND_RATINGS = 4_000_000  # A round refers to at most this many rows of the other side: 1 GB at rank 64.
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Round:
     """Consecutive rows of a side, from the worker's row `first` on, with all their ratings, compressed.
 
     `columns` count through the rows fetched for the round, which come rank by rank; `wanted[r]` lists which of our
-    own rows (of the other side) rank r fetches for its round of the same number.
+    own rows (of the other side) rank r fetches for its round of the same index.
     """
 
     first: int
@@ -39,7 +39,7 @@ class Round:
 class Side:
     """A worker's rows of one side, solved round by round; every member has the same number of rounds.
 
-    `is_learned` tells the rows that have a rating which counts: the others have no factor.
+    `is_learned` marks the rows that have a rating which counts: the others have no factor.
     """
 
     n_rows: int
@@ -48,14 +48,14 @@ class Side:
 
     @classmethod
     def of(cls, group: Group, ratings: Ratings, n_rows: int, objective: Objective, round_ratings: int) -> Side:
-        """Sorts the ratings of one side, and tells the others which rows are needed when.
+        """Sorts the ratings of one side, and lets the other members know which of their rows are needed in which round.
 
         Args:
             group: all members call this together.
             ratings: of the worker's own rows.
             n_rows: how many it has.
             objective: gives the ratings their confidences and targets.
-            round_ratings: most ratings in a round, unless a single row has more.
+            round_ratings: maximum of ratings in a round, unless a single row has more.
         """
         starts, columns, weights = compressed(ratings.rows, ratings.columns, ratings.weights, n_rows)
         ridges = objective.ridges(starts, weights)
@@ -66,10 +66,10 @@ class Side:
         rounds = []
         for first, last in bounds:
             some = slice(starts[first], starts[last])
-            places, needed = named(columns[some], group.size)
+            positions, needed = located(columns[some], group.size)
             rounds.append(
                 Round(
-                    first, starts[first : last + 1] - starts[first], places, confidences[some], targets[some],
+                    first, starts[first : last + 1] - starts[first], positions, confidences[some], targets[some],
                     ridges[first:last], group.exchange(needed),
                 )
             )  # fmt: skip
@@ -77,7 +77,7 @@ class Side:
 
 
 def fetched(group: Group, one: Round, others: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The group's rows of the other side that the round names, `others` being our own; all members call it together."""
+    """The group's rows of the other side that the round refers to, `others` being our own; all members call it."""
     parts = group.exchange([others[rows] for rows in one.wanted])
     return np.concatenate(parts).reshape(-1, *others.shape[1:])
 
@@ -91,7 +91,7 @@ def compressed(rows: Codes, columns: Codes, weights: Floats, n_rows: int) -> tup
     starts = np.cumsum(starts)
     ends, cells = starts.copy(), np.empty(len(rows), np.int64)
     bits = weights.view(np.int32)
-    for at in range(len(rows)):  # a cell holds column and weight, so that whole numbers are all there is to sort
+    for at in range(len(rows)):  # A cell holds column and weight, so that integers are all there is to sort.
         row = rows[at]
         cells[ends[row]] = (np.int64(columns[at]) << 32) | np.int64(np.uint32(bits[at]))
         ends[row] += 1
@@ -114,13 +114,13 @@ def cut(starts: Starts, most: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def named(columns: Codes, n_workers: int) -> tuple[Codes, list[Codes]]:
-    """Where each column stands among the distinct ones, put in order of their worker; and those of each worker.
+def located(columns: Codes, n_workers: int) -> tuple[Codes, list[Codes]]:
+    """The position of each column among the distinct ones, ordered by their worker; and those of each worker.
 
     The latter as rows of that worker: code // n_workers.
     """
     distinct = np.unique(columns)
     order, ends = by_owner(distinct, n_workers)
-    place = np.empty(len(distinct), dtype=np.int32)
-    place[order] = np.arange(len(distinct), dtype=np.int32)
-    return place[np.searchsorted(distinct, columns)], np.split(distinct[order] // n_workers, ends[:-1])
+    position = np.empty(len(distinct), dtype=np.int32)
+    position[order] = np.arange(len(distinct), dtype=np.int32)
+    return position[np.searchsorted(distinct, columns)], np.split(distinct[order] // n_workers, ends[:-1])

@@ -37,7 +37,7 @@ def solved_rows(weights: DataFrame, column: str, fixed: DataFrame, settings: Als
 
 
 def gram(factors: DataFrame, settings: AlsSettings) -> Floats:
-    """Σ y yᵀ over all factors (rank x rank), summed where they lie."""
+    """Σ y yᵀ over all factors (rank x rank), summed in the executors."""
     parts = factors.select("vector").mapInArrow(partial(_grams, settings=settings), "part array<double>").toArrow()
     total = np.zeros((settings.rank, settings.rank))
     for part in parts.column("part"):
@@ -56,18 +56,18 @@ def _grams(batches: Iterable[pa.RecordBatch], settings: AlsSettings) -> Iterator
 def _solved(
     batches: Iterable[pa.RecordBatch], column: str, gram: Floats, settings: AlsSettings
 ) -> Iterator[pa.RecordBatch]:
-    """Factors of the rows of each batch; a row's pairs may go on in the next batch, so the last row waits for it."""
-    waiting: list[pa.RecordBatch] = []
+    """Factors of the rows of each batch; a row's pairs may continue in the next one, so the last row is kept for it."""
+    pending: list[pa.RecordBatch] = []
     with threadpool_limits(1, user_api="blas"):
         for batch in batches:
             ids = batch.column(column)
             last = ids.index(ids[-1]).as_py() if batch.num_rows else 0
-            if last == 0 and (not waiting or not batch.num_rows or waiting[-1].column(column)[-1] == ids[0]):
-                waiting.append(batch)  # one row so far
+            if last == 0 and (not pending or not batch.num_rows or pending[-1].column(column)[-1] == ids[0]):
+                pending.append(batch)  # one row so far
                 continue
-            yield from _factors([*waiting, batch.slice(0, last)], column, gram, settings)
-            waiting = [batch.slice(last)]
-        yield from _factors(waiting, column, gram, settings)
+            yield from _factors([*pending, batch.slice(0, last)], column, gram, settings)
+            pending = [batch.slice(last)]
+        yield from _factors(pending, column, gram, settings)
 
 
 def _factors(
@@ -82,11 +82,11 @@ def _factors(
     starts = np.flatnonzero(np.diff(runs.indices.to_numpy(), prepend=-1, append=len(runs.dictionary)))
     weights = pairs.column("weight").to_numpy().astype(np.float32)
     fixed = _matrix(pairs.column("vector").combine_chunks(), settings.rank)
-    places = np.arange(len(weights), dtype=np.int32)
+    positions = np.arange(len(weights), dtype=np.int32)
     objective = Objective(settings)
     solved = np.empty((len(starts) - 1, settings.rank), dtype=np.float32)
     terms = (objective.confidences(weights), objective.targets(weights), objective.ridges(starts, weights))
-    solve_exactly(starts, places, *terms, fixed, gram, solved)
+    solve_exactly(starts, positions, *terms, fixed, gram, solved)
     rows = pa.RecordBatch.from_arrays([runs.dictionary, vectors_of(solved)], names=[column, "vector"])
     yield rows.filter(pa.array(objective.counts(starts, weights) > 0))  # the others have no factor, as in a fit
 

@@ -1,8 +1,8 @@
-"""A worker's share of the ratings, as numbers the group agrees on: no id passes through the driver, none is joined.
+"""A worker's share of the ratings, under integer codes: no id goes through the driver, and none is joined.
 
-A customer's ratings come to one worker, which numbers its customers alone. A product belongs to the worker that its
-hash says; each worker sends that one the ids it met, once, and is told their numbers. Row r of worker w, counted in
-order of id, has the code r * n + w in a group of n.
+All ratings of a customer are in one partition, whose worker assigns its customers their codes alone. A product is owned
+by the worker that its hash selects; each worker sends that one the ids it has, once, and receives their codes. Row r of
+worker w, counted in order of id, has the code r * n + w in a group of n.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cartograph.core.workers.groups import Group, no_values, placed
 
 USERS, ITEMS = 0, 1
 FACTORS = "side byte, id string, vector array<float>"
-_BATCHES_AT_ONCE = 64  # whose ids become numbers together: only what is distinct in them stays in memory as text
+_BATCHES_AT_ONCE = 64  # Encoded together: only their distinct ids stay in memory as text.
 _IDS = pa.dictionary(pa.int32(), pa.string())
 
 Keys = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class Ratings:
 class Shard:
     """What a worker owns: `ids` of its customers and of its products, in order, and the ratings of its customers.
 
-    `keys` are the hashes of its products, `factors` what there was to start from: rows of FACTORS.
+    `keys` are the hashes of its products, `factors` the initial ones, if any: rows of FACTORS.
     """
 
     ids: tuple[pa.Array, pa.Array]
@@ -54,7 +54,7 @@ class Shard:
 
     @classmethod
     def of(cls, group: Group, batches: Iterable[pa.RecordBatch]) -> Shard:
-        """From the rows of `dealt`; all members of the group call this together."""
+        """From the rows of `worker_partitions`; all members of the group call this together."""
         customers, products, keys, weights, factors = [], [], [], [], []
         remaining = iter(batches)
         while some := list(islice(remaining, _BATCHES_AT_ONCE)):
@@ -66,12 +66,12 @@ class Shard:
             products += table["product_id"].dictionary_encode().chunks
             keys.append(table["key"].to_numpy())
             weights.append(table["weight"].to_numpy())
-        rows, own = _numbered(customers)
-        places, met = _numbered(products)
-        key_of = np.zeros(len(met), np.int64)
-        key_of[places] = _joined(keys, np.int64)
-        codes, own_products, own_keys = _agreed(group, met, key_of)
-        ratings = Ratings(rows, codes[places], _joined(weights, np.float32))
+        rows, own = _encoded(customers)
+        positions, local = _encoded(products)
+        key_of = np.zeros(len(local), np.int64)
+        key_of[positions] = _joined(keys, np.int64)
+        codes, own_products, own_keys = _agreed(group, local, key_of)
+        ratings = Ratings(rows, codes[positions], _joined(weights, np.float32))
         return cls((own, own_products), own_keys, ratings, pa.concat_tables([_no_factors(), *factors]))
 
     def ratings_of_products(self, group: Group) -> Ratings:
@@ -84,15 +84,15 @@ class Shard:
         return Ratings(*(received[name].to_numpy() for name in ("rows", "columns", "weights")))
 
 
-def dealt(weights: DataFrame, n_workers: int, factors: DataFrame | None = None) -> DataFrame:
-    """What each worker is given, one partition each: id (of the customer), product_id, key (its hash), weight.
+def worker_partitions(weights: DataFrame, n_workers: int, factors: DataFrame | None = None) -> DataFrame:
+    """The input of each worker, one partition each: id (of the customer), product_id, key (its hash), weight.
 
-    With `factors`, also side and vector: rows that have a side are a factor and its id.
+    With `factors`, also side and vector: rows with a side are a factor and its id.
 
     Args:
         weights: user_id, product_id, weight; one row per pair.
         n_workers: of the group.
-        factors: rows of FACTORS to start from; they go to their owners.
+        factors: rows of FACTORS to start from, partitioned by owner.
     """
     ids = [F.col(name).cast("string").alias(name) for name in ("user_id", "product_id")]
     rows = weights.select(*ids, F.col("weight").cast("float")).withColumnRenamed("user_id", "id")
@@ -109,7 +109,7 @@ def factors_of(rows: DataFrame, side: int, name: str) -> DataFrame:
 
 
 def by_owner(codes: Codes | Keys, n_workers: int) -> tuple[Keys, Keys]:
-    """An order that puts codes beside those of the same owner, rank by rank, and where each rank's end."""
+    """An order that groups codes by owner, rank by rank, and where each rank ends."""
     owners = codes % n_workers
     return np.argsort(owners, kind="stable"), np.cumsum(np.bincount(owners, minlength=n_workers))
 
@@ -122,29 +122,29 @@ def factor_batches(side: int, ids: pa.Array, factors: Floats, rows_per_batch: in
         yield pa.record_batch([sides, ids.slice(first, len(some)), vectors_of(some)], ["side", "id", "vector"])
 
 
-def _agreed(group: Group, met: pa.Array, keys: Keys) -> tuple[Codes, pa.Array, Keys]:
-    """Codes of the products that this worker met; ids and keys of those that it owns, whoever met them."""
+def _agreed(group: Group, local: pa.Array, keys: Keys) -> tuple[Codes, pa.Array, Keys]:
+    """Codes of the products of this worker's ratings; ids and keys of those that it owns."""
     order, ends = by_owner(keys, group.size)
-    asked = pa.record_batch([met.take(pa.array(order)), pa.array(keys[order])], ["id", "key"])
+    asked = pa.record_batch([local.take(pa.array(order)), pa.array(keys[order])], ["id", "key"])
     questions = group.exchange_rows(_cut(asked, ends))
     together = pa.concat_tables(questions)
-    rows, own = _numbered(together["id"].dictionary_encode().chunks)
+    rows, own = _encoded(together["id"].dictionary_encode().chunks)
     own_keys = np.zeros(len(own), np.int64)
     own_keys[rows] = together["key"].to_numpy()
     answers = group.exchange(np.split(rows, np.cumsum([len(asked) for asked in questions])[:-1]))
-    codes = np.empty(len(met), np.int32)
+    codes = np.empty(len(local), np.int32)
     codes[order] = np.concatenate([answer * group.size + rank for rank, answer in enumerate(answers)])
     return codes, own, own_keys
 
 
-def _numbered(parts: list[pa.DictionaryArray]) -> tuple[Codes, pa.Array]:
-    """The place of each id among the distinct ones in order, and these."""
+def _encoded(parts: list[pa.DictionaryArray]) -> tuple[Codes, pa.Array]:
+    """The position of each id among the distinct ids in order, and these."""
     whole = pa.chunked_array(parts, _IDS).unify_dictionaries().combine_chunks()
     ids = whole.dictionary
     order = pc.sort_indices(ids)
-    places = np.empty(len(ids), np.int32)
-    places[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
-    return places[whole.indices.to_numpy()], ids.take(order)
+    positions = np.empty(len(ids), np.int32)
+    positions[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
+    return positions[whole.indices.to_numpy()], ids.take(order)
 
 
 def _cut(rows: pa.RecordBatch, ends: Keys) -> list[pa.RecordBatch]:

@@ -1,9 +1,9 @@
-"""Factors of products from what is known about them: a prior for those that few customers, or none, had to do with.
+"""Factors of products from their descriptions: a prior for those that few customers, or none, interacted with.
 
 A product's text, brand and category path become hashed features; a ridge regression learns which factors go with which
 features from the products that have been bought (Agarwal and Chen 2009, regression-based latent factors). A product
-with n customers then gets (n x + s p) / (n + s), where x is its learned factor, p what the regression says, and s the
-strength of the prior: a new product gets p alone.
+with n customers then gets (n x + s p) / (n + s), where x is its learned factor, p the prediction of the regression, and
+s the strength of the prior: a new product gets p alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.views.descriptions import N_FEATURES, features
 
-_RIDGE = 1.0  # customers' worth of evidence that a feature says nothing
+_RIDGE = 1.0  # Pseudo-customers that pull the effect of a feature towards 0.
 
 Matrix = npt.NDArray[np.float64]
 
@@ -33,8 +33,8 @@ def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame,
 
     Args:
         item_factors: product_id, vector.
-        weights: user_id, product_id, weight: who had to do with what. Products that nobody likes, though some had to do
-            with them, are not new: they get no factor.
+        weights: user_id, product_id, weight: the interactions. Products with interactions but no likes are not new, and
+            get no factor.
         products: rows of silver.products.
         strength: s above, in customers.
     """
@@ -75,7 +75,7 @@ def regression(rows: DataFrame) -> Matrix | None:
 
 
 def _moments(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """One row per task: AᵀDA and AᵀDX of its products, A features, X factors, D numbers of customers."""
+    """One row per task: AᵀDA and AᵀDX of its products, A features, X factors, D counts of customers."""
     side, cross = np.zeros((N_FEATURES, N_FEATURES)), None
     for batch in batches:
         if not batch.num_rows:
@@ -92,7 +92,7 @@ def _moments(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _blended(batches: Iterable[pa.RecordBatch], mapping: Matrix, strength: float) -> Iterator[pa.RecordBatch]:
-    """Learned factors drawn towards what the features say, as far as n leaves room."""
+    """Learned factors shrunk towards the prior of their features, the more the smaller n."""
     rank = mapping.shape[1]
     for batch in batches:
         prior = _features(batch.column("codes")) @ mapping

@@ -5,8 +5,8 @@ For a row r with the columns i, and the other side's factors y_i, both kernels s
     (G + Σ c_i y_i y_iᵀ + λ_r I) x = Σ t_i y_i
 
 with the gram matrix G, confidences c, targets t and ridges λ of `objective`. Rows are given compressed: row r has
-`columns[starts[r]:starts[r + 1]]`, and its confidences and targets stand in the same places. A row without columns gets
-zeros. Matrix products go through the BLAS that SciPy brings; the number of its threads is the caller's to limit.
+`columns[starts[r]:starts[r + 1]]`, and its confidences and targets are aligned with them. A row without columns gets
+zeros. Matrix products go through the BLAS that SciPy brings; limiting its threads is up to the caller.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int32]
 Starts = npt.NDArray[np.int64]
 
-_FAST = {"reassoc", "contract", "nsz", "arcp"}  # lets sums vectorise; infinities and NaN keep their meaning
-_ROWS = 32  # solved together, so that G meets them in one matrix product and their y stay in the cache
+_FAST = {"reassoc", "contract", "nsz", "arcp"}  # Lets sums vectorise; infinities and NaN keep their meaning.
+_ROWS = 32  # Solved together: one matrix product with G, and their y stay in the cache.
 _ONE, _NONE = np.float32(1), np.float32(0)
-_GATHERED = 1024  # y copied side by side at a time, for a matrix product
+_GATHERED = 1024  # Vectors y gathered at a time, for a matrix product.
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -82,7 +82,7 @@ def _add_observed(
     of_targets: np.float32,
     total: Floats,
 ) -> None:
-    """Adds of_x Σ c_i y_i (y_i · x) + of_targets Σ t_i y_i to `total`, without ever making a matrix.
+    """Adds of_x Σ c_i y_i (y_i · x) + of_targets Σ t_i y_i to `total`, without forming a matrix.
 
     Four y are read at a time: one read of x and one of `total` serve them all.
     """
@@ -142,7 +142,7 @@ def solve_exactly(
     gram: Floats,
     solved: Floats,
 ) -> None:
-    """Writes the exact solution of every row into `solved`, by Cholesky factorisation; what it held plays no part.
+    """Writes the exact solution of every row into `solved`, by Cholesky factorisation; what it held is ignored.
 
     Costs 2 nnz k² + rows k³ / 3 floating-point operations.
     """

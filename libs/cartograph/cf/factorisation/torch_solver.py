@@ -1,4 +1,4 @@
-"""Conjugate gradient of `solvers` on a graphics processor, by torch; on the processor too, which the tests use."""
+"""Conjugate gradient of `solvers` on a GPU, with torch; on a CPU too, which the tests use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from cartograph.cf.factorisation.solvers import Codes, Floats, Starts
 
-_GATHERED_BYTES = 1 << 30  # of the other side's rows, laid out rating by rating
+_GATHERED_BYTES = 1 << 30  # Of the other side's rows, gathered rating by rating.
 
 
 def improve_on(
@@ -24,7 +24,7 @@ def improve_on(
 ) -> None:
     """Does what `solvers.improve` does, with the same arguments, on `device`.
 
-    Rows are taken as many at a time as have a gigabyte of gathered factors, so memory is bounded by that, by `fixed`
+    Rows are processed in batches of a gigabyte of gathered factors, so memory is bounded by that, by `fixed`
     and by the row with the most ratings. Sums go through sparse products, which add in a fixed order.
     """
     others, whole = torch.from_numpy(fixed).to(device), torch.from_numpy(gram).to(device)
@@ -44,7 +44,7 @@ def improve_on(
 
 
 class _Rows:
-    """The matrices of some rows, never made: `image` multiplies by them."""
+    """The matrices of some rows, never formed: `image` multiplies by them."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a pair of products scores: from summed weights, or from the numbers of groups that hold one, the other, both."""
+"""What a pair of products scores: from summed weights, or from the counts of groups with one, the other, both."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def excesses(pairs: PairRows, min_count: int) -> Floats:
     """(n_ij - expected) / sqrt(expected), where groups of i hold j as often as any that are as long.
 
     With P_j the share of j among the members of all groups without i, a group of i with m other members holds j with
-    probability 1 - (1 - P_j)^m (Smith and Linden 2017). Added up over lengths, and over the numbers of
+    probability 1 - (1 - P_j)^m (Smith and Linden 2017). Summed over lengths, and over the counts of
     groups that products have: two products with as many groups are equally likely.
     """
     lengths, group_lengths = np.unique(np.diff(pairs.block.starts), return_inverse=True)
@@ -48,7 +48,7 @@ def excesses(pairs: PairRows, min_count: int) -> Floats:
 
 
 def log_likelihood_ratios(pairs: PairRows, min_count: int) -> Floats:
-    """Dunning's G² of the two by two table of groups; pairs no more frequent than chance are none."""
+    """Dunning's G² of the two by two table of groups; pairs no more frequent than chance are left out."""
     n_groups, total = pairs.block.catalogue.n_groups, pairs.block.catalogue.total
     both, first, second = pairs.sums, pairs.spread(n_groups[pairs.own]), n_groups[pairs.others]
     ratio = 2 * (

@@ -1,4 +1,4 @@
-"""Sums of pair weights in whole millionths: the same in any order, and those of two periods add up exactly."""
+"""Sums of pair weights in integer millionths: the same in any order, and those of two periods add up exactly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cartograph.core.pairs.rows import coded_products, pair_rows
 from cartograph.core.views.baskets import distinct_items
 from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
 
-UNIT = 1e6  # weights are whole numbers of 1 / UNIT
+UNIT = 1e6  # Weights are multiples of 1 / UNIT.
 
 
 def weighted_groups(
@@ -84,7 +84,7 @@ def ordered_rows(settings: CooccurrenceSettings) -> RowsOf:
 
 
 def weighed(block: Block, distances: Floats, backward: float) -> Iterator[PairRows]:
-    """Rows of a block: per pair the summed weight, in whole numbers of 1 / UNIT; see `pair_kernels.weigh_rows`."""
+    """Rows of a block: per pair the summed weight, in units of 1 / UNIT; see `pair_kernels.weigh_rows`."""
     sums = np.zeros(len(block.catalogue.product_ids), dtype=np.int64)
     for rows, room in block.chunks():
         counts = weigh_rows(
@@ -95,8 +95,8 @@ def weighed(block: Block, distances: Floats, backward: float) -> Iterator[PairRo
 
 
 def cooccurrence_sums(groups: DataFrame, rows_of: RowsOf) -> tuple[DataFrame, DataFrame]:
-    """Sums that can be kept and added to: of pairs (product_id, associated_product_id, weight), and of products
-    (product_id, n_groups); `weight` (long) in whole numbers of 1 / UNIT.
+    """Sums that can be stored and added up: of pairs (product_id, associated_product_id, weight), and of products
+    (product_id, n_groups); `weight` (long) in units of 1 / UNIT.
 
     Sums of two periods, made with the same `reference`, add up to the sums of both (`merged`) to the last digit:
     for baskets always, for histories when no customer is in both.

@@ -22,7 +22,7 @@ def head_of(catalogue: Catalogue, max_products: int) -> Catalogue:
 
 
 def gram_matrix(groups: DataFrame, head: Catalogue) -> Floats:
-    """X'X of the head: groups that hold both products, on the diagonal those that hold the one.
+    """X'X of the head: groups with both products, on the diagonal groups with the one.
 
     Args:
         groups: as `coded_groups` makes them.
@@ -41,7 +41,7 @@ def lists_of_weights(spark: SparkSession, head: Catalogue, weights: Floats, k: i
     """The `k` largest positive weights of each product as lists: product_id, associated_product_ids, scores.
 
     Args:
-        weights: what each product of the head, row by row, says of each other one.
+        weights: the weight of each product of the head, row by row, in the prediction of each other one.
     """
     n = len(weights)
     scores, positions = empty_heaps(n, k, np.float64)

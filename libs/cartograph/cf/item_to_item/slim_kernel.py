@@ -8,7 +8,7 @@ from numba import njit
 
 from cartograph.core.pairs.kernels import Floats, Longs
 
-Gram = npt.NDArray[np.float32]  # whole numbers below 2^24 are exact in it
+Gram = npt.NDArray[np.float32]  # Integers below 2^24 are exact in it.
 
 
 @njit(cache=True, nogil=True)
@@ -18,13 +18,13 @@ def elastic_nets(
     """The weights of all products for each target: (targets, products).
 
     Minimises Σ_u (x_ut - Σ_i x_ui w_i)² / 2 + l2 |w|² / 2 + l1 |w| over w >= 0 with w_t = 0. Products that share no
-    more than l1 customers with the target have the weight 0 in every solution, and so are left out at once.
+    more than l1 customers with the target have the weight 0 in every solution, and so are skipped.
 
     Args:
         targets: codes of products.
         gram: X'X.
-        n_sweeps: the most passes over a target's products.
-        tolerance: a target is done when a pass changes no weight by more.
+        n_sweeps: most sweeps over a target's products.
+        tolerance: a target has converged when a sweep changes no weight by more.
     """
     weights = np.zeros((len(targets), len(gram)))
     for at in range(len(targets)):
@@ -42,7 +42,7 @@ def _elastic_net(
 ) -> Floats:
     """One weight per candidate.
 
-    Every pass over all candidates is followed by passes over those with a weight until these stand still, as most
+    Every sweep over all candidates is followed by sweeps over those with a weight until these converge, as most
     weights are 0 in the end (Friedman, Hastie, Tibshirani 2010).
     """
     n = len(candidates)
@@ -50,21 +50,23 @@ def _elastic_net(
     everything = np.arange(n)
     for at in range(n):
         slopes[at] = gram[target, candidates[at]]
-    left = n_sweeps
-    while left > 0:
-        left -= 1
-        if _pass(everything, candidates, gram, l1, l2, weights, slopes) <= tolerance:
+    remaining = n_sweeps
+    while remaining > 0:
+        remaining -= 1
+        if _sweep(everything, candidates, gram, l1, l2, weights, slopes) <= tolerance:
             break
         active = np.flatnonzero(weights)
-        while left > 0:
-            left -= 1
-            if _pass(active, candidates, gram, l1, l2, weights, slopes) <= tolerance:
+        while remaining > 0:
+            remaining -= 1
+            if _sweep(active, candidates, gram, l1, l2, weights, slopes) <= tolerance:
                 break
     return weights
 
 
 @njit(cache=True, nogil=True)
-def _pass(places: Longs, candidates: Longs, gram: Gram, l1: float, l2: float, weights: Floats, slopes: Floats) -> float:
+def _sweep(
+    places: Longs, candidates: Longs, gram: Gram, l1: float, l2: float, weights: Floats, slopes: Floats
+) -> float:
     """Minimises over one weight after the other; the largest change."""
     largest = 0.0
     for at in places:
