@@ -16,7 +16,7 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"": "libs", "jobs": "jobs"},
     packages=[*find_packages("libs"), "jobs"],
-    package_data={"cartograph.runtime": ["jars.lock"], "cartograph.report": ["page/*"]},
+    package_data={"cartograph.runtime": ["jars.lock"], "cartograph.report": ["page/*", "sections/*/*"]},
     install_requires=[
         "pydantic>=2,<3",
         "PyYAML",

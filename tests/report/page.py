@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-SCRIPTS = ROOT / "libs" / "cartograph" / "report" / "page"
+REPORT = ROOT / "libs" / "cartograph" / "report"
 
 
 def content(title: str = "cup", number: float = 2.5) -> dict[str, Any]:
@@ -26,22 +26,40 @@ def content(title: str = "cup", number: float = 2.5) -> dict[str, Any]:
     value = {"as_of": "2011-05-01", "model": "als", "slice": "all", "metric": "ndcg", "k": 5, "n_users": 9}
     decided = {"challenger": "als", "champion": "fused", "metric": "ndcg", "k": 5, "decision": "keep"}
     week = {"week": "2011-05-02", "n_orders": 1, "n_customers": 1, "n_items": 1, "revenue": number, "n_days": 7}
-    return {
-        "as_of": "2011-06-01", "horizon_days": 30, "k_fusion": 20, "n_rules": 1, "titles": {"p": title},
-        "facts": {"n_orders": 1, "n_events": 1, "n_customers": 1, "n_products": 1, "first_on": None, "last_on": None},
-        "sales": [week],
-        "rules": [rule], "neighbourhoods": [{"product_id": "p", "n_baskets": 3, "related": [related], "others": []}],
-        "communities": [{"community_id": "c", "n_products": 1, "leaders": ["p"]}],
-        "community_map": {"nodes": [node], "ties": []},
-        "bundles": [{"product_ids": ["p"], "n_orders": 1, "n_outside": 1, "lift": number}],
-        "customers": [{"user_id": "u", "past": [event], "shown": [related | {"models": ["als"]}]}],
-        "evaluation": [value | {"value": number, "low": number, "high": number}],
-        "fusion": {"method": "rrf", "learned_from": "2011-05-01", "ndcg": [{"method": "rrf", "value": number}]},
-        "promotions": [decided | {"reasons": [title], "difference": number, "low": number, "high": number}],
-        "audit": {"n_checks": 1, "n_checked": 1, "leaks": []},
-        "ledger": {"n_in": 1, "n_kept": 1, "n_quarantined": 0, "n_duplicates": 0},
-        "reasons": [{"rule": "odd", "n": 1, "example": title}], "tables": [],
+    contents: dict[str, dict[str, Any]] = {
+        "related_products": {
+            "best_sellers": [{"product_id": "p", "n_baskets": 3, "related": [related], "others": []}]
+        },
+        "communities": {
+            "communities": [{"community_id": "c", "n_products": 1, "leaders": ["p"]}],
+            "map": {"nodes": [node], "edges": []},
+            "bundles": [{"product_ids": ["p"], "n_orders": 1, "n_outside": 1, "lift": number}],
+        },
+        "rules": {"rules": [rule], "n_rules": 1},
+        "models": {
+            "evaluation": [value | {"value": number, "low": number, "high": number}],
+            "fusion": {"method": "rrf", "learned_from": "2011-05-01", "ndcg": [{"method": "rrf", "value": number}]},
+            "promotions": [decided | {"reasons": [title], "difference": number, "low": number, "high": number}],
+            "horizon_days": 30, "k_fusion": 20, "lower_is_better": ["gini"],
+        },
+        "customers": {
+            "customers": [{"user_id": "u", "past": [event], "shown": [related | {"models": ["als"]}]}]
+        },
+        "sales": {"weeks": [week]},
+        "quality": {
+            "ledger": {"n_in": 1, "n_kept": 1, "n_merged": 0, "n_quarantined": 0, "n_duplicates": 0},
+            "reasons": [{"rule": "odd", "n": 1, "example": title}],
+        },
+        "audit": {"as_of": "2011-06-01", "audit": {"n_checks": 1, "n_checked": 1, "leaks": []}},
+        "tables": {"tables": []},
     }  # fmt: skip
+    totals = dict.fromkeys(("n_orders", "n_events", "n_customers", "n_products", "n_rules"), 1)
+    return {
+        "as_of": "2011-06-01",
+        "totals": totals | {"first_on": None, "last_on": None},
+        "titles": {"p": title},
+        "sections": [{"name": name, "label": name, "content": shown} for name, shown in contents.items()],
+    }
 
 
 class Elements(HTMLParser):
@@ -81,7 +99,7 @@ def evaluated(expression: str, *scripts: str, data: dict[str, Any] | None = None
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node: the page's scripts cannot be run here")
-    program = "\n".join((SCRIPTS / name).read_text() for name in scripts)
+    program = "\n".join((REPORT / name).read_text() for name in scripts)
     program = f"const data = {json.dumps(data or {})};\n{program}\nprocess.stdout.write(JSON.stringify({expression}));"
     done = subprocess.run([node, "-e", program], capture_output=True, check=True, timeout=60)
     return json.loads(done.stdout)

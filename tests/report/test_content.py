@@ -8,7 +8,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.report.content import all_weeks, shop_facts, titles, weekly_sales
+from cartograph.report.sections.sales.query import all_weeks, weekly_sales
+from cartograph.report.titles import titles
+from cartograph.report.totals import shop_totals
 
 MONDAY = datetime(2011, 5, 2)
 
@@ -37,16 +39,16 @@ def events(spark: SparkSession) -> DataFrame:
 def test_totals_are_exact(spark: SparkSession, events: DataFrame) -> None:
     baskets = events.where("order_id IS NOT NULL").select("order_id").distinct()
     products = spark.range(1_751)  # one of them never sold
-    assert shop_facts(events, baskets, products) == {
+    assert shop_totals(events, baskets, products) == {
         "n_events": 7_001, "n_orders": 3_500, "n_customers": 2_333, "n_products": 1_751,
         "first_on": "2011-05-02", "last_on": "2011-05-18",
     }  # fmt: skip
 
 
 def test_a_shop_without_events_has_none_of_anything(events: DataFrame) -> None:
-    facts = shop_facts(events.limit(0), events.limit(0), events.limit(0))
-    assert {facts[name] for name in ("n_events", "n_orders", "n_customers", "n_products")} == {0}
-    assert facts["first_on"] is None
+    totals = shop_totals(events.limit(0), events.limit(0), events.limit(0))
+    assert {totals[name] for name in ("n_events", "n_orders", "n_customers", "n_products")} == {0}
+    assert totals["first_on"] is None
     assert all_weeks([], None, None) == []
 
 

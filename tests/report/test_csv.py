@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PAGE = ROOT / "libs" / "cartograph" / "report" / "page"
+REPORT = ROOT / "libs" / "cartograph" / "report"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", "|calc", "\r=1", '=HYPERLINK("http://x","y")']
 HARMLESS = ["LAMP", 'the "big" one', "a, b", "two\nlines", "5-pack", ""]
 
@@ -22,7 +22,7 @@ def saved(rules: list[dict[str, object]]) -> list[list[str]]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node: the page's scripts cannot be run here")
-    scripts = "".join((PAGE / name).read_text() for name in ("csv.js", "rules.js"))
+    scripts = "".join((REPORT / name).read_text() for name in ("page/csv.js", "sections/rules/script.js"))
     program = f"{scripts}\nprocess.stdout.write(rulesCsv({json.dumps(rules)}));"
     text = subprocess.run([node, "-e", program], capture_output=True, check=True, timeout=60).stdout.decode()
     return list(csv.reader(io.StringIO(text, newline="")))

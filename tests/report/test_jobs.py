@@ -73,7 +73,7 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)", page)
 
 
-def test_bundles_are_told_with_how_often_they_are_completed(page: str) -> None:
+def test_bundles_have_the_share_of_orders_that_complete_them(page: str) -> None:
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index("<h3>Bundles</h3>") :])
     assert cells[:3] == ["4", "25.0%", "2.5"]
     assert "<bdi>BOWL NO 0</bdi> + <bdi>BOWL NO 1</bdi> + <bdi>BOWL NO 2</bdi>" in page
@@ -82,14 +82,15 @@ def test_bundles_are_told_with_how_often_they_are_completed(page: str) -> None:
 def test_the_data_of_the_page_is_json_and_complete(page: str) -> None:
     data = data_of(page)
     assert data["titles"]["lamp0"] == HOSTILE
-    assert {item["product_id"] for item in data["neighbourhoods"]} == set(PRODUCTS)
-    assert {row["model"] for row in data["evaluation"]} >= {"fused", "als"}
-    assert {one["n_products"] for one in data["communities"]} == {3}
-    assert {len(one["leaders"]) for one in data["communities"]} == {3}
-    assert {node["product_id"] for node in data["community_map"]["nodes"]} == set(PRODUCTS)
-    assert len(data["community_map"]["ties"]) == 12  # each pair of a group once
-    assert len(data["rules"]) == 24
-    assert len(data["sales"]) == 10
+    assert {item["product_id"] for item in data["related_products"]["best_sellers"]} == set(PRODUCTS)
+    assert {row["model"] for row in data["models"]["evaluation"]} >= {"fused", "als"}
+    assert {"gini", "calibration"} <= set(data["models"]["lower_is_better"])
+    assert {one["n_products"] for one in data["communities"]["communities"]} == {3}
+    assert {len(one["leaders"]) for one in data["communities"]["communities"]} == {3}
+    assert {node["product_id"] for node in data["communities"]["map"]["nodes"]} == set(PRODUCTS)
+    assert len(data["communities"]["map"]["edges"]) == 12  # each pair of a group once
+    assert len(data["rules"]["rules"]) == 24
+    assert len(data["sales"]["weeks"]) == 10
 
 
 def test_the_ledger_adds_up_on_the_page(page: str) -> None:
@@ -97,12 +98,12 @@ def test_the_ledger_adds_up_on_the_page(page: str) -> None:
     assert "7 quarantined, 2 duplicates. Nothing is lost." in text
 
 
-def test_the_page_tells_how_the_one_list_was_made_and_what_the_audit_found(page: str) -> None:
+def test_the_page_says_how_lists_were_fused_and_what_the_audit_found(page: str) -> None:
     text = " ".join(Elements(page).text.split())
-    assert "By reciprocal ranks: there is no earlier day yet that could teach more." in text
-    assert "Not audited at this date" in text
+    assert "By reciprocal rank fusion: there is no earlier day yet to learn from." in text
+    assert "Not audited on this date" in text
 
 
-def test_rows_set_aside_are_counted_per_rule_with_an_example(page: str) -> None:
+def test_quarantined_rows_are_counted_per_rule_with_an_example(page: str) -> None:
     text = " ".join(Elements(page).text.split())
     assert "price missing such as: price_missing" in text

@@ -15,7 +15,7 @@ PAGE = ROOT / "libs" / "cartograph" / "report" / "page"
 
 
 def laid_out(rules: list[dict[str, list[str]]], width: int, height: int) -> dict[str, Any]:
-    """Nodes with their places, and links as pairs of ids."""
+    """Nodes with their positions, and links as pairs of ids."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node: the page's scripts cannot be run here")
@@ -42,11 +42,11 @@ def test_products_of_a_rule_lie_nearer_than_others_and_all_lie_inside() -> None:
     groups = ["abc", "def", "ghi", "jkl"]
     rules = [rule(one, other) for group in groups for one in group for other in group if one != other]
     found = laid_out(rules, 800, 500)
-    places = {node["id"]: (node["x"], node["y"]) for node in found["nodes"]}
-    assert all(0 < x < 800 and 0 < y < 500 for x, y in places.values())
+    positions = {node["id"]: (node["x"], node["y"]) for node in found["nodes"]}
+    assert all(0 < x < 800 and 0 < y < 500 for x, y in positions.values())
 
     def distance(one: str, other: str) -> float:
-        (a, b), (c, d) = places[one], places[other]
+        (a, b), (c, d) = positions[one], positions[other]
         return float(((a - c) ** 2 + (b - d) ** 2) ** 0.5)
 
     within = [distance(one, other) for group in groups for one in group for other in group if one < other]

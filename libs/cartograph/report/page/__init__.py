@@ -1,1 +1,1 @@
-"""The parts of the report's page: template, styles and scripts, put into one file by `render`."""
+"""What all sections of the page share: its frame, styles and scripts, put into one file by `render`."""

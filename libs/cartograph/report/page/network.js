@@ -1,4 +1,4 @@
-// Springs along the links, nodes push each other apart while they are near, the same layout every time.
+// A force-directed layout: springs along the links, repulsion between nodes that are near. The same every time.
 function networkLayout(nodes, links, width, height) {
   nodes.forEach((node, index) => {
     const angle = index * 2.399963;  // the golden angle spreads any number of points evenly
@@ -61,7 +61,7 @@ function rulesNetwork(rules, width, choose) {
   const arrows = links.map(({ from, to, rule }) => {
     const length = Math.hypot(to.x - from.x, to.y - from.y) || 1, [x, y] = [(to.x - from.x) / length, (to.y - from.y) / length];
     const [tipX, tipY] = [to.x - 7 * x, to.y - 7 * y], [backX, backY] = [tipX - 6 * x, tipY - 6 * y];
-    const text = `${rule.told}\nconfidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
+    const text = `${rule.text}\nconfidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
     return svg("g", { class: "link", onpointermove: (event) => showTip(text, event.clientX, event.clientY), onpointerleave: hideTip },
       svg("line", { x1: from.x, y1: from.y, x2: backX, y2: backY, "stroke-width": 0.6 + 2.4 * rule.confidence }),
       svg("path", { d: `M${tipX} ${tipY} L${backX - 3 * y} ${backY + 3 * x} L${backX + 3 * y} ${backY - 3 * x} Z` }));

@@ -1,5 +1,3 @@
-for (const draw of [drawNeighbourhoods, drawCommunities, drawRules, drawModels, drawSales]) draw();
-
 byId("theme").addEventListener("click", () => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const shown = document.documentElement.dataset.theme || (dark ? "dark" : "light");

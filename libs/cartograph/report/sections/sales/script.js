@@ -1,17 +1,17 @@
-// The first and the last week with data of all their days: those before and after are drawn apart, as they look like a fall.
+// The first and the last week with data of all their days: those before and after are drawn dashed, because they look like a fall.
 function wholeWeeks(weeks) {
   const whole = weeks.map((week, index) => (week.n_days < 7 ? -1 : index)).filter((index) => index >= 0);
   return whole.length ? [whole[0], whole.at(-1)] : [0, -1];
 }
 
 function salesNote(weeks) {
-  const told = (week, which) => (week.n_days < 7 ? [`the ${which} week has ${week.n_days} of 7 days`] : []);
-  const parts = [...(weeks.length > 1 ? told(weeks[0], "first") : []), ...told(weeks.at(-1), "last")];
+  const partly = (week, which) => (week.n_days < 7 ? [`the ${which} week has ${week.n_days} of 7 days`] : []);
+  const parts = [...(weeks.length > 1 ? partly(weeks[0], "first") : []), ...partly(weeks.at(-1), "last")];
   return parts.length ? `Dashed: ${parts.join(", ")}.` : "";
 }
 
 function drawSales() {
-  const weeks = data.sales;
+  const { weeks } = data.sales;
   if (!weeks.length) return;
   const container = byId("sales-plot"), measure = byId("measure");
   const partial = (index) => weeks[index].n_days < 7;

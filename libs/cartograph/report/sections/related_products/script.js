@@ -1,5 +1,5 @@
-function drawNeighbourhoods() {
-  const all = data.neighbourhoods;
+function drawRelatedProducts() {
+  const all = data.related_products.best_sellers;
   if (!all.length) return;
   const known = new Map(all.map((product) => [product.product_id, product]));
   const list = byId("pick-list"), input = byId("pick");
@@ -46,7 +46,7 @@ function drawNeighbourhoods() {
 
 // Substitutes and variants, a list each.
 function otherLists(others, known, choose) {
-  const headings = { substitute: "Instead of it", variant: "In another size, colour or pack" };
+  const headings = { substitute: "Alternatives", variant: "Variants: another size, colour or pack" };
   return Object.entries(headings).flatMap(([relation, heading]) => {
     const items = others.filter((item) => item.relation === relation);
     if (!items.length) return [];

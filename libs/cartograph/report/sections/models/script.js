@@ -1,24 +1,24 @@
 const METRICS = {
   ndcg: ["NDCG", "How near the list is to the ideal order: 1 would be every bought product on top."],
-  recall: ["Recall", "Share of the bought products that the list holds."],
+  recall: ["Recall", "Share of the bought products that are in the list."],
   precision: ["Precision", "Share of the list that was bought."],
   hit_rate: ["Hit rate", "Share of customers who bought at least one product of their list."],
   map: ["MAP", "Mean of the precision at each bought product."],
-  mrr: ["MRR", "One over the place of the first bought product, on average."],
+  mrr: ["MRR", "One over the rank of the first bought product, on average."],
   coverage: ["Coverage", "Share of the catalogue that the lists show to anybody."],
   novelty: ["Novelty", "Surprise of the products shown, in bits: higher means less popular products."],
-  user_coverage: ["User coverage", "Share of the customers judged who got a list at all."],
-  auc: ["AUC", "Chance that a bought product stands above one that was not bought; what is not listed stands last."],
-  revenue: ["Revenue", "Money spent in the days after on products that the list held, per customer."],
+  user_coverage: ["User coverage", "Share of the evaluated customers who got a list at all."],
+  auc: ["AUC", "Probability that a bought product ranks above one that was not bought; what is not listed ranks last."],
+  revenue: ["Revenue", "Money spent in the days after on products of the list, per customer."],
   serendipity: ["Serendipity", "Share of the list that was bought and that popularity alone would not have shown."],
-  diversity: ["Diversity", "How unlike each other the products of a list are: 0 all alike, 1 nothing in common."],
+  diversity: ["Diversity", "How different the products of a list are: 0 all the same, 1 nothing in common."],
   calibration: ["Calibration", "How far the categories of the list are from the customer's own (divergence)."],
-  gini: ["Gini", "How unevenly lists show the catalogue: 0 everything alike, 1 one product to all."],
-  head_exposure: ["Best sellers' share", "Share of all places that best sellers fill."],
-  mid_exposure: ["Middle's share", "Share of all places that the middle of the range fills."],
-  tail_exposure: ["Slow sellers' share", "Share of all places that slow sellers fill."],
+  gini: ["Gini", "How unevenly lists show the catalogue: 0 all products equally, 1 one product to all."],
+  head_exposure: ["Best sellers' share", "Share of all positions that show best sellers."],
+  mid_exposure: ["Middle's share", "Share of all positions that show the middle of the range."],
+  tail_exposure: ["Slow sellers' share", "Share of all positions that show slow sellers."],
   ndcg_behind_best: ["NDCG behind the best", "Paired difference from the best model of the slice; its interval is narrower than those of the two."],
-  ndcg_behind_best_p: ["NDCG behind the best, p", "Chance of such a difference if there were none, corrected for the number of models (Holm)."],
+  ndcg_behind_best_p: ["NDCG behind the best, p", "Probability of such a difference if there were none, corrected for the number of models (Holm)."],
 };
 const SLICES = {
   all: "all customers, first purchases", with_repeats: "all customers, repeat purchases too",
@@ -28,20 +28,20 @@ const SLICES = {
 };
 
 function drawModels() {
-  const rows = data.evaluation;
+  const rows = data.models.evaluation;
   if (!rows.length) return;
   const metric = byId("metric"), slice = byId("slice");
   const distinct = (name) => [...new Set(rows.map((row) => row[name]))];
   const models = distinct("model").sort((a, b) => (b === "fused") - (a === "fused") || (a < b ? -1 : 1));
   const colour = (model) => `var(--c${models.indexOf(model) % 8})`;
-  const place = (known, name) => (name in known ? Object.keys(known).indexOf(name) : 1000);
-  const ordered = (names, known) => names.sort((a, b) => place(known, a) - place(known, b) || (a < b ? -1 : 1));
+  const position = (known, name) => (name in known ? Object.keys(known).indexOf(name) : 1000);
+  const ordered = (names, known) => names.sort((a, b) => position(known, a) - position(known, b) || (a < b ? -1 : 1));
   metric.append(...ordered(distinct("metric"), METRICS).map((name) => html("option", { value: name }, METRICS[name]?.[0] ?? name)));
   slice.append(...ordered(distinct("slice"), SLICES).map((name) => html("option", { value: name }, SLICES[name] ?? name.replace("=", ": "))));
   const chosen = () => rows.filter((row) => row.metric === metric.value && row.slice === slice.value && row.value !== null);
   const redraw = responsive(byId("models-plot"), (width) => modelPlot(chosen(), models, colour, width));
   const update = () => {
-    const note = METRICS[metric.value]?.[1] ?? "", less = direction(metric.value) < 0 ? " Less is better." : "";
+    const note = METRICS[metric.value]?.[1] ?? "", less = direction(metric.value) < 0 ? " Lower is better." : "";
     byId("metric-note").textContent = note + less;
     modelTable(chosen(), colour, direction(metric.value));
     redraw();
@@ -78,10 +78,10 @@ function valueRange(rows) {
   return low === high ? [0, 1e-6] : [low, high];
 }
 
-// 1 where more of a metric is better, -1 where less is, 0 where neither is: a p value says how sure, not how good.
+// 1 where a higher value is better, -1 where a lower one is, 0 where neither is: a p-value says how certain, not how good.
 function direction(metric) {
   if (metric.endsWith("_p")) return 0;
-  return data.lower_is_better.includes(metric) ? -1 : 1;
+  return data.models.lower_is_better.includes(metric) ? -1 : 1;
 }
 
 function bestValues(models, ks, towards) {

@@ -1,17 +1,17 @@
 function drawRules() {
-  const rules = data.rules;
+  const { rules } = data.rules;
   if (!rules.length) return;
   const PAGE = 25, IN_NETWORK = 60;
   const names = (ids) => ids.map(title).join(" + ");
   rules.forEach((rule) => {
     rule.from = names(rule.antecedent);
     rule.to = names(rule.consequent);
-    rule.told = [rule.antecedent, rule.consequent].map((ids) => ids.map((id) => isolated(title(id))).join(" + ")).join(" → ");
+    rule.text = [rule.antecedent, rule.consequent].map((ids) => ids.map((id) => isolated(title(id))).join(" + ")).join(" → ");
     rule.words = (rule.from + " " + rule.to).toLowerCase();
   });
   const columns = [
-    { label: "Whoever buys", value: (rule) => rule.from },
-    { label: "also buys", value: (rule) => rule.to },
+    { label: "If bought", value: (rule) => rule.from },
+    { label: "Also bought", value: (rule) => rule.to },
     { label: "Baskets", value: (rule) => rule.n_baskets, numeric: true, cell: (rule) => number(rule.n_baskets) },
     { label: "Support", value: (rule) => rule.support, numeric: true, cell: (rule) => percent(rule.support) },
     { label: "Confidence", value: (rule) => rule.confidence, numeric: true, cell: (rule) => percent(rule.confidence) },
@@ -67,7 +67,7 @@ function plotRules(rules, lit) {
     const [s0, s1] = span("support"), [l0, l1] = span("lift");
     const x = logarithmic(s0, s1, left, right), y = logarithmic(l0, l1, bottom, top);
     const dots = rules.filter((rule) => rule.support > 0 && rule.lift > 0).sort((a, b) => b.confidence - a.confidence).map((rule) => {
-      const text = `${rule.told}\n${number(rule.n_baskets)} baskets · confidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
+      const text = `${rule.text}\n${number(rule.n_baskets)} baskets · confidence ${percent(rule.confidence)} · lift ${number(rule.lift, 1)}`;
       rule.dot = svg("circle", { class: "rule", cx: x(rule.support), cy: y(rule.lift), r: 2.5 + 6 * rule.confidence,
         onpointerenter: (event) => { lit(rule, true); showTip(text, event.clientX, event.clientY); },
         onpointerleave: () => { lit(rule, false); hideTip(); } });
