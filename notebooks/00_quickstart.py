@@ -94,7 +94,7 @@ shown.show(20, truncate=70)
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## The rules, mapped
-# MAGIC To the right what happens often, upwards what goes far beyond chance: the upper right edge is interesting.
+# MAGIC To the right what happens often, upwards what is far beyond chance: the upper right edge is interesting.
 
 # COMMAND ----------
 
@@ -103,7 +103,7 @@ if tables.exists("gold.rules"):
     sample = rules.orderBy(F.desc("leverage")).limit(2000).select("support", "lift", "confidence").toPandas()
     figure, axes = plt.subplots()
     dots = axes.scatter(sample["support"], sample["lift"], c=sample["confidence"], s=14, cmap="viridis", alpha=0.7)
-    axes.set(xscale="log", yscale="log", xlabel="support (share of baskets)", ylabel="lift (times chance)")
+    axes.set(xscale="log", yscale="log", xlabel="support (share of baskets)", ylabel="lift (times independence)")
     figure.colorbar(dots, label="confidence")
     plt.show()
 
@@ -128,16 +128,16 @@ customer = recommendations.groupBy("user_id").agg(own.alias("n")).orderBy(F.desc
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## How good the lists were
-# MAGIC Lists made earlier, judged by what was bought afterwards. The lines are 95 % intervals: where two
-# MAGIC overlap widely, the models cannot be told apart.
+# MAGIC Lists made earlier, evaluated on what was bought afterwards. The lines are 95 % intervals: where two
+# MAGIC overlap widely, the models cannot be distinguished.
 
 # COMMAND ----------
 
 if tables.exists("gold.evaluation"):
-    judged = tables.read("gold.evaluation").where("slice = 'all' and metric = 'ndcg'")
-    longest = judged.agg(F.max("k")).head()[0]
-    newest = judged.where(F.col("as_of") < F.lit(as_of)).agg(F.max("as_of")).head()[0]
-    values = judged.where((F.col("as_of") == newest) & (F.col("k") == longest)).orderBy("value").toPandas()
+    evaluated = tables.read("gold.evaluation").where("slice = 'all' and metric = 'ndcg'")
+    longest = evaluated.agg(F.max("k")).head()[0]
+    newest = evaluated.where(F.col("as_of") < F.lit(as_of)).agg(F.max("as_of")).head()[0]
+    values = evaluated.where((F.col("as_of") == newest) & (F.col("k") == longest)).orderBy("value").toPandas()
     figure, axes = plt.subplots()
     places = np.arange(len(values))
     axes.hlines(places, values["low"], values["high"], color=TEAL, linewidth=2)

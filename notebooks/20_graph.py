@@ -82,8 +82,8 @@ known = known.persist()
 largest = known.groupBy("community_id").agg(F.count("*").alias("products")).orderBy(F.desc("products"), "community_id")
 colour_of = {row.community_id: COLOURS[place % 8] for place, row in enumerate(largest.limit(40).collect())}
 central = known.orderBy(F.desc_nulls_last("pagerank"), "product_id").limit(N_DRAWN).collect()
-drawn = {row.product_id: row for row in central}
-ends = edges.where(F.col("src").isin(list(drawn)) & F.col("dst").isin(list(drawn))).orderBy(F.desc("weight"))
+shown = {row.product_id: row for row in central}
+ends = edges.where(F.col("src").isin(list(shown)) & F.col("dst").isin(list(shown))).orderBy(F.desc("weight"))
 lines = ends.select("src", "dst", "weight").limit(4 * N_DRAWN).collect()
 
 
@@ -108,7 +108,7 @@ first_of: dict[str, str] = {}
 for row in central:
     first_of.setdefault(row.community_id, row.product_id)
 hues = [colour_of.get(row.community_id, "#c9c5ba") for row in central]
-picture(list(drawn), lines, hues, f"The {len(drawn)} most central products", set(list(first_of.values())[:12]))
+picture(list(shown), lines, hues, f"The {len(shown)} most central products", set(list(first_of.values())[:12]))
 largest.show(8, truncate=60)
 
 # COMMAND ----------
@@ -121,8 +121,8 @@ largest.show(8, truncate=60)
 middle = central[0].product_id
 near = [row.dst for row in edges.where(F.col("src") == middle).orderBy(F.desc("weight"), "dst").limit(14).collect()]
 around = [middle, *near]
-ties = edges.where(F.col("src").isin(around) & F.col("dst").isin(around)).select("src", "dst", "weight").collect()
-picture(around, ties, [COLOURS[1], *[COLOURS[0]] * len(near)], f"Around {names.get(middle, middle)}", set(around))
+links = edges.where(F.col("src").isin(around) & F.col("dst").isin(around)).select("src", "dst", "weight").collect()
+picture(around, links, [COLOURS[1], *[COLOURS[0]] * len(near)], f"Around {names.get(middle, middle)}", set(around))
 
 # COMMAND ----------
 # MAGIC %md

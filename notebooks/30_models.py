@@ -2,7 +2,7 @@
 # MAGIC %md
 # MAGIC # The models compared
 # MAGIC
-# MAGIC Lists that were made on an earlier day, judged by what customers did in the days after it: which model is how
+# MAGIC Lists that were made on an earlier day, evaluated on what customers did in the days after it: which model is how
 # MAGIC good, for whom, what it shows of the catalogue, how the one list was made of them all, and what a
 # MAGIC recommendation's score is made of. Nothing is written.
 # MAGIC
@@ -27,8 +27,8 @@ config = load_config(environment, os.environ.get("CARTOGRAPH_SET", "").split())
 session = spark_session(config, "models")
 tables = Tables.of(session, config)
 as_of = tables.read("gold.recommendations").agg(F.max("as_of")).head()[0]
-judged_on = tables.read("gold.evaluation").agg(F.max("as_of")).head()[0]
-measured = tables.read("gold.evaluation", judged_on).persist()
+evaluated_on = tables.read("gold.evaluation").agg(F.max("as_of")).head()[0]
+measured = tables.read("gold.evaluation", evaluated_on).persist()
 K = measured.agg(F.max("k")).head()[0]
 
 plt.rcParams.update({"figure.figsize": (9, 4.5), "axes.spines.top": False, "axes.spines.right": False, "font.size": 10})
@@ -59,7 +59,7 @@ for place, (value, low, high) in enumerate(ndcg.values()):
     axes.plot([low, high], [place, place], color="#c9c5ba", linewidth=6, solid_capstyle="butt")
     axes.plot(value, place, "o", color=COLOURS[0])
 axes.set_yticks(range(len(ndcg)), list(ndcg))
-axes.set(xlabel=f"NDCG@{K}", title=f"Lists of {judged_on}, judged by the {config.evaluate.horizon_days} days after it")
+axes.set(xlabel=f"NDCG@{K}", title=f"Lists of {evaluated_on}, {config.evaluate.horizon_days} days later")
 axes.set_xlim(left=0)
 plt.show()
 
@@ -101,9 +101,9 @@ plt.show()
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## How the one list was made
-# MAGIC `rank` tries several ways on an earlier day. Reciprocal ranks give way only to one that is ahead of them beyond
-# MAGIC chance, for customers whom nothing was learned from.
+# MAGIC ## How the lists are fused
+# MAGIC `rank` tries several methods on an earlier day. Reciprocal rank fusion is replaced only by one whose lead is
+# MAGIC significant on held-out customers.
 
 # COMMAND ----------
 

@@ -24,7 +24,7 @@ class Query(Protocol):
         """What the section shows."""
 
     def product_ids(self, content: Values) -> AbstractSet[str]:
-        """The products that it names. A section that names none leaves this out."""
+        """The products that it names. Left out by a section without products."""
 
 
 def section_names() -> list[str]:

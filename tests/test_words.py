@@ -1,0 +1,84 @@
+"""Words of a private vocabulary are refused; docs/glossary.md has the field's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXTS = {".py", ".md", ".yml", ".js", ".j2"}
+EVERYWHERE = ("libs", "jobs", "conf", "docs", "notebooks", "README.md", "CHANGELOG.md")
+PROSE = ("libs/cartograph/report", "docs", "notebooks", "README.md", "CHANGELOG.md")
+GLOSSARY = ROOT / "docs" / "glossary.md"  # It names these words, to say what is written instead.
+
+# Refused everywhere: a regular expression, and what is written instead.
+BANNED = {
+    r"\bnumbers left out\b": "dropout",
+    r"\bran not\b": "did not run",
+    r"\bgraphics card\b": "GPU",
+}
+# Refused in prose and in the report; an entry moves up when it is gone from the code, too.
+BANNED_IN_PROSE = {
+    r"\b(is|are|all) alike\b": "similar, the same",
+    r"\btold apart\b": "distinguished",
+    r"\bgraphics processors?\b": "GPU",
+    r"\bJava machines?\b": "JVM",
+    r"\bnames none\b": "is empty",
+    r"\bheed(s|ed)?\b": "support, respect",
+    r"\bkept apart\b": "held out, separate",
+    r"\bheld back\b": "held out",
+    r"\bcustomers (who are )?(all )?alike\b": "similar customers",
+    r"\blengths? of (a |the |each )?(fused )?(vectors?|factors?)\b": "embedding dimension",
+    r"\bpass(es)? over (the )?(data|events|ratings|histories|customers|interactions|pairs)\b": "epochs",
+    r"\bpulls? (\w+ ){0,3}towards\b": "L2 regularisation, weight decay",
+    r"\bstretches\b": "windows",
+    r"\b(is|are) dealt\b|\bdeals? out\b": "partitioned, assigned",
+    r"\btells?\b|\btelling\b": "says, predicts, reports",
+    r"\bfacts\b": "attributes, features",
+    r"\bwants\b": "needs",
+    r"\b(he|him|his)\b": "they, them, their",
+}
+
+
+def texts(*places: str) -> Iterator[Path]:
+    """The files of these folders that people read."""
+    for place in places:
+        path = ROOT / place
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        yield from (file for file in files if file.suffix in TEXTS and file != GLOSSARY)
+
+
+def prose(path: Path) -> list[str]:
+    """The lines of a file; of Markdown without what is quoted from code."""
+    text = path.read_text(encoding="utf-8")
+    return (re.sub(r"`[^`\n]*`", "``", text) if path.suffix == ".md" else text).splitlines()
+
+
+def found(pattern: str, *places: str) -> list[str]:
+    """Where a pattern occurs: file, line, text."""
+    banned = re.compile(pattern, re.IGNORECASE)
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in texts(*places)
+        for number, line in enumerate(prose(path), 1)
+        if banned.search(line)
+    ]
+
+
+@pytest.mark.parametrize(("pattern", "better"), BANNED.items())
+def test_a_word_of_a_private_vocabulary_is_nowhere(pattern: str, better: str) -> None:
+    assert found(pattern, *EVERYWHERE) == [], f"write: {better}"
+
+
+@pytest.mark.parametrize(("pattern", "better"), BANNED_IN_PROSE.items())
+def test_a_word_of_a_private_vocabulary_is_not_in_prose(pattern: str, better: str) -> None:
+    assert found(pattern, *PROSE) == [], f"write: {better}"
+
+
+def test_words_are_found_in_prose_and_not_in_quoted_code(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("A feed tells all.\nThe setting `audit.told` and `tells` are names.\n")
+    assert [bool(re.search(r"\btells?\b", line)) for line in prose(page)] == [True, False]
