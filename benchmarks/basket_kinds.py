@@ -21,9 +21,10 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.topn import warm_up
 from cartograph.core.model import Silver
-from cartograph.graph.building import product_graph
-from cartograph.graph.relations import RelationRules, relations
-from cartograph.graph.similarity import similar_pairs
+from cartograph.graph.building.product_graph import product_graph
+from cartograph.graph.relations.rules import relations
+from cartograph.graph.relations.shared_companions import similar_pairs
+from cartograph.graph.settings import BuildingSettings, RelationSettings
 
 _SCORES = (0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6)
 
@@ -43,10 +44,10 @@ def main() -> None:
         kinds = pd.read_parquet(options.products).astype({options.item: str}).set_index(options.item)[options.kind]
         warm_up(spark)
     with watch("graph"):
-        edges = product_graph(data).localCheckpoint()
+        edges = product_graph(data, BuildingSettings()).localCheckpoint()
     with watch("relations"):
-        rules = RelationRules(min_score=options.least_score)
-        found = relations(edges, data, rules).where("relation = 'substitute'").select("src", "dst", "score").toPandas()
+        settings = RelationSettings(min_score=options.least_score)
+        found = relations(edges, data, settings).where("relation = 'substitute'").select("src", "dst", "score").toPandas()
     alike = similar_pairs(edges).join(edges.where("lift >= 1").select("src", "dst"), ["src", "dst"], "left_anti")
     company = alike.select("src", "dst", F.col("similarity").alias("score")).where("score >= 0.1").toPandas()
     metrics = {"by_score": by_score(found, kinds), "by_company": by_score(company, kinds)}

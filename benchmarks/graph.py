@@ -6,7 +6,7 @@ The file holds sparse matrices of adjacency and features as the public Amazon gr
 adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph is made undirected and free of loops.
 
 `accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; mean of `--runs`
-draws. `link_auc`: 10 % of the edges are kept apart, and as many pairs without an edge; the model learns from the
+draws. `link_auc`: 10 % of the edges are held out, and as many pairs without an edge; the model learns from the
 remaining edges, and pairs are scored by the cosine of their vectors. Nothing is chosen by the result.
 
 `--peers` classifies by the same convolution of torch_geometric, with the same draws, width, epochs and patience.
@@ -31,11 +31,12 @@ from cartograph.core.search.topk import vectors_of
 from cartograph.core.training.feed import materialised
 from cartograph.core.training.settings import TrainingConfig
 from cartograph.core.training.trainer import train
-from cartograph.graph.classification import Classifying
-from cartograph.graph.customers import Customers
-from cartograph.graph.learner import Recommending
-from cartograph.graph.product_encoder import ProductEncoding
-from cartograph.graph.product_model import computed_vectors
+from cartograph.graph.networks.classification_task import ClassificationTask
+from cartograph.graph.networks.customer_rows import CustomerRows
+from cartograph.graph.networks.inference import computed_vectors
+from cartograph.graph.networks.product_encoder import ProductEncoding
+from cartograph.graph.networks.recommendation_task import RecommendationTask
+from cartograph.graph.settings import GatSettings, GcnSettings, GraphTrainingSettings
 
 BACKEND = "arrow"
 
@@ -45,11 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--npz", required=True)
     parser.add_argument("--model", required=True, choices=("gcn", "gat"))
-    parser.add_argument("--runs", type=int, default=3, help="draws of the products that are trained on")
+    parser.add_argument("--runs", type=int, default=3, help="random splits of the products")
     parser.add_argument("--epochs", type=int, default=100, help="of classification")
     parser.add_argument("--link-epochs", type=int, default=10, help="of link prediction, in steps of 8,192 edges")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--fanout", type=int, default=0, help="neighbours drawn per product; 0: all")
+    parser.add_argument("--fanout", type=int, default=0, help="neighbours sampled per product; 0: all")
     parser.add_argument("--peers", action="store_true")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
@@ -99,11 +100,11 @@ def encoding_of(
     scaled = features.toarray().astype(np.float32)
     scaled /= np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
     table = pa.table({**rows, "vector": vectors_of(scaled)})
-    told = stack.enter_context(materialised(spark.createDataFrame(table), 1, BACKEND))
-    return ProductEncoding(
-        options.model, features.shape[0], options.width, 2, 4, dropout, 0.0, options.fanout, features.shape[1], (),
-        f"{graph.digest} {told.digest}", graph, told,
-    )  # fmt: skip
+    described = stack.enter_context(materialised(spark.createDataFrame(table), 1, BACKEND))
+    kind = GatSettings if options.model == "gat" else GcnSettings
+    settings = kind(width=options.width, dropout=dropout, cold_share=0.0, fanout=options.fanout)
+    digest = f"{graph.digest} {described.digest}"
+    return ProductEncoding(settings, features.shape[0], features.shape[1], (), digest, graph, described)
 
 
 def labelled(spark: SparkSession, nodes: Longs, labels: Longs) -> DataFrame:
@@ -116,7 +117,7 @@ def accuracy(
     spark: SparkSession, adjacency: sp.csr_matrix, features: sp.csr_matrix, labels: Longs, options: argparse.Namespace,
     run: int,
 ) -> float:  # fmt: skip
-    """The share of test products whose class is told, by the weights that tell most of the validation products."""
+    """The accuracy on test products, of the weights with the best accuracy on validation products."""
     trained, validated, tested = split(labels, run)
     training = TrainingConfig(
         epochs=options.epochs, batch_size=len(trained), learning_rate=0.01, weight_decay=0.01, patience=50,
@@ -124,20 +125,20 @@ def accuracy(
     )  # fmt: skip
     with ExitStack() as stack:
         encoding = encoding_of(spark, adjacency.tocoo(), features, options, stack, dropout=0.5)
-        learner = Classifying(encoding, int(labels.max()) + 1)
+        task = ClassificationTask(encoding, int(labels.max()) + 1)
         feeds = [
             stack.enter_context(materialised(labelled(spark, nodes, labels), 1, BACKEND))
             for nodes in (trained, validated, tested)
         ]
-        found = train(spark, learner, feeds[0], training, feeds[1])
-        network = learner.network()
+        found = train(spark, task, feeds[0], training, feeds[1])
+        network = task.network()
         network.load_state_dict(found.weights.tensors())
-        right, n = learner.quality(network.eval(), as_batch(tested, labels))
+        right, n = task.quality(network.eval(), as_batch(tested, labels))
     return right / n
 
 
 def as_batch(nodes: Longs, labels: Longs) -> dict[str, Any]:
-    """Products and their labels as the learner takes them."""
+    """Products and their labels as the task takes them."""
     import torch
 
     return {"code": torch.from_numpy(nodes), "label": torch.from_numpy(labels[nodes])}
@@ -146,7 +147,7 @@ def as_batch(nodes: Longs, labels: Longs) -> dict[str, Any]:
 def link_auc(
     spark: SparkSession, adjacency: sp.csr_matrix, features: sp.csr_matrix, options: argparse.Namespace
 ) -> float:
-    """The area under the ROC curve over edges kept apart and as many pairs without one."""
+    """The area under the ROC curve over held-out edges and as many pairs without one."""
     generator = np.random.default_rng(7)
     upper = sp.triu(adjacency).tocoo()
     order = generator.permutation(upper.nnz)
@@ -161,10 +162,10 @@ def link_auc(
 
 
 def pairs_without_edge(adjacency: sp.csr_matrix, n: int, generator: np.random.Generator) -> Longs:
-    """`n` pairs of different products that no edge joins, drawn at random."""
-    drawn = generator.integers(0, adjacency.shape[0], (4 * n + 100, 2))
-    joined = np.asarray(adjacency[drawn[:, 0], drawn[:, 1]]).ravel() > 0
-    found: Longs = drawn[(drawn[:, 0] != drawn[:, 1]) & ~joined][:n]
+    """`n` pairs of different products that no edge joins, sampled at random."""
+    sampled = generator.integers(0, adjacency.shape[0], (4 * n + 100, 2))
+    joined = np.asarray(adjacency[sampled[:, 0], sampled[:, 1]]).ravel() > 0
+    found: Longs = sampled[(sampled[:, 0] != sampled[:, 1]) & ~joined][:n]
     return found
 
 
@@ -178,22 +179,23 @@ def link_vectors(
         pa.array(np.arange(0, edges.size + 1, 2, dtype=np.int32)), pa.array(edges.ravel().astype(np.int32))
     )
     both = sp.coo_matrix((np.ones(2 * len(edges)), np.concatenate([edges, edges[:, ::-1]]).T), (n_items, n_items))
-    known = Customers(spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ())
-    degrees = (1,) * n_items  # every product counts the same
+    known = CustomerRows(spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ())
+    degrees = (1,) * n_items  # Every product has the same weight.
     training = TrainingConfig(
         epochs=options.link_epochs, batch_size=8192, learning_rate=0.01, warmup_steps=0, clip_norm=0.0
     )
     with ExitStack() as stack:
         encoding = encoding_of(spark, both, features, options, stack, dropout=0.0)
         feed = stack.enter_context(materialised(known.training, 1, BACKEND))
-        learner = Recommending(encoding, degrees, temperature=0.2, n_negatives=1024, biased=False)
-        trained = train(spark, learner, feed, training)
-        rows = computed_vectors(spark, learner, trained.weights, 1, "cpu").orderBy("code").toArrow()
+        settings = GraphTrainingSettings(n_negatives=1024, biased=False)
+        task = RecommendationTask(encoding, degrees, settings, temperature=0.2)
+        trained = train(spark, task, feed, training)
+        rows = computed_vectors(spark, task, trained.weights, 1, "cpu").orderBy("code").toArrow()
     return np.array(rows["vector"].combine_chunks().flatten(), dtype=np.float64).reshape(n_items, -1)
 
 
 def area(right: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> float:
-    """The chance that a right pair scores above a wrong one; half of it where they score the same."""
+    """The probability that a right pair scores above a wrong one; ties count half."""
     scores = np.concatenate([right, wrong])
     _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]

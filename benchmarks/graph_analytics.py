@@ -22,10 +22,10 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.itemset_growth import shop_baskets
 from cartograph.core.model import Silver
-from cartograph.graph import analytics
-from cartograph.graph.analyses import Analyses
-from cartograph.graph.building import product_graph
-from cartograph.graph.local_analytics import analysed
+from cartograph.graph.analytics import by_graphframes
+from cartograph.graph.analytics.by_igraph import analysed
+from cartograph.graph.building.product_graph import product_graph
+from cartograph.graph.settings import AnalyticsSettings, BuildingSettings
 
 N_BASKETS = 20_000  # of a shop
 HUBS = 10
@@ -71,17 +71,17 @@ def graph_of_shops(spark: SparkSession, n_shops: int, n_copies: int) -> GraphFra
         "order_id", "user_id", F.explode("product_ids").alias("product_id"), F.col("ordered_at").alias("event_at")
     )
     events = lines.withColumns({"event_type": F.lit("purchase"), "session_id": F.lit(None).cast("string")})
-    edges = product_graph(Silver(events, baskets, events.select("product_id").distinct()))
+    edges = product_graph(Silver(events, baskets, events.select("product_id").distinct()), BuildingSettings())
     copies = edges.localCheckpoint().join(spark.range(n_copies).withColumnRenamed("id", "copy"))
     named = {side: F.concat_ws("-", side, "copy") for side in ("src", "dst")}
-    return analytics.graph_of(copies.withColumns(named))
+    return by_graphframes.graph_of(copies.withColumns(named))
 
 
 def taken(graph: GraphFrame, name: str, engine: str) -> float:
     """Seconds until every row of one of the analytics is there; with igraph, the graph is sent to its task anew."""
     start = time.perf_counter()
-    run = ("pagerank", "hubs") if name == "hubs" else (name,)
-    made = analysed(graph.edges, Analyses(run=run), print) if engine == "igraph" else ANALYTICS[name](graph)
+    run: Any = ("pagerank", "hubs") if name == "hubs" else (name,)
+    made = analysed(graph.edges, AnalyticsSettings(run=run), print) if engine == "igraph" else ANALYTICS[name](graph)
     made.write.format("noop").mode("overwrite").save()
     return round(time.perf_counter() - start, 2)
 
@@ -89,15 +89,15 @@ def taken(graph: GraphFrame, name: str, engine: str) -> float:
 def _hubs(graph: GraphFrame) -> DataFrame:
     """Distances to the first products by degree."""
     first = graph.degrees.orderBy(F.desc("degree"), "id").limit(HUBS).collect()
-    return analytics.nearest_hubs(graph, [row["id"] for row in first])
+    return by_graphframes.nearest_hubs(graph, [row["id"] for row in first])
 
 
 ANALYTICS: dict[str, Callable[[GraphFrame], DataFrame]] = {
-    "pagerank": lambda graph: analytics.pagerank(graph, 10),
-    "components": analytics.components,
-    "communities": analytics.communities,
-    "triangles": analytics.triangles,
-    "cores": analytics.cores,
+    "pagerank": lambda graph: by_graphframes.pagerank(graph, 10),
+    "components": by_graphframes.components,
+    "communities": by_graphframes.communities,
+    "triangles": by_graphframes.triangles,
+    "cores": by_graphframes.cores,
     "hubs": _hubs,
 }
 

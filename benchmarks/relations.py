@@ -32,10 +32,12 @@ from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_sessio
 from benchmarks.interactions import baskets_of, events_of
 from benchmarks.topn import warm_up
 from cartograph.core.model import Silver
-from cartograph.graph.building import product_graph
-from cartograph.graph.learned import learned, probabilities
-from cartograph.graph.relations import RelationRules, relations, scored_pairs
-from cartograph.graph.variants import families
+from cartograph.graph.building.product_graph import product_graph
+from cartograph.graph.relations.classifier import probabilities, trained_classifier
+from cartograph.graph.relations.rules import relations
+from cartograph.graph.relations.scored_pairs import scored_pairs
+from cartograph.graph.relations.variants import families
+from cartograph.graph.settings import BuildingSettings, RelationSettings
 
 RELATIONS = {"complement": "complements", "substitute": "substitutes"}
 
@@ -56,19 +58,19 @@ def main() -> None:
         data = silver_of(spark, options.interactions, options.products, options.without)
         warm_up(spark)
     with watch("graph"):
-        edges = product_graph(data, max_chance=options.max_chance).persist()
+        edges = product_graph(data, BuildingSettings(max_chance=options.max_chance)).persist()
         edges.count()
     with watch("relations"):
         family = families(data.products).persist()
         scores = scored_pairs(edges, data, family).persist()
-        kept = relations(edges, data, RelationRules()).select("src", "dst", "relation", "score").persist()
+        kept = relations(edges, data, RelationSettings()).select("src", "dst", "relation", "score").persist()
         n_scored, n_kept = scores.count(), kept.count()
     truth, judgements = truth_of(options.truth), {"": scores}
     if options.learn:
         taught, truth = halves(truth)
         links = [(*pair, relation) for relation, pairs in taught.items() for pair in sorted(pairs)]
         with watch("learn"):
-            model = learned(scores, spark.createDataFrame(links, "src string, dst string, relation string"))
+            model = trained_classifier(scores, spark.createDataFrame(links, "src string, dst string, relation string"))
         judgements["_learned"] = probabilities(model, scores)
     items = np.array([row.product_id for row in data.products.select("product_id").orderBy("product_id").collect()])
     metrics: dict[str, Any] = {}

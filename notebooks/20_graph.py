@@ -20,12 +20,12 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.core.views.product_sets import of_shoppers
-from cartograph.graph.analyses import Analyses
-from cartograph.graph.analytics import graph_of
-from cartograph.graph.building import product_graph
-from cartograph.graph.bundles import bundles
-from cartograph.graph.communities import places
-from cartograph.graph.relations import RelationRules, relations
+from cartograph.graph.analytics.bundles import bundles
+from cartograph.graph.analytics.by_graphframes import graph_of
+from cartograph.graph.analytics.positions import positions
+from cartograph.graph.building.product_graph import product_graph
+from cartograph.graph.relations.rules import relations
+from cartograph.graph.settings import AnalyticsSettings
 from cartograph.runtime.config import load_config
 from cartograph.runtime.session import spark_session
 from cartograph.runtime.tables import Tables
@@ -36,7 +36,7 @@ config = load_config(environment, os.environ.get("CARTOGRAPH_SET", "").split())
 session = spark_session(config, "graph")
 tables = Tables.of(session, config)
 as_of = tables.read("gold.recommendations").agg(F.max("as_of")).head()[0]
-N_DRAWN = 120  # products in a picture: more are a ball of wool
+N_SHOWN = 120  # Products in a picture: more are unreadable.
 
 plt.rcParams.update({"figure.figsize": (9, 6), "axes.spines.top": False, "axes.spines.right": False, "font.size": 10})
 COLOURS = ["#0b6b66", "#b4491f", "#4655a8", "#94700b", "#8b3a74", "#4f7a2a", "#2b7fb0", "#6d6a63"]
@@ -44,8 +44,8 @@ COLOURS = ["#0b6b66", "#b4491f", "#4655a8", "#94700b", "#8b3a74", "#4f7a2a", "#2
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Edges
-# MAGIC An edge keeps what was counted: orders and sessions with both, how far beyond chance (`npmi`, `chance`: how
-# MAGIC many edges as unlikely as this one a product has by chance), and which of the two came first.
+# MAGIC An edge keeps what was counted: orders and sessions with both, how far beyond chance (`npmi`, `chance`:
+# MAGIC the expected number of equally unlikely edges of a product), and which of the two was bought first.
 
 # COMMAND ----------
 
@@ -53,7 +53,7 @@ made = tables.exists("silver.product_graph") and not tables.read("silver.product
 users = tables.read("silver.users", as_of) if tables.exists("silver.users") else None
 silver = Silver(*(tables.read(f"silver.{name}", as_of) for name in ("events", "baskets", "products")), users=users)
 shoppers = of_shoppers(silver)
-built = tables.read("silver.product_graph", as_of) if made else product_graph(shoppers)
+built = tables.read("silver.product_graph", as_of) if made else product_graph(shoppers, config.graph.building)
 edges = built.persist()
 names = dict(
     map(tuple, silver.products.select("product_id", F.coalesce("title", "product_id")).limit(20_000).collect())
@@ -77,14 +77,14 @@ plt.show()
 
 known = tables.read("silver.communities", as_of) if made and tables.exists("silver.communities") else None
 if known is None or known.isEmpty():
-    known = places(graph_of(edges), Analyses(run=("communities", "pagerank")), None, as_of, print)
+    known = positions(graph_of(edges), AnalyticsSettings(run=("communities", "pagerank")), None, as_of, print)
 known = known.persist()
 largest = known.groupBy("community_id").agg(F.count("*").alias("products")).orderBy(F.desc("products"), "community_id")
 colour_of = {row.community_id: COLOURS[place % 8] for place, row in enumerate(largest.limit(40).collect())}
-central = known.orderBy(F.desc_nulls_last("pagerank"), "product_id").limit(N_DRAWN).collect()
+central = known.orderBy(F.desc_nulls_last("pagerank"), "product_id").limit(N_SHOWN).collect()
 shown = {row.product_id: row for row in central}
 ends = edges.where(F.col("src").isin(list(shown)) & F.col("dst").isin(list(shown))).orderBy(F.desc("weight"))
-lines = ends.select("src", "dst", "weight").limit(4 * N_DRAWN).collect()
+lines = ends.select("src", "dst", "weight").limit(4 * N_SHOWN).collect()
 
 
 def picture(products: list[str], lines: list, colours: list[str], title: str, named: set[str]) -> None:
@@ -132,7 +132,7 @@ picture(around, links, [COLOURS[1], *[COLOURS[0]] * len(near)], f"Around {names.
 # COMMAND ----------
 
 sets = tables.read("gold.bundles", as_of) if made and tables.exists("gold.bundles") else None
-sets = sets if sets is not None else bundles(graph_of(edges), shoppers.baskets)
+sets = sets if sets is not None else bundles(graph_of(edges), shoppers.baskets, config.graph.bundles)
 for row in sets.orderBy(F.desc("n_orders"), "product_ids").limit(6).collect():
     print(f"{row.n_orders} orders, lift {row.lift:.1f}: " + " + ".join(names.get(one, one) for one in row.product_ids))
 
@@ -144,7 +144,7 @@ for row in sets.orderBy(F.desc("n_orders"), "product_ids").limit(6).collect():
 # COMMAND ----------
 
 typed = tables.read("gold.relations", as_of) if made and tables.exists("gold.relations") else None
-typed = typed if typed is not None else relations(edges, shoppers, RelationRules())
+typed = typed if typed is not None else relations(edges, shoppers, config.graph.relations)
 typed.groupBy("relation").count().orderBy("relation").show()
 for row in typed.orderBy(F.desc("score"), "src", "dst").limit(6).collect():
     print(f"{row.relation}: {names.get(row.src, row.src)} -> {names.get(row.dst, row.dst)}\n    {row.evidence}")

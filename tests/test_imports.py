@@ -22,7 +22,7 @@ ONLY_IN = {
     "mlflow": "libs/cartograph/runtime/",
     "petastorm": "libs/cartograph/core/training/feed.py",
     "graphframes": "libs/cartograph/graph/",
-    "igraph": "libs/cartograph/graph/local_analytics.py",
+    "igraph": "libs/cartograph/graph/analytics/by_igraph.py",
 }
 
 

@@ -13,9 +13,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.tables.schema import columns_of
-from cartograph.graph import analytics
-from cartograph.graph.analyses import Analyses
-from cartograph.graph.communities import named, places
+from cartograph.graph.analytics import by_graphframes
+from cartograph.graph.analytics.community_names import latest_communities, with_stable_ids
+from cartograph.graph.analytics.positions import positions
+from cartograph.graph.settings import AnalyticsSettings
 
 DAY = date(2011, 6, 1)
 # Two groups of five that all know each other, with a bridge, a tail, and a triangle apart; and pairs, stars, and three
@@ -43,7 +44,7 @@ def edges(spark: SparkSession) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def graph(edges: DataFrame) -> GraphFrame:
-    return analytics.graph_of(edges)
+    return by_graphframes.graph_of(edges)
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +54,11 @@ def oracle() -> nx.Graph:
 
 @pytest.fixture(scope="module", params=["igraph", "graphframes"])
 def found(request: pytest.FixtureRequest, graph: GraphFrame) -> dict[str, Row]:
-    told: list[str] = []
-    asked = Analyses(engine=request.param, iterations=25, rounds=3, n_hubs=2)
-    rows = places(graph, asked, None, DAY, told.append)
+    reported: list[str] = []
+    settings = AnalyticsSettings(engine=request.param, iterations=25, rounds=3, n_hubs=2)
+    rows = positions(graph, settings, None, DAY, reported.append)
     assert rows.columns == [name for name in columns_of("silver.communities") if name != "as_of"]
-    assert all(any(line.startswith(name) for line in told) for name in asked.run)
+    assert all(any(line.startswith(name) for line in reported) for name in settings.run)
     return {row.product_id: row for row in rows.collect()}
 
 
@@ -88,12 +89,14 @@ def test_of_a_real_shop_they_are_those_of_networkx_too(spark: SparkSession, shar
     oracle = nx.Graph(rows)
     assert len(oracle) > 60
     edges = [(*pair, 1.0, 0.01) for pair in rows]
-    graph = analytics.graph_of(spark.createDataFrame(edges, "src string, dst string, weight double, chance double"))
-    ranks = {row.product_id: row.pagerank for row in analytics.pagerank(graph, iterations=25).collect()}
+    graph = by_graphframes.graph_of(
+        spark.createDataFrame(edges, "src string, dst string, weight double, chance double")
+    )
+    ranks = {row.product_id: row.pagerank for row in by_graphframes.pagerank(graph, iterations=25).collect()}
     assert ranks == pytest.approx(nx.pagerank(oracle, alpha=0.85, tol=1e-10), abs=1e-3)
-    triangles = {row.product_id: row.n_triangles for row in analytics.triangles(graph).collect()}
+    triangles = {row.product_id: row.n_triangles for row in by_graphframes.triangles(graph).collect()}
     assert triangles == nx.triangles(oracle)
-    parts = {row.product_id: row.component_id for row in analytics.components(graph).collect()}
+    parts = {row.product_id: row.component_id for row in by_graphframes.components(graph).collect()}
     assert parts == {name: min(part) for part in nx.connected_components(oracle) for name in part}
 
 
@@ -123,11 +126,22 @@ def test_hubs_are_the_most_central_products_and_distances_are_those_of_networkx(
 
 
 def test_personalised_pagerank_is_that_of_networkx(graph: GraphFrame, oracle: nx.Graph) -> None:
-    rows = analytics.personalised_pagerank(graph, ["a", "x"], iterations=20, restart=0.5).collect()
+    rows = by_graphframes.personalised_pagerank(graph, ["a", "x"], iterations=20, restart=0.5).collect()
     for source in ("a", "x"):
         expected = nx.pagerank(oracle, alpha=0.5, personalization={source: 1.0}, tol=1e-10)
         scores = {row.dst: row.score for row in rows if row.src == source}
         assert scores == pytest.approx({name: score for name, score in expected.items() if score > 1e-6}, abs=1e-3)
+
+
+def test_ids_are_inherited_from_the_last_earlier_day_with_communities(spark: SparkSession) -> None:
+    rows = [("a", "old", date(2011, 5, 1)), ("a", "new", date(2011, 5, 2)), ("a", None, date(2011, 5, 3))]
+    rows.append(("a", "today", DAY))
+    communities = spark.createDataFrame(rows, "product_id string, community_id string, as_of date")
+    for day, expected in ((DAY, "new"), (date(2011, 5, 2), "old")):
+        found = latest_communities(communities, day)
+        assert found is not None
+        assert [row.community_id for row in found.collect()] == [expected]
+    assert latest_communities(communities, date(2011, 5, 1)) is None
 
 
 def test_communities_keep_their_names_from_day_to_day(spark: SparkSession) -> None:
@@ -139,7 +153,7 @@ def test_communities_keep_their_names_from_day_to_day(spark: SparkSession) -> No
         [(name, "old") for name in "abcdp"] + [("q", "older"), ("gone", "lost")],
         "product_id string, community_id string",
     )
-    names = {row.product_id: row.community_id for row in named(labels, earlier, DAY).collect()}
+    names = {row.product_id: row.community_id for row in with_stable_ids(labels, earlier, DAY).collect()}
     # {a, b, c} is the largest part of `old`; {d}, split off, is new; {p, q} is made of two, and new.
     assert {names[name] for name in "abc"} == {"old"}
     assert names["d"] == "d@2011-06-01"

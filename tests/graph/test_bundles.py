@@ -8,8 +8,9 @@ from math import prod
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.graph.analytics import graph_of
-from cartograph.graph.bundles import bundles
+from cartograph.graph.analytics.bundles import bundles
+from cartograph.graph.settings import BundleSettings
+from cartograph.graph.analytics.by_graphframes import graph_of
 
 # Tea, pot, cup and tray go together; soap, towel and brush do, now and then with a lamp; ink joins two of no triangle.
 ORDERS = [
@@ -35,7 +36,7 @@ def edges_of(spark: SparkSession, orders: list[list[str]]) -> DataFrame:
 def test_bundles_are_cliques_with_their_orders(spark: SparkSession, baskets: DataFrame) -> None:
     found = {
         tuple(row.product_ids): row
-        for row in bundles(graph_of(edges_of(spark, ORDERS)), baskets, min_orders=5).collect()
+        for row in bundles(graph_of(edges_of(spark, ORDERS)), baskets, BundleSettings(min_orders=5)).collect()
     }
     # Three of the tea things are bought with the fourth as a rule; soap, towel and brush are not bought with a lamp.
     four, three = ("brush", "lamp", "soap", "towel"), ("brush", "soap", "towel")
@@ -50,14 +51,14 @@ def test_bundles_are_cliques_with_their_orders(spark: SparkSession, baskets: Dat
 
 def test_a_bundle_needs_orders_and_heavy_edges(spark: SparkSession, baskets: DataFrame) -> None:
     graph = graph_of(edges_of(spark, ORDERS))
-    found = {tuple(row.product_ids): row.n_orders for row in bundles(graph, baskets, min_orders=7).collect()}
+    found = {tuple(row.product_ids): row.n_orders for row in bundles(graph, baskets, BundleSettings(min_orders=7)).collect()}
     assert found == {("cup", "pot", "tea"): 9, ("pot", "tea", "tray"): 7, ("brush", "soap", "towel"): 12}
-    assert bundles(graph, baskets, n_strongest=1).count() == 0
+    assert bundles(graph, baskets, BundleSettings(n_strongest=1)).count() == 0
     completed = bundles(
-        graph, baskets, min_completed=0.8
+        graph, baskets, BundleSettings(min_completed=0.8)
     ).collect()  # towels and soap: 12 of 16; all four for tea: 6 of 10
     assert {tuple(row.product_ids) for row in completed} == {("cup", "pot", "tea")}
     # Tray and lamp are not among the two heaviest neighbours of what they are bought with.
-    assert {tuple(row.product_ids) for row in bundles(graph, baskets, n_strongest=2).collect()} == {
+    assert {tuple(row.product_ids) for row in bundles(graph, baskets, BundleSettings(n_strongest=2)).collect()} == {
         ("brush", "soap", "towel"), ("cup", "pot", "tea"),
     }  # fmt: skip

@@ -7,10 +7,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.core.linear.spectrum import orthonormal
+from cartograph.core.linear.subspace_iteration import orthonormal
 from cartograph.core.model import Silver
 from cartograph.graph.gfcf import GfCf
-from cartograph.graph.spectrum import singular_vectors
+from cartograph.graph.spectral.singular_vectors import singular_vectors
 from tests.core.checkerboard import filled
 
 N_USERS, N_ITEMS = 30, 12

@@ -1,4 +1,4 @@
-"""Convolutions, attention and drawn neighbourhoods are what their formulas say, written out densely in NumPy."""
+"""Convolutions, attention and sampled neighbourhoods are what their formulas say, written out densely in NumPy."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch.nn import functional as N
 
-from cartograph.graph.gat_layer import GatLayer
-from cartograph.graph.gcn_layer import GcnLayer
-from cartograph.graph.product_encoder import drawn_block
-from cartograph.graph.sparse import Csr, normalised
+from cartograph.graph.networks.gat_layer import GatLayer
+from cartograph.graph.networks.gcn_layer import GcnLayer
+from cartograph.graph.networks.product_encoder import sampled_block
+from cartograph.graph.networks.sparse import Csr, normalised
 
 N_NODES = 6
 EDGES = [(0, 1, 2.0), (0, 2, 1.0), (1, 2, 0.5), (3, 4, 1.5)]  # 5 stands alone
@@ -49,13 +49,13 @@ def test_a_gcn_layer_is_the_dense_formula() -> None:
     np.testing.assert_allclose(layer(nodes, graph()).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_attention_adds_up_to_one_over_a_node_and_its_neighbours() -> None:
+def test_attention_sums_to_one_over_a_node_and_its_neighbours() -> None:
     torch.manual_seed(2)
     layer, part = GatLayer(3, 4, heads=2), graph()
     shares = layer.attention(layer.linear(torch.randn(N_NODES, 3)).view(N_NODES, 2, 2), part)
     sums = torch.zeros(N_NODES, 2).index_add(0, part.rows(), shares)
     torch.testing.assert_close(sums, torch.ones(N_NODES, 2))
-    assert (shares[part.rows() == 5] == 1).all()  # who stands alone sees nobody else
+    assert (shares[part.rows() == 5] == 1).all()  # An isolated node attends to itself only.
 
 
 def test_a_gat_layer_is_the_dense_formula_and_gradients_flow_through_its_attention() -> None:
@@ -73,22 +73,22 @@ def test_a_gat_layer_is_the_dense_formula_and_gradients_flow_through_its_attenti
     torch.testing.assert_close(*gradients)
 
 
-def test_all_neighbours_drawn_are_the_neighbours_and_fewer_keep_the_expectation() -> None:
+def test_all_neighbours_are_sampled_or_fewer_with_the_same_expectation() -> None:
     torch.manual_seed(4)
     some = torch.tensor([2, 0, 5])
-    np.testing.assert_allclose(matrix(graph().drawn(some, 9)), dense()[some], rtol=1e-6)
-    draws = [matrix(graph().drawn(some, 1)) for _ in range(400)]
+    np.testing.assert_allclose(matrix(graph().sampled(some, 9)), dense()[some], rtol=1e-6)
+    draws = [matrix(graph().sampled(some, 1)) for _ in range(400)]
     assert all((one > 0).sum() == 5 for one in draws)  # two diagonals with a neighbour each, and one without
     np.testing.assert_allclose(np.mean(draws, axis=0), dense()[some], atol=0.06)
 
 
-def test_a_drawn_block_names_its_nodes_first() -> None:
-    nodes, block = drawn_block(graph(), torch.tensor([4, 1]), 9)
+def test_a_sampled_block_has_its_nodes_first() -> None:
+    nodes, block = sampled_block(graph(), torch.tensor([4, 1]), 9)
     assert nodes.tolist() == [4, 1, 0, 2, 3]
     np.testing.assert_allclose(matrix(block, 5), dense()[[4, 1]][:, nodes.numpy()], rtol=1e-6)
 
 
-def test_hidden_nodes_keep_themselves_alone() -> None:
+def test_hidden_nodes_keep_only_their_diagonal() -> None:
     hidden = torch.tensor([True, False, False, False, False, False])
     expected = dense()
     expected[0], expected[:, 0] = 0, 0

@@ -1,7 +1,8 @@
-"""Graph networks find planted communities, go on where they were, and place new products beside their like."""
+"""Graph networks find planted communities, resume training, and embed new products near similar ones."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -15,12 +16,15 @@ from cartograph.core.model import Silver
 from cartograph.core.training.feed import materialised
 from cartograph.core.training.weights import Weights
 from cartograph.core.views.interactions import interactions
-from cartograph.graph.customers import customers
+from cartograph.graph.gat import Gat
 from cartograph.graph.gcn import Gcn
-from cartograph.graph.learner import Recommending
 from cartograph.graph.lightgcn import LightGcn
-from cartograph.graph.lightgcn_encoder import LightGcnEncoding
-from cartograph.graph.product_model import ProductModel, computed_vectors
+from cartograph.graph.networks.customer_rows import customer_rows
+from cartograph.graph.networks.lightgcn_encoder import LightGcnEncoding
+from cartograph.graph.networks.inference import computed_vectors
+from cartograph.graph.networks.product_model import ProductModel
+from cartograph.graph.settings import GraphTrainingSettings, LightGcnSettings
+from cartograph.graph.networks.recommendation_task import RecommendationTask
 from tests.core.checkerboard import filled
 
 KINDS = ("tea", "tool")
@@ -48,19 +52,19 @@ def shop(spark: SparkSession) -> Silver:
     return Silver(events, events.limit(0), products.persist())
 
 
-def nearest(model: ProductModel, k: int) -> dict[str, set[str]]:
+def nearest(model: ProductModel[Any], k: int) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for row in model.associate(k).collect():
         found.setdefault(row.product_id, set()).add(row.associated_product_id.removeprefix("new ")[:2])
     return found
 
 
-def vectors(model: ProductModel) -> np.ndarray:
+def vectors(model: ProductModel[Any]) -> np.ndarray:
     assert model.item_vectors_ is not None
     return np.array([row.vector for row in model.item_vectors_.orderBy("product_id").collect()])
 
 
-def test_new_products_lie_beside_their_like(shop: Silver) -> None:
+def test_new_products_are_embedded_near_similar_ones(shop: Silver) -> None:
     """Trained on the whole graph and validated on what was bought later, with vectors besides titles."""
     given = shop.products.select(
         "product_id", F.array(*[(F.col("title") == kind).cast("float") for kind in KINDS]).alias("vector")
@@ -81,13 +85,13 @@ def test_new_products_lie_beside_their_like(shop: Silver) -> None:
 
 
 def test_training_in_stages_ends_where_training_in_one_does(shop: Silver) -> None:
-    """On the edges of a product graph, by neighbours drawn, with the other loss."""
+    """On the edges of a product graph, with sampled neighbours and the other loss."""
     edges = shop.events.sparkSession.createDataFrame(
         [(f"{kind}{n}", f"{kind}{n + 1}", 1.5) for kind in KINDS for n in range(N_EACH - 1)],
         "src string, dst string, weight double",
     )
     settings: dict[str, Any] = {**SMALL, "fanout": 1, "loss": "bpr"}
-    whole, staged = (Gcn(checkpoint_every=every, **settings).fit(shop, edges) for every in (0, 7))
+    whole, staged = (Gcn(checkpoint_every=every, **settings).fit(replace(shop, edges=edges)) for every in (0, 7))
     np.testing.assert_array_equal(vectors(whole), vectors(staged))
     assert whole.epochs_[-1]["loss"] < whole.epochs_[0]["loss"]
 
@@ -107,13 +111,13 @@ def closed_form(known: DataFrame, products: np.ndarray, hops: int) -> np.ndarray
 
 
 def test_lightgcn_on_two_workers_is_the_closed_formula(spark: SparkSession, shop: Silver) -> None:
-    known = customers(interactions(shop.events), shop.products.limit(0), max_length=10)
+    known = customer_rows(interactions(shop.events), shop.products.limit(0), max_length=10)
     products = torch.randn(len(known.degrees), 5, generator=torch.Generator().manual_seed(1))
     with materialised(known.training, 2, "arrow") as feed:
-        encoding = LightGcnEncoding(len(known.degrees), 5, 2, known.degrees, feed)
+        encoding = LightGcnEncoding(LightGcnSettings(width=5, hops=2), known.degrees, feed)
         weights = Weights.of({"encoder.products": products, "biases": torch.zeros(len(products))}, {})
-        learner = Recommending(encoding, known.degrees)
-        found = computed_vectors(spark, learner, weights, 2, "cpu").orderBy("code").collect()
+        task = RecommendationTask(encoding, known.degrees, GraphTrainingSettings())
+        found = computed_vectors(spark, task, weights, 2, "cpu").orderBy("code").collect()
     expected = closed_form(known.training, products.numpy().astype(np.float64), 2)
     np.testing.assert_allclose(np.array([row.vector for row in found]), expected, rtol=1e-4, atol=1e-5)
 
@@ -142,7 +146,11 @@ def test_scores_are_those_the_network_learned(loss: Literal["softmax", "bpr"], s
 
 
 def test_settings_that_do_not_go_together_are_refused(shop: Silver) -> None:
-    with pytest.raises(ValueError, match="gcn: patience needs validation_days"):
-        Gcn(patience=2).fit(shop)
+    with pytest.raises(ValueError, match="patience needs validation_days"):
+        Gcn(patience=2)
+    with pytest.raises(ValueError, match="width 10 is not a multiple of heads 4"):
+        Gat(width=10)
+    with pytest.raises(ValueError, match="GcnSettings has no 'dept'; did you mean 'depth'"):
+        Gcn(dept=2)
     with pytest.raises(ValueError, match="no customer has two"):
         LightGcn(**SMALL).fit(Silver(shop.events.where("event_id LIKE '%-1'"), shop.baskets, shop.products))

@@ -14,11 +14,12 @@ from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.core.tables.schema import columns_of
-from cartograph.graph.analytics import graph_of
-from cartograph.graph.building import product_graph
-from cartograph.graph.bundles import bundles
-from cartograph.graph.relations import RelationRules, relations
-from cartograph.graph.similarity import similar_pairs
+from cartograph.graph.analytics.bundles import bundles
+from cartograph.graph.analytics.by_graphframes import graph_of
+from cartograph.graph.building.product_graph import product_graph
+from cartograph.graph.relations.rules import relations
+from cartograph.graph.relations.shared_companions import similar_pairs
+from cartograph.graph.settings import BuildingSettings, BundleSettings, RelationSettings
 from cartograph.preprocess.baskets import baskets as baskets_of
 from cartograph.shop import truth
 from cartograph.shop.catalogue import catalogue
@@ -61,12 +62,12 @@ def shop(spark: SparkSession) -> Silver:
 
 @pytest.fixture(scope="module")
 def edges(shop: Silver) -> DataFrame:
-    return product_graph(shop)
+    return product_graph(shop, BuildingSettings())
 
 
 @pytest.fixture(scope="module")
 def found(edges: DataFrame, shop: Silver) -> pd.DataFrame:
-    rows = relations(edges, shop, RelationRules())
+    rows = relations(edges, shop, RelationSettings())
     assert rows.columns == [name for name in columns_of("gold.relations") if name != "as_of"]
     return rows.toPandas()
 
@@ -97,7 +98,7 @@ def without_views(edges: DataFrame, shop: Silver, *hidden: str) -> pd.DataFrame:
     blank = shop.products.withColumns({name: F.lit(None).cast(kinds[name]) for name in hidden})
     bought = replace(shop, events=shop.events.where("event_type = 'purchase'"), products=blank)
     hardly_chance = F.col("p_value") * shop.products.count() <= 5.0  # as the graph of such a shop would be cut
-    return relations(edges.where(hardly_chance).withColumns(never), bought, RelationRules()).toPandas()
+    return relations(edges.where(hardly_chance).withColumns(never), bought, RelationSettings()).toPandas()
 
 
 def test_without_views_substitutes_are_told_by_what_they_are_called_and_what_they_go_with(
@@ -126,7 +127,7 @@ def test_variants_and_repeats_are_planted_ones(found: pd.DataFrame) -> None:
 
 def test_bundles_are_planted_ones(edges: DataFrame, shop: Silver) -> None:
     known = {frozenset(ids) for ids in planted("bundles")["product_ids"]}
-    told = {frozenset(row.product_ids) for row in bundles(graph_of(edges), shop.baskets).collect()}
+    told = {frozenset(row.product_ids) for row in bundles(graph_of(edges), shop.baskets, BundleSettings()).collect()}
     assert len(told & known) >= 0.9 * max(len(told), len(known))
 
 

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 from scipy.stats import gamma
 
-from cartograph.graph.repeats import repeats
+from cartograph.graph.relations.repeats import repeats
 
 BOUGHT = [("ann", "beans", [0, 20, 40]), ("bob", "beans", [5, 27]), ("eve", "beans", [9, 9]), ("eve", "grill", [3])]
 

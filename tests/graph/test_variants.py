@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.graph.variants import MAX_VARIANTS, families, stem
+from cartograph.graph.relations.variants import MAX_VARIANTS, families, stem
 
 STEMS = [
     ("Brevo Iris Decaffeinated Coffee Beans, 250g", "brevo iris decaffeinated coffee beans"),

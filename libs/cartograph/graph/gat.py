@@ -1,22 +1,13 @@
-"""GAT over products (Veličković et al. 2018), trained to tell what customers have."""
+"""GAT over products (Veličković et al. 2018), trained to predict what customers have."""
 
 from __future__ import annotations
 
-from typing import Any
+from cartograph.graph.networks.convolutional import Convolutional
+from cartograph.graph.settings import GatSettings
 
-from cartograph.graph.convolutional import Convolutional
 
-
-class Gat(Convolutional):
-    """How much a neighbour counts is learned: see `graph.gat_layer`. See `Convolutional` for the settings it shares.
-
-    Args:
-        heads: of attention.
-    """
+class Gat(Convolutional[GatSettings]):
+    """The weight of a neighbour is learned (`networks.gat_layer`)."""
 
     name = "gat"
-    convolution = "gat"
-
-    def __init__(self, *, heads: int = 4, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.heads = heads
+    settings_class = GatSettings

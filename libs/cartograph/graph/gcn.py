@@ -1,12 +1,13 @@
-"""GCN over products (Kipf and Welling 2017), trained to tell what customers have."""
+"""GCN over products (Kipf and Welling 2017), trained to predict what customers have."""
 
 from __future__ import annotations
 
-from cartograph.graph.convolutional import Convolutional
+from cartograph.graph.networks.convolutional import Convolutional
+from cartograph.graph.settings import GcnSettings
 
 
-class Gcn(Convolutional):
-    """Neighbours count by the weights of their edges: see `graph.gcn_layer`. See `Convolutional` for the settings."""
+class Gcn(Convolutional[GcnSettings]):
+    """Neighbours count by the weights of their edges (`networks.gcn_layer`)."""
 
     name = "gcn"
-    convolution = "gcn"
+    settings_class = GcnSettings

@@ -1,4 +1,4 @@
-"""GF-CF: what a customer has, passed through a low-pass filter of the graph (Shen et al. 2021)."""
+"""GF-CF: a customer's products, passed through a low-pass filter of the graph (Shen et al. 2021)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import catalogue_of, counted, neighbour_lists
 from cartograph.core.search.neighbours import with_lists
 from cartograph.core.search.topk import matrix_of
+from cartograph.core.settings import settings_of
 from cartograph.core.views.interactions import EVENT_WEIGHTS, coded_pairs, interactions
 from cartograph.core.views.seen import mask_of
-from cartograph.graph.filtering import Filter, filtered
-from cartograph.graph.pair_weights import inverse_lengths, shared_weight
-from cartograph.graph.spectrum import singular_vectors
+from cartograph.graph.settings import GfCfSettings
+from cartograph.graph.spectral.filtering import Filter, filtered
+from cartograph.graph.spectral.pair_weights import inverse_lengths, shared_weight
+from cartograph.graph.spectral.singular_vectors import singular_vectors
 
 _USERS_PER_TASK = 20_000
 
@@ -30,22 +32,16 @@ class GfCf(Model):
 
         s = r (ÑᵀÑ + α D^-1/2 V Vᵀ D^1/2),   Ñ = D_u^-1/2 N D^-1/2,
 
-    N the customers' products, D_u and D its row and column sums, V the strongest right singular vectors of Ñ
-    (`graph.spectrum`). The first term, the linear filter, is what customers with the same products have; of it each
-    product keeps `n_neighbours` pairs, counted by `core.pairs.counts`. The second is the ideal low-pass filter. Nothing
-    is learned by steps, so it is an honest measure of what networks on the same graph add.
+    N the binary customer-product matrix, D_u and D its row and column sums, V the right singular vectors of Ñ with the
+    largest singular values (`spectral.singular_vectors`). The first term, the linear filter, counts shared customers;
+    each product keeps `n_neighbours` pairs of it, counted by `core.pairs.counts`. The second is the ideal low-pass
+    filter. Nothing is trained, which makes it a baseline for networks on the same graph.
 
-    The driver holds 8 n_vectors bytes per product, and so does each task: `max_products` bounds it.
+    The driver holds 8 n_vectors bytes per product, and so does each task: `max_products` limits them.
 
     Args:
-        n_vectors: singular vectors kept.
-        alpha: what the ideal filter weighs; 0: it is left out, and needs no singular vectors.
-        n_neighbours: pairs of the linear filter kept per product.
-        max_products: most products there may be.
-        sweeps: of the search for singular vectors.
-        newest: products of a customer that count, those touched last: work grows with its square.
-        seed: of the first vectors of that search.
-        event_weights: what an event of each type weighs; a product counts when its weights add up to more than nothing.
+        settings: see `GfCfSettings`; its fields may be given as keywords.
+        event_weights: weight of each event type; a product counts if the sum of a customer's weights is positive.
         mask_seen: never recommend what the customer has seen (`core.views.seen`).
     """
 
@@ -53,24 +49,13 @@ class GfCf(Model):
 
     def __init__(
         self,
+        settings: GfCfSettings | None = None,
         *,
-        n_vectors: int = 256,
-        alpha: float = 0.3,
-        n_neighbours: int = 500,
-        max_products: int = 500_000,
-        sweeps: int = 8,
-        newest: int = 500,
-        seed: int = 7,
         event_weights: Mapping[str, float] = EVENT_WEIGHTS,
         mask_seen: bool = True,
+        **changed: Any,
     ) -> None:
-        self.n_vectors = n_vectors
-        self.alpha = alpha
-        self.n_neighbours = n_neighbours
-        self.max_products = max_products
-        self.sweeps = sweeps
-        self.newest = newest
-        self.seed = seed
+        self.settings = settings_of(GfCfSettings, settings, changed)
         self.event_weights = event_weights
         self.mask_seen = mask_seen
         self.lists_: DataFrame | None = None
@@ -83,35 +68,35 @@ class GfCf(Model):
             ValueError: more products than `max_products`.
             TooFewSlots: fewer free cores than the group needs.
         """
-        touched = interactions(data.events, self.event_weights, self.newest).where("weight > 0").persist()
-        groups = coded_groups(touched.groupBy("user_id").agg(F.collect_list("product_id").alias("product_ids")))
+        liked = interactions(data.events, self.event_weights, self.settings.newest).where("weight > 0").persist()
+        groups = coded_groups(liked.groupBy("user_id").agg(F.collect_list("product_id").alias("product_ids")))
         catalogue = catalogue_of(groups)
         n_items = len(catalogue.product_ids)
-        if n_items > self.max_products:
+        if n_items > self.settings.max_products:
             raise ValueError(
-                f"gfcf holds {8 * self.n_vectors} bytes per product in every task, and there are {n_items} products: "
-                f"raise graph.gfcf.max_products above {self.max_products}, or lower graph.gfcf.n_vectors"
+                f"gfcf holds {8 * self.settings.n_vectors} bytes per product in every task, and there are {n_items} products: "
+                f"raise graph.gfcf.max_products above {self.settings.max_products}, or lower graph.gfcf.n_vectors"
             )
         rows_of = partial(counted, weigh=inverse_lengths)
-        self.lists_ = neighbour_lists(groups, catalogue, self.n_neighbours, rows_of, shared_weight).localCheckpoint()
-        self.filter_ = self._ideal(touched, catalogue.product_ids)
-        touched.unpersist()
+        self.lists_ = neighbour_lists(groups, catalogue, self.settings.n_neighbours, rows_of, shared_weight).localCheckpoint()
+        self.filter_ = self._ideal(liked, catalogue.product_ids)
+        liked.unpersist()
         return self
 
-    def _ideal(self, touched: DataFrame, product_ids: pa.Array) -> Filter:
-        """The ideal filter, its products in order of product_id as their codes are."""
-        if not self.alpha:
-            nothing = np.zeros((len(product_ids), 0), np.float32)
-            return Filter(product_ids, nothing, nothing)
-        pairs, _, _ = coded_pairs(touched)
-        found = singular_vectors(pairs.select("user", "item"), len(product_ids), self.n_vectors, self.sweeps, self.seed)
+    def _ideal(self, liked: DataFrame, product_ids: pa.Array) -> Filter:
+        """The ideal filter, with products in order of their codes."""
+        if not self.settings.alpha:
+            empty = np.zeros((len(product_ids), 0), np.float32)
+            return Filter(product_ids, empty, empty)
+        pairs, _, _ = coded_pairs(liked)
+        found = singular_vectors(pairs.select("user", "item"), len(product_ids), self.settings.n_vectors, self.settings.sweeps, self.settings.seed)
         table = found.toArrow().sort_by("code").combine_chunks()
         vectors = matrix_of(table["vector"].combine_chunks())
         roots = np.sqrt(table["degree"].to_numpy().astype(np.float32))[:, None]
-        return Filter(product_ids, vectors / roots, self.alpha * vectors * roots)
+        return Filter(product_ids, vectors / roots, self.settings.alpha * vectors * roots)
 
     def associate(self, k: int) -> DataFrame:
-        """What is recommended to a customer of one product: product_id, associated_product_id, score, rank."""
+        """The recommendations to a customer with that product alone: product_id, associated_product_id, score, rank."""
         if self.lists_ is None or self.filter_ is None:
             raise NotFitted(self)
         spark = self.lists_.sparkSession
@@ -127,13 +112,13 @@ class GfCf(Model):
         if self.lists_ is None or self.filter_ is None:
             raise NotFitted(self)
         had: Any = F.array_distinct("product_ids")
-        asked = users.select(
+        queries = users.select(
             F.col("user_id").alias("id"),
             had.alias("ids"),
             F.transform(had, lambda _: F.lit(1.0)).alias("values"),
             mask_of(users, mask_seen).alias("mask"),
         )
         lists = self.lists_.toDF("id", "ids", "values")
-        shipped = users.sparkSession.sparkContext.broadcast(self.filter_)
+        dense = users.sparkSession.sparkContext.broadcast(self.filter_)
         schema = "user_id string, product_id string, score double, rank int"
-        return with_lists(asked, lists, _USERS_PER_TASK).mapInArrow(partial(filtered, shipped=shipped, k=k), schema)
+        return with_lists(queries, lists, _USERS_PER_TASK).mapInArrow(partial(filtered, dense=dense, k=k), schema)

@@ -2,215 +2,254 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cartograph.core.settings import AboveZero, Count, EventWeights, NotNegative, Positive, Section, Share
+from cartograph.core.settings import (
+    AboveZero,
+    Count,
+    EventWeights,
+    ModelsSection,
+    ModelSettings,
+    NotNegative,
+    Positive,
+    Section,
+    Seed,
+    Share,
+)
 from cartograph.core.training.settings import TrainingSettings
 
-GraphAnalysis = Literal["components", "communities", "pagerank", "triangles", "cores", "hubs"]
-
-GraphModelName = Literal["gfcf", "lightgcn", "gcn", "gat"]
+AtLeastTwo = Annotated[int, Field(ge=2)]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+Analysis = Literal["components", "communities", "pagerank", "triangles", "cores", "hubs"]
 
 
 class BuildingSettings(Section):
-    """graph.building.product_graph."""
+    """Which pairs are counted, and which of them become edges."""
 
-    max_products: Annotated[int, Field(ge=2)] = Field(
-        default=100, description="of an order, a session, a customer that count; work grows with the square"
+    max_products: AtLeastTwo = Field(
+        default=100,
+        description="products counted per order, session and customer, a sample of larger ones; work grows with its "
+        "square",
     )
-    newest: Annotated[int, Field(ge=2)] = Field(
-        default=200, description="products of an order or a customer that are looked at for what follows what"
+    newest: AtLeastTwo = Field(
+        default=200, description="newest products of an order or customer that purchase order is counted from"
     )
-    max_users: Annotated[int, Field(ge=2)] = Field(
-        default=500, description="customers of a product that swing compares; work grows with the square"
+    max_users: AtLeastTwo = Field(
+        default=500, description="customers per product that swing compares; work grows with the square"
     )
-    window_days: Positive = Field(default=3, description="what is bought later does not count as following")
-    max_chance: Annotated[float, Field(gt=0)] = Field(
-        default=5.0, description="a product keeps edges that chance gives it so many of: the more, the more weak ones"
+    window_days: Positive = Field(
+        default=3, description="a purchase follows another if it comes at most so many days later"
+    )
+    max_chance: AboveZero = Field(
+        default=5.0,
+        description="edges are kept if fewer than this many equally unlikely ones are expected per product by chance; "
+        "higher keeps weaker edges",
     )
     n_neighbours: Positive = Field(default=100, description="edges kept per product, the heaviest")
 
 
 class AnalyticsSettings(Section):
-    """graph.analyses.Analyses, and the edges that they look at."""
+    """Which analytics of the significant edges are computed, and by which engine."""
 
-    run: tuple[GraphAnalysis, ...] = Field(
-        default=("components", "communities", "pagerank", "triangles", "cores", "hubs"), description="which; []: none"
+    run: tuple[Analysis, ...] = Field(
+        default=("components", "communities", "pagerank", "triangles", "cores", "hubs"),
+        description="analytics to compute; hubs needs pagerank; []: none",
     )
-    max_chance: Annotated[float, Field(gt=0)] = Field(
-        default=0.05, description="edges more likely than that to be chance are left out"
-    )
+    max_chance: AboveZero = Field(default=0.05, description="as in building, for the edges that are analysed")
     engine: Literal["auto", "igraph", "graphframes"] = Field(
         default="auto",
-        description="igraph: the graph in one task, seconds; graphframes: messages between tasks, minutes, any size; "
-        "auto: igraph where it is installed (extra graph) and there are max_edges at most",
+        description="igraph: the whole graph in one task, takes seconds; graphframes: distributed message passing, "
+        "takes minutes, any size; auto: igraph if it is installed (extra graph) and there are at most max_edges",
     )
     max_edges: Positive = Field(
-        default=2000000, description="each counted once; a million take about half a gigabyte of the task"
+        default=2000000, description="undirected edges; a million take about half a gigabyte of the task's memory"
     )
-    iterations: Positive = Field(default=10, description="of pagerank by graphframes; igraph solves it")
+    iterations: Positive = Field(default=10, description="iterations of PageRank by graphframes; igraph solves it")
     rounds: Positive = Field(
         default=5,
-        description="of the search for communities (igraph), or between two looks at whether it is over (graphframes)",
+        description="iterations of the Leiden algorithm (igraph); of label propagation between two checks for "
+        "convergence (graphframes)",
     )
-    resolution: AboveZero = Field(default=1.0, description="of communities (igraph): the higher, the smaller they are")
+    resolution: AboveZero = Field(
+        default=1.0, description="resolution of modularity (igraph): higher gives smaller communities"
+    )
     n_hubs: Positive = Field(
-        default=10, description="most central products that the distance of the others is measured to"
+        default=10, description="products of the highest PageRank to which distances are measured"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(default=7, description="of the search for communities (igraph)")
+    seed: Seed = Field(default=7, description="random seed of the Leiden algorithm (igraph)")
+
+    @model_validator(mode="after")
+    def _hubs_have_ranks(self) -> Self:
+        if "hubs" in self.run and "pagerank" not in self.run:
+            raise ValueError("run: hubs are the products of the highest pagerank, so it needs pagerank too")
+        return self
 
 
 class BundleSettings(Section):
-    """graph.bundles.bundles."""
+    """Sets of three or four products, each bought with each other one."""
 
-    enabled: bool = Field(default=True, description="false: none are looked for")
+    enabled: bool = Field(default=True, description="whether bundles are searched for")
     n_strongest: Positive = Field(
-        default=10, description="each product is among so many heaviest neighbours of each other one"
+        default=10, description="every product of a bundle is among the so many heaviest neighbours of every other one"
     )
-    min_orders: Positive = Field(default=5, description="orders with all products of a bundle")
+    min_orders: Positive = Field(default=5, description="least number of orders with all products of a bundle")
     min_completed: Share = Field(
-        default=0.2, description="least share of the orders with all but one product that hold that one too"
+        default=0.2, description="least share of orders with all products but one that also contain that one"
     )
 
 
 class RelationSettings(Section):
-    """graph.relations.RelationRules."""
+    """The thresholds of typed relations."""
 
-    level: Annotated[float, Field(gt=0)] = Field(
-        default=0.2, description="pairs that chance gives a product more often have no relation"
+    level: AboveZero = Field(
+        default=0.2,
+        description="pairs are related if at most this many equally unlikely ones are expected per product by chance",
     )
     min_orders: Positive = Field(
-        default=2, description="orders that a complement shares with its product or variants of it"
+        default=2, description="least number of orders that a complement shares with its product or variants of it"
     )
     min_forward: Share = Field(
         default=0.8,
-        description="least share of cases in which it came after its product, where lines bear times of their own",
+        description="least share of cases in which the complement was bought after its product, if order lines have "
+        "timestamps of their own",
     )
     min_score: Share = Field(
         default=0.35,
-        description="of substitutes where no views are recorded: goes with the same others, and is called alike",
+        description="least score of substitutes if no views are recorded: similar companions and similar titles",
     )
     repeat_level: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.05, description="share of the products said to be bought by a rhythm that may be chance"
+        default=0.05, description="false discovery rate of products bought at regular intervals"
     )
-    min_repeaters: Positive = Field(default=3, description="customers who bought a product again …")
-    min_repeat_share: Share = Field(default=0.15, description="… of all who bought it, at least …")
+    min_repeaters: Positive = Field(default=3, description="least number of customers who bought a product again …")
+    min_repeat_share: Share = Field(default=0.15, description="… their least share of all its buyers …")
     max_spread: NotNegative = Field(
         default=0.5,
-        description="… after about the same time: quartile distance of the days over their median; chance: 1.6",
+        description="… and the widest interquartile range of the days between, over their median; about 1.6 by chance",
     )
     k: Positive = Field(default=20, description="products kept per product and relation")
 
 
-class GfCfSettings(Section):
-    """graph.gfcf.GfCf."""
+class GfCfSettings(ModelSettings):
+    """GF-CF, a graph filter in closed form: no training."""
 
     n_vectors: Positive = Field(
-        default=256, description="singular vectors kept; each task holds 8 bytes times them per product"
+        default=256, description="singular vectors kept; each task holds 8 bytes per vector and product"
     )
     alpha: NotNegative = Field(
-        default=0.3, description="what they weigh beside pairs of products; 0: they are left out"
+        default=0.3, description="weight of the ideal low-pass filter beside the linear one; 0: off"
     )
-    n_neighbours: Positive = Field(default=500, description="pairs kept per product")
-    max_products: Positive = Field(default=500000, description="of a larger catalogue none is fitted: an error says so")
+    n_neighbours: Positive = Field(default=500, description="pairs of the linear filter kept per product")
+    max_products: Positive = Field(
+        default=500000, description="a larger catalogue is refused, as it would not fit into memory"
+    )
     sweeps: Positive = Field(
-        default=8, description="of the search for singular vectors: the more, the truer the last ones"
+        default=8, description="iterations of the search for singular vectors: more are more accurate"
     )
     newest: Positive = Field(
-        default=500, description="products of a customer that count, those touched last; work grows with the square"
+        default=500, description="newest products counted per customer; work grows with the square"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(default=7, description="of the search")
+    seed: Seed = Field(default=7, description="random seed of the search for singular vectors")
 
 
 class GraphTrainingSettings(TrainingSettings):
-    """graph.product_model.ProductModel: what the networks share."""
+    """The training of the networks lightgcn, gcn and gat."""
 
-    warmup_steps: Count = Field(default=0, description="steps in which the learning rate grows from 0 …")
-    clip_norm: NotNegative = Field(default=0.0, description="longest gradient; 0: any length")
-
+    warmup_steps: Count = Field(default=0, description="steps in which the learning rate rises from 0 …")
+    clip_norm: NotNegative = Field(default=0.0, description="gradients are clipped to this norm; 0: never")
     initial: Literal["spectral", "random"] = Field(
         default="spectral",
-        description="first vectors of products: spectral (the strongest directions of who has what), or random",
+        description="initial product embeddings: spectral (singular vectors of the customer-product matrix) or random",
     )
-    max_length: Annotated[int, Field(ge=2)] = Field(
-        default=200, description="products of a customer that count, those touched last"
-    )
+    max_length: AtLeastTwo = Field(default=200, description="newest products used per customer")
     loss: Literal["softmax", "bpr"] = Field(
-        default="softmax",
-        description="softmax: each product is told from n_negatives drawn ones; bpr: from one, pair by pair",
+        default="softmax", description="softmax: against n_negatives sampled products; bpr: against one, pairwise"
     )
-    biased: bool = Field(
-        default=True, description="products have a number each that is added to their scores: what many customers like"
-    )
+    biased: bool = Field(default=True, description="whether products have a bias, which captures their popularity")
     n_negatives: Positive = Field(
-        default=4096, description="products drawn per step at most: the more, the better and the slower"
+        default=4096, description="negative products sampled per step at most: more is better and slower"
     )
     validation_days: Positive | None = Field(
         default=None,
-        description="what is touched first in so many last days is kept apart to measure NDCG@10 on; null: nothing",
+        description="interactions of the last so many days are held out to measure NDCG@10; null: nothing is",
     )
-    weight_decay: NotNegative = Field(default=0.0, description="pull of matrices towards 0")
+    weight_decay: NotNegative = Field(default=0.0, description="weight decay of the matrices")
+
+    @model_validator(mode="after")
+    def _early_stopping_has_validation(self) -> Self:
+        if self.patience and self.validation_days is None:
+            raise ValueError("patience needs validation_days")
+        return self
 
 
-class LightGcnSettings(Section):
-    """graph.lightgcn.LightGcn."""
+class NetworkSettings(ModelSettings):
+    """What the networks have in common, besides their training."""
 
-    width: Positive = Field(default=64, description="length of the vectors: memory and time grow with it")
-    hops: Positive = Field(default=1, description="product to customer to product; each is two layers")
+    width: Positive = Field(default=64, description="embedding dimension: memory and time grow with it")
     temperature: AboveZero = Field(
-        default=0.1, description="of softmax: the lower, the more the hardest products count"
+        default=0.1, description="temperature of the softmax: lower puts more weight on hard negatives"
     )
-    epochs: Positive = Field(default=20, description="passes over the customers")
-    learning_rate: AboveZero = Field(default=0.02, description="at its highest")
+    epochs: Positive = Field(default=20, description="epochs over the customers")
+    learning_rate: AboveZero = Field(default=0.02, description="peak learning rate")
 
 
-class GcnSettings(Section):
-    """graph.gcn.Gcn."""
+class LightGcnSettings(NetworkSettings):
+    """LightGCN: embeddings propagated over the graph of customers and products."""
 
-    width: Positive = Field(default=64, description="length of the vectors")
-    depth: Positive = Field(default=2, description="convolutions")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.1, description="share of numbers that a step leaves out"
-    )
-    cold_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+    hops: Positive = Field(default=1, description="product to customer to product; each is two LightGCN layers")
+
+
+class GcnSettings(NetworkSettings):
+    """GCN: graph convolutions over the product graph and product features."""
+
+    depth: Positive = Field(default=2, description="graph convolution layers")
+    dropout: ShareBelowOne = Field(default=0.1, description="dropout rate")
+    cold_share: ShareBelowOne = Field(
         default=0.1,
-        description="share of products that a step treats as new, so that new ones are placed by their descriptions",
+        description="share of products that each training step treats as new, so that new ones are embedded by their "
+        "features",
     )
-    fanout: Annotated[int, Field(ge=0)] = Field(
+    fanout: Count = Field(
         default=0,
-        description="neighbours drawn per product in training, for graphs that do not fit into memory; 0: all",
+        description="neighbours sampled per product in training, for graphs that do not fit into memory; 0: all",
     )
     n_neighbours: Positive = Field(
-        default=20, description="edges per product of the graph made for it, where graph.enabled is false"
+        default=20, description="edges per product of the graph that the model builds itself if graph.enabled is false"
     )
-    temperature: AboveZero = Field(default=0.1, description="as for lightgcn")
-    epochs: Positive = Field(default=20, description="passes over the customers")
-    learning_rate: AboveZero = Field(default=0.005, description="at its highest")
+    learning_rate: AboveZero = Field(default=0.005, description="peak learning rate")
 
 
 class GatSettings(GcnSettings):
-    """graph.gat.Gat."""
+    """GAT: as gcn, with attention over the neighbours."""
 
-    heads: Positive = Field(default=4, description="of attention; width is a multiple")
+    heads: Positive = Field(default=4, description="attention heads; width must be a multiple of it")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        return self
 
 
-class GraphSettings(Section):
+class GraphSettings(ModelsSection):
     """The product graph, and models that learn from graphs."""
 
-    enabled: bool = Field(default=False, description="false: no product graph, communities and relations are made")
-    models: tuple[GraphModelName, ...] = Field(
-        default=(), description="of gfcf, lightgcn, gcn, gat: those that are fitted, in this order; []: none"
+    enabled: bool = Field(
+        default=False, description="whether the product graph, its analytics and relations are computed"
+    )
+    models: tuple[str, ...] = Field(
+        default=(), description="models to fit, in this order, of gfcf, lightgcn, gcn, gat; []: none"
     )
     k: Positive = Field(default=50, description="candidates kept per model and customer, neighbours per product")
     active_days: Positive | None = Field(
-        default=None, description="customers with an event in so many days before as_of get candidates; null: all"
+        default=None, description="customers with an event in the last so many days get candidates; null: all"
     )
-    history: Positive = Field(default=500, description="newest events of a customer that are recommended from")
+    history: Positive = Field(default=500, description="newest events per customer that candidates are based on")
     event_weights: EventWeights = Field(
         default={"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0},
-        description="what an event says of a taste, of ratings the best one (see ratings); not named: nothing",
+        description="weight of each event type as a sign of preference, of the best rating (see ratings); types not "
+        "listed are ignored",
     )
     building: BuildingSettings = Field(default=BuildingSettings(), description="silver.product_graph")
     analytics: AnalyticsSettings = Field(default=AnalyticsSettings(), description="silver.communities")
@@ -218,8 +257,8 @@ class GraphSettings(Section):
         default=BundleSettings(), description="gold.bundles: three or four products, each bought with each other one"
     )
     relations: RelationSettings = Field(default=RelationSettings(), description="gold.relations")
-    gfcf: GfCfSettings = Field(default=GfCfSettings(), description="a filter of the graph in closed form: no training")
-    training: GraphTrainingSettings = Field(default=GraphTrainingSettings(), description="what the networks share")
+    training: GraphTrainingSettings = GraphTrainingSettings()
+    gfcf: GfCfSettings = GfCfSettings()
     lightgcn: LightGcnSettings = LightGcnSettings()
     gcn: GcnSettings = GcnSettings()
     gat: GatSettings = GatSettings()

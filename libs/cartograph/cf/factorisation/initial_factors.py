@@ -15,8 +15,8 @@ from cartograph.cf.factorisation.rounds import Side, fetched
 from cartograph.cf.factorisation.shards import ITEMS, USERS, Shard, by_owner
 from cartograph.cf.factorisation.solvers import Floats
 from cartograph.cf.settings import AlsSettings
-from cartograph.core.linear.spectrum import MORE, strongest_directions
-from cartograph.core.linear.structure import ROUNDS, Keys, met, mixed, noise, told_apart
+from cartograph.core.linear.colour_refinement import ROUNDS, Keys, distinct, mixed, neighbour_sums, noise
+from cartograph.core.linear.subspace_iteration import OVERSAMPLING, right_singular_vectors
 from cartograph.core.workers.groups import Group
 
 _FEW = 2048  # Products of a small catalogue: every worker holds the vectors of all.
@@ -60,7 +60,7 @@ def _refined(group: Group, side: Side, others: Keys) -> Keys:
         n = len(one.ridges)
         rows = np.repeat(np.arange(n), np.diff(one.starts))
         weights = np.where(one.targets != 0, one.targets, -one.confidences)
-        sums[one.first : one.first + n] = met(rows, one.columns, weights, fetched(group, one, others), n)
+        sums[one.first : one.first + n] = neighbour_sums(rows, one.columns, weights, fetched(group, one, others), n)
     return mixed(sums)
 
 
@@ -87,9 +87,9 @@ def _directions(group: Group, shard: Shard, keys: Keys, settings: AlsSettings) -
     of_users = np.bincount(users, minlength=len(shard.ids[USERS]))
     values = (of_users[users] * degrees[items].astype(np.float64)) ** -0.5
     rows = sp.csr_matrix((values.astype(np.float32), (users, items)), (len(of_users), n_items))
-    everybody = told_apart(np.concatenate(group.exchange([keys] * group.size)))
-    basis = noise(everybody, min(settings.rank + MORE, n_items), settings.seed)
-    vectors, strengths = strongest_directions(group, rows, basis, settings.rank, _SWEEPS)
+    everybody = distinct(np.concatenate(group.exchange([keys] * group.size)))
+    basis = noise(everybody, min(settings.rank + OVERSAMPLING, n_items), settings.seed)
+    vectors, strengths = right_singular_vectors(group, rows, basis, settings.rank, _SWEEPS)
     factors = np.zeros((n_items, settings.rank), np.float32)
     factors[:, : len(strengths)] = vectors * strengths**_POWER
     factors /= np.float32(max(np.sqrt((factors.astype(np.float64) ** 2).sum() / max(n_items, 1)), 1e-30))

@@ -1,0 +1,1 @@
+"""The position of products in the product graph: components, communities, centrality, bundles."""

@@ -1,0 +1,1 @@
+"""The product graph: which products are bought and looked at together."""

@@ -1,0 +1,1 @@
+"""Graph neural networks over products, and what trains them."""

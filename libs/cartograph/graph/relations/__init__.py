@@ -1,0 +1,1 @@
+"""What two products are to each other: complements, substitutes, variants, repeats."""

@@ -1,0 +1,1 @@
+"""Linear filters of the graph of customers and products, in closed form."""
