@@ -47,7 +47,9 @@ def main() -> None:
         edges = product_graph(data, BuildingSettings()).localCheckpoint()
     with watch("relations"):
         settings = RelationSettings(min_score=options.least_score)
-        found = relations(edges, data, settings).where("relation = 'substitute'").select("src", "dst", "score").toPandas()
+        found = (
+            relations(edges, data, settings).where("relation = 'substitute'").select("src", "dst", "score").toPandas()
+        )
     alike = similar_pairs(edges).join(edges.where("lift >= 1").select("src", "dst"), ["src", "dst"], "left_anti")
     company = alike.select("src", "dst", F.col("similarity").alias("score")).where("score >= 0.1").toPandas()
     metrics = {"by_score": by_score(found, kinds), "by_company": by_score(company, kinds)}

@@ -179,7 +179,9 @@ def link_vectors(
         pa.array(np.arange(0, edges.size + 1, 2, dtype=np.int32)), pa.array(edges.ravel().astype(np.int32))
     )
     both = sp.coo_matrix((np.ones(2 * len(edges)), np.concatenate([edges, edges[:, ::-1]]).T), (n_items, n_items))
-    known = CustomerRows(spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ())
+    known = CustomerRows(
+        spark.createDataFrame(pa.table({"user": users, "items": items})), None, spark.range(n_items), ()
+    )
     degrees = (1,) * n_items  # Every product has the same weight.
     training = TrainingConfig(
         epochs=options.link_epochs, batch_size=8192, learning_rate=0.01, warmup_steps=0, clip_norm=0.0

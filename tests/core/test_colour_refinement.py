@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cartograph.core.linear.colour_refinement import ROUNDS, Keys, neighbour_sums, mixed, noise, distinct
+from cartograph.core.linear.colour_refinement import ROUNDS, Keys, distinct, mixed, neighbour_sums, noise
 
 
 def keys_of(matrix: Any) -> Keys:

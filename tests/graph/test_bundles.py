@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.graph.analytics.bundles import bundles
-from cartograph.graph.settings import BundleSettings
 from cartograph.graph.analytics.by_graphframes import graph_of
+from cartograph.graph.settings import BundleSettings
 
 # Tea, pot, cup and tray go together; soap, towel and brush do, now and then with a lamp; ink joins two of no triangle.
 ORDERS = [
@@ -51,7 +51,9 @@ def test_bundles_are_cliques_with_their_orders(spark: SparkSession, baskets: Dat
 
 def test_a_bundle_needs_orders_and_heavy_edges(spark: SparkSession, baskets: DataFrame) -> None:
     graph = graph_of(edges_of(spark, ORDERS))
-    found = {tuple(row.product_ids): row.n_orders for row in bundles(graph, baskets, BundleSettings(min_orders=7)).collect()}
+    found = {
+        tuple(row.product_ids): row.n_orders for row in bundles(graph, baskets, BundleSettings(min_orders=7)).collect()
+    }
     assert found == {("cup", "pot", "tea"): 9, ("pot", "tea", "tray"): 7, ("brush", "soap", "towel"): 12}
     assert bundles(graph, baskets, BundleSettings(n_strongest=1)).count() == 0
     completed = bundles(

@@ -35,7 +35,10 @@ def groups_of(pairs: Pairs, seed: int = 7) -> set[frozenset[str]]:
 
 
 def weighted(graph: nx.Graph) -> Pairs:
-    return [(str(one), str(other), float(attributes.get("weight", 1.0))) for one, other, attributes in graph.edges(data=True)]
+    return [
+        (str(one), str(other), float(attributes.get("weight", 1.0)))
+        for one, other, attributes in graph.edges(data=True)
+    ]
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -67,7 +67,9 @@ def test_an_edge_counts_orders_sessions_and_views(edges: dict[tuple[str, str], R
 
 def test_an_edge_is_measured_against_chance(edges: dict[tuple[str, str], Row]) -> None:
     grill, cup = edges["grill", "tongs"], edges["cup", "mug"]
-    n_grill = 6 + int(("grill", "p") in {(src, dst[:1]) for src, dst in edges})  # The sample of the large order keeps it, or not.
+    n_grill = 6 + int(
+        ("grill", "p") in {(src, dst[:1]) for src, dst in edges}
+    )  # The sample of the large order keeps it, or not.
     assert grill.p_value == pytest.approx(hypergeom.sf(4, 15, n_grill, 6))
     assert grill.lift == pytest.approx(5 * 15 / (n_grill * 6))
     assert (cup.lift, cup.npmi, cup.p_value) == (0.0, -1.0, 1.0)
@@ -104,7 +106,9 @@ def test_swing_is_counted_over_customers(edges: dict[tuple[str, str], Row]) -> N
 
 
 def test_a_product_keeps_its_heaviest_edges(spark: SparkSession, edges: dict[tuple[str, str], Row]) -> None:
-    few = pruned(spark.createDataFrame(list(edges.values())), BuildingSettings(max_chance=30.0, n_neighbours=1)).collect()
+    few = pruned(
+        spark.createDataFrame(list(edges.values())), BuildingSettings(max_chance=30.0, n_neighbours=1)
+    ).collect()
     heaviest = {row.src: row.weight for row in few}
     assert len(heaviest) == len(few) == len({src for src, _ in edges})
     assert all(row.weight <= heaviest[src] for (src, _), row in edges.items())

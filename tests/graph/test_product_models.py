@@ -20,11 +20,11 @@ from cartograph.graph.gat import Gat
 from cartograph.graph.gcn import Gcn
 from cartograph.graph.lightgcn import LightGcn
 from cartograph.graph.networks.customer_rows import customer_rows
-from cartograph.graph.networks.lightgcn_encoder import LightGcnEncoding
 from cartograph.graph.networks.inference import computed_vectors
+from cartograph.graph.networks.lightgcn_encoder import LightGcnEncoding
 from cartograph.graph.networks.product_model import ProductModel
-from cartograph.graph.settings import GraphTrainingSettings, LightGcnSettings
 from cartograph.graph.networks.recommendation_task import RecommendationTask
+from cartograph.graph.settings import GraphTrainingSettings, LightGcnSettings
 from tests.core.checkerboard import filled
 
 KINDS = ("tea", "tool")

@@ -53,7 +53,9 @@ def sum_of(vectors: torch.Tensor, products: list[int]) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("loss", ["softmax", "bpr"])
-def test_each_product_is_predicted_against_sampled_ones_by_the_others_of_its_customer(loss: Literal["softmax", "bpr"]) -> None:
+def test_each_product_is_predicted_against_sampled_ones_by_the_others_of_its_customer(
+    loss: Literal["softmax", "bpr"],
+) -> None:
     task = task_of(loss)
     network = biased(task)
     torch.manual_seed(6)

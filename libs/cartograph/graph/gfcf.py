@@ -68,32 +68,36 @@ class GfCf(Model):
             ValueError: more products than `max_products`.
             TooFewSlots: fewer free cores than the group needs.
         """
-        liked = interactions(data.events, self.event_weights, self.settings.newest).where("weight > 0").persist()
+        settings = self.settings
+        liked = interactions(data.events, self.event_weights, settings.newest).where("weight > 0").persist()
         groups = coded_groups(liked.groupBy("user_id").agg(F.collect_list("product_id").alias("product_ids")))
         catalogue = catalogue_of(groups)
         n_items = len(catalogue.product_ids)
-        if n_items > self.settings.max_products:
+        if n_items > settings.max_products:
             raise ValueError(
-                f"gfcf holds {8 * self.settings.n_vectors} bytes per product in every task, and there are {n_items} products: "
-                f"raise graph.gfcf.max_products above {self.settings.max_products}, or lower graph.gfcf.n_vectors"
+                f"gfcf holds {8 * settings.n_vectors} bytes per product in every task, and there are {n_items} "
+                f"products: raise graph.gfcf.max_products above {settings.max_products}, or lower graph.gfcf.n_vectors"
             )
         rows_of = partial(counted, weigh=inverse_lengths)
-        self.lists_ = neighbour_lists(groups, catalogue, self.settings.n_neighbours, rows_of, shared_weight).localCheckpoint()
+        lists = neighbour_lists(groups, catalogue, settings.n_neighbours, rows_of, shared_weight)
+        self.lists_ = lists.localCheckpoint()
         self.filter_ = self._ideal(liked, catalogue.product_ids)
         liked.unpersist()
         return self
 
     def _ideal(self, liked: DataFrame, product_ids: pa.Array) -> Filter:
         """The ideal filter, with products in order of their codes."""
-        if not self.settings.alpha:
+        settings = self.settings
+        if not settings.alpha:
             empty = np.zeros((len(product_ids), 0), np.float32)
             return Filter(product_ids, empty, empty)
         pairs, _, _ = coded_pairs(liked)
-        found = singular_vectors(pairs.select("user", "item"), len(product_ids), self.settings.n_vectors, self.settings.sweeps, self.settings.seed)
+        ends = pairs.select("user", "item")
+        found = singular_vectors(ends, len(product_ids), settings.n_vectors, settings.sweeps, settings.seed)
         table = found.toArrow().sort_by("code").combine_chunks()
         vectors = matrix_of(table["vector"].combine_chunks())
         roots = np.sqrt(table["degree"].to_numpy().astype(np.float32))[:, None]
-        return Filter(product_ids, vectors / roots, self.settings.alpha * vectors * roots)
+        return Filter(product_ids, vectors / roots, settings.alpha * vectors * roots)
 
     def associate(self, k: int) -> DataFrame:
         """The recommendations to a customer with that product alone: product_id, associated_product_id, score, rank."""

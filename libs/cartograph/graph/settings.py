@@ -10,8 +10,8 @@ from cartograph.core.settings import (
     AboveZero,
     Count,
     EventWeights,
-    ModelsSection,
     ModelSettings,
+    ModelsSection,
     NotNegative,
     Positive,
     Section,
@@ -75,9 +75,7 @@ class AnalyticsSettings(Section):
     resolution: AboveZero = Field(
         default=1.0, description="resolution of modularity (igraph): higher gives smaller communities"
     )
-    n_hubs: Positive = Field(
-        default=10, description="products of the highest PageRank to which distances are measured"
-    )
+    n_hubs: Positive = Field(default=10, description="products of the highest PageRank to which distances are measured")
     seed: Seed = Field(default=7, description="random seed of the Leiden algorithm (igraph)")
 
     @model_validator(mode="after")

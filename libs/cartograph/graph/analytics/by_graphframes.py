@@ -114,10 +114,10 @@ def cores(graph: GraphFrame, rounds: int = 4, say: Say = silent) -> DataFrame:
 def communities(graph: GraphFrame, rounds: int = 5, say: Say = silent) -> DataFrame:
     """One row per product: product_id, label (a product of its community).
 
-    Label propagation (Raghavan, Albert and Kumara 2007) by weight: a product takes the label of the largest weight among
-    its neighbours; of equal ones its own, else the last by name. Each step updates a random half of the products, by a
-    hash: if both ends of a pair were always updated at the same time, they would swap labels forever. It ends when no
-    product would change its label, or after _MAX_CHECKS times `rounds` rounds of two steps.
+    Label propagation (Raghavan, Albert and Kumara 2007) by weight: a product takes the label of the largest weight
+    among its neighbours; of equal ones its own, else the last by name. Each step updates a random half of the products,
+    by a hash: if both ends of a pair were always updated at the same time, they would swap labels forever. It ends when
+    no product would change its label, or after _MAX_CHECKS times `rounds` rounds of two steps.
     """
     labelled: DataFrame = graph.vertices.select("id", F.col("id").alias("start"))
     for check in range(_MAX_CHECKS):

@@ -92,7 +92,9 @@ def network_of(edges: pa.Table) -> Network:
 def analytics(network: Network, settings: AnalyticsSettings, say: Say) -> pa.Table:
     """One row per product, in the columns FOUND."""
     n = network.graph.vcount()
-    say(f"one task holds {n:,} products and {network.graph.ecount():,} edges: igraph computes {', '.join(settings.run)}")
+    say(
+        f"one task holds {n:,} products and {network.graph.ecount():,} edges: igraph computes {', '.join(settings.run)}"
+    )
     columns: dict[str, Any] = {}
 
     def add(name: str, function: Callable[[], dict[str, Any]]) -> None:

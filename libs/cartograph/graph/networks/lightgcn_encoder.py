@@ -11,8 +11,8 @@ from torch import nn
 
 from cartograph.core.training.feed import Feed, shard_of
 from cartograph.graph.networks.initial_vectors import first_vectors
-from cartograph.graph.settings import LightGcnSettings
 from cartograph.graph.networks.sparse import Csr
+from cartograph.graph.settings import LightGcnSettings
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from cartograph.core.views.descriptions import N_FEATURES
 from cartograph.graph.networks.gat_layer import GatLayer
 from cartograph.graph.networks.gcn_layer import GcnLayer
 from cartograph.graph.networks.initial_vectors import first_vectors
-from cartograph.graph.settings import GatSettings, GcnSettings
 from cartograph.graph.networks.sparse import Csr, normalised
+from cartograph.graph.settings import GatSettings, GcnSettings
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ class ProductEncoder(nn.Module):
 
     has_own: torch.Tensor
 
-    def __init__(
-        self, encoding: ProductEncoding, graph: Csr, word_means: Csr, vectors: torch.Tensor | None
-    ) -> None:
+    def __init__(self, encoding: ProductEncoding, graph: Csr, word_means: Csr, vectors: torch.Tensor | None) -> None:
         super().__init__()
         settings = encoding.settings
         self.settings = settings

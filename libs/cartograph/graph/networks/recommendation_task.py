@@ -92,7 +92,7 @@ class RecommendationTask:
 
     def network(self) -> ProductNetwork:
         """The network with its first weights."""
-        return ProductNetwork(self.encoding.module(), self.degrees, self.biased)
+        return ProductNetwork(self.encoding.module(), self.degrees, self.training.biased)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
         """The sum of the losses of all products of customers with two or more, and their number."""

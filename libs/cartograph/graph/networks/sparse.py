@@ -77,7 +77,7 @@ class Csr:
         return counts, owner, first, places
 
     def without(self, hidden: torch.Tensor) -> Csr:
-        """The matrix in which `hidden` rows and columns (a flag per column) keep only their diagonal, which becomes one.
+        """The matrix in which `hidden` rows and columns (a flag per column) have only a diagonal of one.
 
         Row r and column r are the same node.
         """

@@ -6,7 +6,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 _MAX_COMPANIONS = 50  # Per product, the heaviest.
-_MAX_PRODUCTS = 500  # Per companion, the heaviest: work grows with the square, and what goes with everything says nothing.
+_MAX_PRODUCTS = (
+    500  # Per companion, the heaviest: work grows with the square, and what goes with everything says nothing.
+)
 
 
 def similar_pairs(edges: DataFrame, n_neighbours: int = 100) -> DataFrame:

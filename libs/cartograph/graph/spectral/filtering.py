@@ -72,7 +72,9 @@ def filtered(batches: Iterable[pa.RecordBatch], dense: Any, k: int) -> Iterator[
                 tile, starts[first : first + len(tile) + 1], named, sparse.starts, sparse.positions, sparse.values
             )
             push_tile(tile, 0, masks[0][first : first + len(tile) + 1], masks[1], scores[some], positions[some])
-    positions[np.diff(np.concatenate(([0], np.cumsum(known >= 0)))[starts]) == 0] = -1  # Customers without a known product.
+    positions[
+        np.diff(np.concatenate(([0], np.cumsum(known >= 0)))[starts]) == 0
+    ] = -1  # Customers without a known product.
     order_best_first(scores, positions)
     ranked = exploded(users["id"].chunk(0), ideal.product_ids, scores, positions)
     yield from pa.Table.from_batches([ranked]).rename_columns(["user_id", "product_id", "score", "rank"]).to_batches()

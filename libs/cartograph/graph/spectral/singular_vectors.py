@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.linear.colour_refinement import ROUNDS, Keys, neighbour_sums, mixed, noise, distinct
+from cartograph.core.linear.colour_refinement import ROUNDS, Keys, distinct, mixed, neighbour_sums, noise
 from cartograph.core.linear.subspace_iteration import OVERSAMPLING, right_singular_vectors
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.workers.groups import Group, placed, run_group, slots
