@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.cf.settings import CfSettings
-from jobs import audit, evaluate, graph, pipeline, refresh, report, sequence
+from cartograph.graph.settings import GraphSettings
+from jobs import audit, evaluate, pipeline, refresh, report, sequence
 from tests.lake import Lake, declaration
 
 START = datetime(2025, 5, 5, 9)
@@ -25,7 +26,7 @@ EVERYTHING = [
     "cf.bpr.iterations=1",
     f"sequence.models=[{','.join(sequence.MODELS)}]", "sequence.repurchases.enabled=true", "graph.enabled=true",
     "graph.analytics.run=[components,communities,pagerank,triangles,cores,hubs]",
-    f"graph.models=[{','.join(graph.MODELS)}]", "rank.exploration.slots=1", "rank.rules.min_stock=1",
+    f"graph.models=[{','.join(GraphSettings.choices())}]", "rank.exploration.slots=1", "rank.rules.min_stock=1",
     *(f"sequence.{name}.epochs=1" for name in ("lstm", "gru", "transformer")),
     *(f"graph.{name}.epochs=1" for name in ("lightgcn", "gcn", "gat")),
 ]  # fmt: skip
@@ -94,5 +95,5 @@ def test_every_step_ends_well_with_everything_on(
     assert (tmp_path / "report" / f"{as_of}.html").stat().st_size > 10_000
     listed = {row.model for name in ("candidates", "associations") for row in
               lake.read(f"gold.{name}").select("model").distinct().collect()}  # fmt: skip
-    for model in {*CfSettings.choices(), *sequence.MODELS, *graph.MODELS} - listed:
+    for model in {*CfSettings.choices(), *sequence.MODELS, *GraphSettings.choices()} - listed:
         assert any(text.startswith((f"{model} ", f"{model}: ")) for text in said), model

@@ -36,9 +36,5 @@ def tables_of_graph(
     if settings.bundles.enabled:
         yield "gold.bundles", bundles(graph, data.baskets, settings.bundles)
     if analytics.run:
-        earlier = (
-            latest_communities(communities, as_of)
-            if communities is not None and "communities" in analytics.run
-            else None
-        )
+        earlier = latest_communities(communities, as_of) if "communities" in analytics.run else None
         yield "silver.communities", positions(graph, analytics, earlier, as_of, say)

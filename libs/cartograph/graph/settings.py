@@ -44,7 +44,7 @@ class BuildingSettings(Section):
     )
     max_chance: AboveZero = Field(
         default=5.0,
-        description="edges are kept if fewer than this many equally unlikely ones are expected per product by chance; "
+        description="edges are kept if at most this many equally unlikely ones are expected per product by chance; "
         "higher keeps weaker edges",
     )
     n_neighbours: Positive = Field(default=100, description="edges kept per product, the heaviest")

@@ -65,5 +65,5 @@ def noise(keys: Keys, width: int, seed: int) -> npt.NDArray[np.float32]:
     """Pseudorandom numbers from -1 to 1, `width` per key, as a function of key and seed: (keys, width)."""
     places = mixed(np.arange(width, dtype=np.uint64) ^ np.uint64(seed * 0xD1342543DE82EF95 % 2**64))
     cells = keys[:, None] ^ places
-    drawn = mixed(cells.ravel()).reshape(cells.shape)
-    return ((drawn >> np.uint64(11)).astype(np.float64) / 2.0**52 - 1).astype(np.float32)
+    numbers = mixed(cells.ravel()).reshape(cells.shape)
+    return ((numbers >> np.uint64(11)).astype(np.float64) / 2.0**52 - 1).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Groups of products (baskets, histories) as integers: made once, read by all that count items, itemsets or pairs.
+"""Groups of products (baskets, histories) as integers, encoded once for all counts of items, itemsets and pairs.
 
-Moving the names of products from Java to Python is most of the cost of counting them. So they are moved once, and what
-stays behind are arrays of integers in binary columns.
+Moving product ids from the JVM to Python is most of the cost of counting them. So they are moved once and replaced by
+arrays of integers in binary columns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from cartograph.core.pairs.kernels import Codes, Longs, flat
 from cartograph.core.pairs.packed import Numbers, lengths_of, packed, starts_of, unpacked
 
-_BATCHES_AT_ONCE = 64  # Arrow batches coded together: the more, the fewer and larger the portions
+_BATCHES_AT_ONCE = 64  # Arrow batches encoded together: more make fewer and larger portions.
 NUMBERS: dict[str, type[np.generic]] = {
     "codes": np.int32, "lengths": np.int32, "keys": np.int64, "sources": np.float64, "targets": np.float64,
 }  # fmt: skip
@@ -28,10 +28,10 @@ _CODED = f"product_id array<string>, n_groups array<long>, n_pairs long, {BINARY
 
 @dataclass(frozen=True)
 class Portion:
-    """Some groups: group g holds the products codes[starts[g]:starts[g + 1]], as places in `products`.
+    """Some groups: group g has the products codes[starts[g]:starts[g + 1]], which are positions in `products`.
 
-    The last product is null, and so is what code -1 finds. `keys` has a number per group, `sources` and `targets` have
-    one per code; they are empty where the groups had none.
+    The last product is null, so that code -1 means null. `keys` has a number per group, `sources` and `targets` one per
+    code; they are empty if the groups have none.
     """
 
     products: pa.Array
@@ -43,14 +43,14 @@ class Portion:
 
 
 def coded_groups(groups: DataFrame) -> DataFrame:
-    """One row per portion of the groups, of at most some hundred thousand, kept by the executors as it is read often.
+    """One row per portion of at most some hundred thousand groups, kept by the executors as it is read often.
 
     Columns: product_id (the portion's products, then a null that stands for the groups themselves), n_groups of each,
-    n_pairs (the sum of the squared lengths of the groups), and what `portions` reads.
+    n_pairs (the sum of the squared lengths of the groups), and the binary columns that `portions` reads.
 
     Args:
-        groups: product_ids (array<string>; a repeat within a group, and null, count for nothing) and, where they are
-            wanted, key (long), sources and targets (array<double>, aligned with product_ids).
+        groups: product_ids (array<string>; nulls and repeats within a group are ignored) and, optionally, key (long),
+            sources and targets (array<double>, aligned with product_ids).
     """
     columns = [name for name in ("product_ids", "key", "sources", "targets") if name in groups.columns]
     return groups.select(*columns).mapInArrow(_coded, _CODED).localCheckpoint(eager=False)
@@ -65,7 +65,7 @@ def portions(batches: Iterable[pa.RecordBatch]) -> Iterator[Portion]:
 
 
 def binary_columns(numbers: Mapping[str, Numbers]) -> list[pa.Array]:
-    """The columns NUMBERS of one row; what there are no numbers of is empty."""
+    """The columns NUMBERS of one row; missing ones are empty."""
     return [packed(numbers.get(name, np.empty(0)).astype(kind, copy=False)) for name, kind in NUMBERS.items()]
 
 
@@ -89,7 +89,7 @@ def _coded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _given(table: pa.Table) -> dict[str, Numbers]:
-    """The numbers that come with the groups."""
+    """The optional numbers of the groups."""
     found = {"keys": table["key"].to_numpy()} if "key" in table.column_names else {}
     for name in ("sources", "targets"):
         if name in table.column_names:
@@ -105,7 +105,7 @@ def _array(table: pa.Table, name: str) -> pa.Array:
 
 @njit(cache=True)
 def count_groups(codes: Codes, starts: Longs, n_codes: int) -> Longs:
-    """Per code: in how many groups it occurs; a repeat within a group and a negative code count for nothing."""
+    """Per code: in how many groups it occurs; repeats within a group and negative codes are ignored."""
     counts = np.zeros(n_codes, np.int64)
     last_seen = np.full(n_codes, -1, np.int64)
     for group in range(starts.shape[0] - 1):

@@ -1,9 +1,9 @@
 """Pairs of products that occur in the same groups (baskets, histories): counted exactly, in blocks, in compiled code.
 
-Products are numbered in order of product_id and dealt to blocks by number. A group goes to every block that it has a
-product of: at most as much as the pairs it holds, as a rule far less. A task holds one block and counts all pairs of
-its products row by row, so a pair is counted in full where it is needed and no partial counts are added up. Work grows
-with the square of a group: callers cap its length. Groups travel as arrays in binary columns.
+Products are numbered in order of product_id and partitioned into blocks by number. A group is sent to every block that
+owns one of its products, which is at most as much data as its pairs and usually far less. A task holds one block and
+counts all pairs of its products row by row, so every count is complete and no partial counts are summed. Work grows
+with the square of a group: callers limit its length. Groups are sent as arrays in binary columns.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.pairs.coded_groups import BINARY, NUMBERS, binary_columns, portions
-from cartograph.core.pairs.kernels import Codes, Floats, Longs, count_rows, deal, keep_best, own_entries, places_of
+from cartograph.core.pairs.kernels import (
+    Codes,
+    Floats,
+    Longs,
+    count_rows,
+    groups_by_block,
+    keep_best,
+    own_entries,
+    places_of,
+)
 from cartograph.core.pairs.packed import starts_of, unpacked_together
 from cartograph.core.search.heaps import best_lists, empty_heaps
 from cartograph.core.workers.groups import placed
 
-_PAIRS_PER_TASK = 100_000_000  # pairs a task counts: about a second, and at most 400 MB of groups
-_PAIRS_AT_ONCE = 500_000  # pairs whose sums are held together: 10 MB with their scores, read while more are counted
+_PAIRS_PER_TASK = 100_000_000  # About a second of counting, and at most 400 MB of groups.
+_PAIRS_AT_ONCE = 500_000  # Pairs in one batch of results: 10 MB with their scores.
 PARTS = f"block int, {BINARY}"
 LISTS = "product_id string, associated_product_ids array<string>, scores array<double>"
 SUMS = "code int, others array<int>, sums array<long>"
@@ -35,9 +44,10 @@ SUMS = "code int, others array<int>, sums array<long>"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The products of all groups, in order of product_id: their place is their code.
+    """The products of all groups, in order of product_id: their position is their code.
 
-    `n_groups` is the number of groups that hold each, `total` that of all groups, `n_pairs` the work they make.
+    `n_groups` is the number of groups with each product, `total` that of all groups, `n_pairs` the number of pairs to
+    count.
     """
 
     product_ids: pa.Array
@@ -48,9 +58,9 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Block:
-    """The products of one task, and all groups that hold one of them; see `pair_kernels` for the arrays.
+    """The products of one task, and all groups that contain one of them; see `kernels` for the arrays.
 
-    Members' `sources` and `targets` are empty, and the groups' `keys` too, unless the frame of groups has them.
+    `keys` of the groups, `sources` and `targets` of their members are empty unless the frame of groups has them.
     """
 
     catalogue: Catalogue
@@ -66,7 +76,7 @@ class Block:
     n_pairs: Longs
 
     def chunks(self) -> Iterator[tuple[Longs, int]]:
-        """Rows to be counted together, and the most pairs they can have."""
+        """Rows to count together, and the largest number of pairs that they can have."""
         most = np.minimum(self.n_pairs, len(self.catalogue.product_ids))
         ends = np.cumsum(most)
         first, rows = 0, np.arange(len(self.own))
@@ -79,7 +89,7 @@ class Block:
 
 @dataclass(frozen=True)
 class PairRows:
-    """Pairs of some of a block's products: row r is that of product own[r], its pairs starts[r] to starts[r + 1]."""
+    """Pairs of some products of a block: row r belongs to product own[r], with the pairs starts[r] to starts[r + 1]."""
 
     block: Block
     rows: Longs
@@ -93,7 +103,7 @@ class PairRows:
         return self.block.own[self.rows]
 
     def spread(self, values: Any) -> Any:
-        """A value per row as one per pair."""
+        """Repeats a value per row for each of its pairs."""
         return np.repeat(values, np.diff(self.starts))
 
 
@@ -102,10 +112,10 @@ Score = Callable[[PairRows], Floats]
 
 
 def counted(block: Block, weigh: Callable[[Longs], Longs] | None = None) -> Iterator[PairRows]:
-    """Rows of a block: per pair the number of groups that hold both, or the sum of the groups' weights.
+    """Rows of a block: per pair the number of groups with both, or the sum of the weights of these groups.
 
     Args:
-        weigh: positive whole weights of groups, from their lengths.
+        weigh: returns positive integer weights of groups, given their lengths.
     """
     lengths = np.diff(block.starts)
     weights = np.ones_like(lengths) if weigh is None else weigh(lengths)
@@ -119,10 +129,10 @@ def counted(block: Block, weigh: Callable[[Longs], Longs] | None = None) -> Iter
 
 
 def catalogue_of(groups: DataFrame) -> Catalogue:
-    """Products and their numbers of groups. What reaches the driver grows with the catalogue alone.
+    """Products and their numbers of groups. The result on the driver grows with the catalogue alone.
 
     Args:
-        groups: as `coded_groups` makes them.
+        groups: of `coded_groups`.
     """
     counted = groups.select(F.inline(F.arrays_zip("product_id", "n_groups")), "n_pairs")
     totals = counted.groupBy("product_id").agg(F.sum("n_groups").alias("n_groups"), F.sum("n_pairs").alias("n_pairs"))
@@ -140,12 +150,12 @@ def catalogue_of(groups: DataFrame) -> Catalogue:
 def neighbour_lists(groups: DataFrame, catalogue: Catalogue, k: int, rows_of: RowsOf, score: Score) -> DataFrame:
     """The `k` other products of the highest score per product: product_id, associated_product_ids, scores.
 
-    Best first, equal scores in order of product_id. Pairs scored minus infinity are no neighbours.
+    Best first, equal scores in order of product_id. Pairs with a score of minus infinity are left out.
 
     Args:
-        groups: as `coded_groups` makes them, each product once in a group, with what `rows_of` wants.
-        rows_of: counts the pairs of a block; must be importable by executors, or a partial of something that is.
-        score: one number per pair, of the rows that `rows_of` gives.
+        groups: of `coded_groups`, each product once in a group, with the columns that `rows_of` needs.
+        rows_of: counts the pairs of a block; a function that executors can import, or a partial of one.
+        score: one number per pair, given the rows that `rows_of` returns.
     """
     return _by_block(groups, catalogue, partial(_lists, k=k, rows_of=rows_of, score=score), LISTS)
 
@@ -159,26 +169,28 @@ def pair_sums(groups: DataFrame, catalogue: Catalogue, rows_of: RowsOf = counted
 
 
 def _by_block(groups: DataFrame, catalogue: Catalogue, emit: Any, schema: str) -> DataFrame:
-    """What `emit` makes of each block."""
+    """The rows that `emit` returns for each block."""
     context = groups.sparkSession.sparkContext
     n_blocks = max(context.defaultParallelism, catalogue.n_pairs // _PAIRS_PER_TASK + 1)
-    shipped = context.broadcast(catalogue)
-    parts = dealt(groups, shipped, n_blocks)
+    sent = context.broadcast(catalogue)
+    parts = grouped_by_block(groups, sent, n_blocks)
     blocks = placed(parts.withColumn("place", F.col("block")), "place", n_blocks)
-    return blocks.mapInArrow(partial(_emit, catalogue=shipped, n_blocks=n_blocks, emit=emit), schema)
+    return blocks.mapInArrow(partial(_emit, catalogue=sent, n_blocks=n_blocks, emit=emit), schema)
 
 
-def dealt(groups: DataFrame, catalogue: Broadcast[Any], n_blocks: int) -> DataFrame:
-    """The groups that each block needs, those with a product whose code modulo `n_blocks` is the block's number.
+def grouped_by_block(groups: DataFrame, catalogue: Broadcast[Any], n_blocks: int) -> DataFrame:
+    """The groups that each block needs: those with a product whose code modulo `n_blocks` is the number of the block.
 
-    Columns: block, and those of `coded_groups.binary_columns`, codes being those of the catalogue; products that it
-    does not know are left out. One row per block and portion.
+    Columns: block, and those of `coded_groups.binary_columns` with the codes of the catalogue; products that are not in
+    the catalogue are left out. One row per block and portion.
     """
-    return groups.mapInArrow(partial(_deal, catalogue=catalogue, n_blocks=n_blocks), PARTS)
+    return groups.mapInArrow(partial(_group_by_block, catalogue=catalogue, n_blocks=n_blocks), PARTS)
 
 
-def _deal(batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks: int) -> Iterator[pa.RecordBatch]:
-    """Rows of `dealt`."""
+def _group_by_block(
+    batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks: int
+) -> Iterator[pa.RecordBatch]:
+    """Rows of `grouped_by_block`."""
     for portion in portions(batches):
         places = pc.index_in(portion.products, value_set=catalogue.value.product_ids, skip_nulls=True)
         codes = places.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)[portion.codes]
@@ -186,7 +198,7 @@ def _deal(batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks
         starts = np.concatenate(([0], np.cumsum(known)))[portion.starts]
         by_member = {"codes": codes, "sources": portion.sources, "targets": portion.targets}
         by_member = {name: values[known] for name, values in by_member.items() if len(values)}
-        block_starts, groups = deal(starts, codes[known], n_blocks)
+        block_starts, groups = groups_by_block(starts, codes[known], n_blocks)
         for block in range(n_blocks):
             some = groups[block_starts[block] : block_starts[block + 1]]
             at = places_of(starts, some)
@@ -196,7 +208,7 @@ def _deal(batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks
 
 
 def _unpacked(parts: pa.Table, block: int, n_blocks: int, catalogue: Catalogue) -> Block:
-    """The parts of one block put together."""
+    """One block, concatenated from its parts."""
     whole = {name: unpacked_together(parts[name], kind) for name, kind in NUMBERS.items()}
     starts = starts_of(whole.pop("lengths"))
     own = np.arange(block, len(catalogue.product_ids), n_blocks)
@@ -207,7 +219,7 @@ def _unpacked(parts: pa.Table, block: int, n_blocks: int, catalogue: Catalogue) 
 def _emit(
     batches: Iterable[pa.RecordBatch], catalogue: Broadcast[Any], n_blocks: int, emit: Any
 ) -> Iterator[pa.RecordBatch]:
-    """What `emit` makes of the blocks in this partition, as a rule one."""
+    """The rows that `emit` returns for the blocks of this partition, usually one."""
     received = list(batches)
     if not received:
         return

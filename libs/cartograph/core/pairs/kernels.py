@@ -1,8 +1,8 @@
-"""Compiled kernels that count pairs row by row (Gustavson 1978): all groups that hold a product, added up.
+"""Compiled kernels that count pairs row by row (Gustavson 1978): sums over all groups with a product.
 
-Group g (a basket, a customer's history) holds the products members[starts[g]:starts[g + 1]]. Row r is a product of
-the task's own: entries own_starts[r] to own_starts[r + 1] of `own_groups` and `own_places` say in which groups it is
-and where in `members` it stands there. Sums are whole numbers, so they do not depend on the order of the groups.
+Group g (a basket, a customer's history) has the products members[starts[g]:starts[g + 1]]. Row r is one of the task's
+own products: entries own_starts[r] to own_starts[r + 1] of `own_groups` and `own_places` are the groups with it and its
+positions in `members`. Sums are integers, so they do not depend on the order of the groups.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from cartograph.core.search.heaps import Positions, Scores, is_worse, replace_wo
 Codes = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Rows = tuple[Longs, Codes, Longs]  # row starts, the other product of each pair, its sum
+Rows = tuple[Longs, Codes, Longs]  # Row starts, the other product of each pair, its sum.
 
 
 @njit(cache=True, nogil=True)
-def deal(starts: Longs, members: Codes, n_blocks: int) -> tuple[Longs, Longs]:
-    """Which groups each block needs, those with a product of its own: block starts and groups, block by block."""
+def groups_by_block(starts: Longs, members: Codes, n_blocks: int) -> tuple[Longs, Longs]:
+    """The groups that each block needs, those with one of its products: block starts and groups, block by block."""
     seen = np.full(n_blocks, -1, dtype=np.int64)
     block_starts = np.zeros(n_blocks + 1, dtype=np.int64)
     for group in range(len(starts) - 1):
@@ -47,7 +47,7 @@ def deal(starts: Longs, members: Codes, n_blocks: int) -> tuple[Longs, Longs]:
 
 @njit(cache=True, nogil=True)
 def places_of(starts: Longs, groups: Longs) -> Longs:
-    """Places in `members` of everything the groups hold, group after group."""
+    """Positions in `members` of all products of the groups, group after group."""
     total = 0
     for group in groups:
         total += starts[group + 1] - starts[group]
@@ -89,14 +89,14 @@ def count_rows(
     rows: Longs, own: Longs, own_starts: Longs, own_groups: Longs, starts: Longs, members: Codes, weights: Longs,
     sums: Longs, room: int,
 ) -> Rows:  # fmt: skip
-    """Sum of the weights of the groups that hold both products of a pair.
+    """Sum of the weights of the groups with both products of a pair.
 
     Args:
         rows: which rows.
         own: code of each row's product.
         weights: of each group, positive.
         sums: zeros, one per product; zeros again afterwards.
-        room: as many pairs as the rows can have.
+        room: the largest number of pairs that the rows can have.
     """
     row_starts = np.zeros(len(rows) + 1, dtype=np.int64)
     others, values = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int64)
@@ -122,9 +122,9 @@ def weigh_rows(
 ) -> Rows:  # fmt: skip
     """Sum of the weights of ordered pairs: the row's product first, the other later in the same group.
 
-    A pair at places p < q weighs sources[p] * targets[q] * distances[q - p - 1], rounded to a whole number of
-    1 / `unit`; the reverse pair (q, p) weighs `backward` times as much. Pairs further apart than `distances` is long
-    weigh nothing.
+    A pair at positions p < q weighs sources[p] * targets[q] * distances[q - p - 1], rounded to an integer in units of
+    1 / `unit`; the reverse pair (q, p) weighs `backward` times as much. Pairs further apart than the length of
+    `distances` are ignored.
     """
     row_starts = np.zeros(len(rows) + 1, dtype=np.int64)
     others, values = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int64)
@@ -155,7 +155,7 @@ def weigh_rows(
 
 @njit(cache=True, nogil=True)
 def emptied(own: int, others: Codes, values: Longs, sums: Longs, first: int, end: int) -> int:
-    """Moves a row's sums to `values`, leaves zeros and the pair of the product with itself out; where the row ends."""
+    """Moves the sums of a row to `values`, without the pair of a product with itself; returns the end of the row."""
     kept = first
     for at in range(first, end):
         other = others[at]
@@ -168,7 +168,7 @@ def emptied(own: int, others: Codes, values: Longs, sums: Longs, first: int, end
 
 @njit(cache=True, nogil=True)
 def keep_best(row_starts: Longs, others: Codes, scored: Floats, scores: Scores, positions: Positions) -> None:
-    """Fills each row's heap with its best pairs; minus infinity and what is no number stay out."""
+    """Fills the heap of each row with its best pairs, without minus infinity and NaN."""
     for row in range(len(row_starts) - 1):
         for at in range(row_starts[row], row_starts[row + 1]):
             if scored[at] > -np.inf and is_worse(scores[row, 0], positions[row, 0], scored[at], others[at]):
@@ -180,12 +180,12 @@ def add_lists(
     history_starts: Longs, histories: Longs, shares: Floats, mask_starts: Longs, masked: Longs,
     list_starts: Longs, listed: Longs, list_scores: Floats, n_products: int, scores: Scores, positions: Positions,
 ) -> None:  # fmt: skip
-    """Fills each customer's heap with the products of the largest sum over the lists of the history.
+    """Fills the heap of each customer with the products of the largest sum over the lists of the history.
 
-    `histories` name lists, -1 one that is not there, and `shares` says what each counts.
+    `histories` are indices of lists, -1 for a missing one, and `shares` their weights.
     """
     sums, touched = np.zeros(n_products), np.empty(n_products, dtype=np.int64)
-    shown = np.full(n_products, -1, dtype=np.int64)  # the last customer that may not see it or has it already
+    shown = np.full(n_products, -1, dtype=np.int64)  # The last customer for whom it is masked or done.
     found = np.full(n_products, -1, dtype=np.int64)
     for user in range(len(history_starts) - 1):
         for at in range(mask_starts[user], mask_starts[user + 1]):
@@ -209,6 +209,6 @@ def add_lists(
 
 
 def flat(lists: Any) -> tuple[Longs, Any]:
-    """Row starts and the values of an Arrow array of lists, nulls being empty."""
+    """Row starts and values of an Arrow array of lists; nulls count as empty lists."""
     lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), lists.flatten()

@@ -1,4 +1,4 @@
-"""Flat arrays of numbers in binary columns: how baskets travel between tasks without an object per item."""
+"""Flat arrays of numbers in binary columns, which send baskets between tasks without an object per item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Numbers = NDArray[Any]
 
 
 def packed(numbers: Numbers) -> pa.Array:
-    """A binary column of one row that holds the numbers."""
+    """A binary column of one row with the numbers."""
     return pa.array([numbers.tobytes()], pa.binary())
 
 
@@ -24,15 +24,15 @@ def unpacked(value: pa.BinaryScalar, kind: type[np.generic]) -> Numbers:
 
 
 def unpacked_together(column: pa.ChunkedArray, kind: type[np.generic]) -> Numbers:
-    """The numbers of all its rows, one after another."""
+    """The numbers of all rows of such a column, concatenated."""
     return np.concatenate([unpacked(value, kind) for value in column])
 
 
 def starts_of(lengths: Numbers) -> Longs:
-    """Where each of the parts of these lengths starts, and the end."""
+    """The starts of parts of these lengths, and the end of the last."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
 def lengths_of(starts: Longs) -> Codes:
-    """The lengths of the parts, as `starts_of` took them."""
+    """The lengths of the parts: the inverse of `starts_of`."""
     return np.diff(starts).astype(np.int32)

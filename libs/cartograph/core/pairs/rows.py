@@ -1,4 +1,4 @@
-"""Counted pairs and their products as rows, for joins: what `pairs` keeps in arrays, one row each."""
+"""Counted pairs and their products, one row each, for joins; `counts` returns them as arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cartograph.core.pairs.counts import Catalogue, RowsOf, counted, pair_sums
 
 
 def coded_products(spark: SparkSession, catalogue: Catalogue) -> DataFrame:
-    """The products of a catalogue with the codes that pairs name them by: code (int), product_id, n_groups (long)."""
+    """The products of a catalogue and their codes in pairs: code (int), product_id, n_groups (long)."""
     codes = pa.array(np.arange(len(catalogue.product_ids)), pa.int32())
     return spark.createDataFrame(
         pa.table({"code": codes, "product_id": catalogue.product_ids, "n_groups": catalogue.n_groups})
@@ -19,7 +19,7 @@ def coded_products(spark: SparkSession, catalogue: Catalogue) -> DataFrame:
 
 
 def pair_rows(groups: DataFrame, catalogue: Catalogue, rows_of: RowsOf = counted) -> DataFrame:
-    """One row per pair and direction: code, other (codes), sum (long). Arguments as in `pairs.neighbour_lists`."""
+    """One row per pair and direction: code, other (codes), sum (long). Arguments as in `counts.neighbour_lists`."""
     pairs = pair_sums(groups, catalogue, rows_of).select(
         "code", F.explode(F.arrays_zip("others", "sums")).alias("pair")
     )

@@ -11,11 +11,11 @@ from numba import njit
 from cartograph.core.pairs.counts import Block, PairRows
 from cartograph.core.pairs.kernels import Codes, Floats, Longs
 
-UNIT = 2.0**40  # sums are whole numbers of 1 / UNIT, so that the order of customers plays no part
+UNIT = 2.0**40  # Sums are integers in units of 1 / UNIT, and so do not depend on the order of customers.
 
 
 def swings(block: Block, alpha: float, user_exponent: float, min_common: int, max_users: int) -> Iterator[PairRows]:
-    """Rows of a block: per pair the sum over pairs of customers, in whole numbers of 1 / UNIT."""
+    """Rows of a block: per pair the sum over pairs of customers, as an integer in units of 1 / UNIT."""
     weights = np.maximum(np.diff(block.starts), 1).astype(np.float64) ** -user_exponent
     n = len(block.catalogue.product_ids)
     sums, common = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int32)
@@ -40,10 +40,10 @@ def swing_row(
     """Other products and their sums. `sums`, `common` are zeros and `mark` -1, one per product, before and after.
 
     Args:
-        groups: the customers of the product, as numbers of groups.
+        groups: the customers of the product, as group numbers.
         own: code of the product.
-        weights: of each group.
-        min_common: of the customers that another product must share with this one.
+        weights: weight of each group.
+        min_common: customers that another product must share with this one.
     """
     touched = np.empty(len(sums), dtype=np.int32)
     n_touched = _shared(groups, own, starts, members, common, touched)
@@ -75,7 +75,7 @@ def swing_row(
 def _shared(
     groups: Longs, own: int, starts: Longs, members: Codes, common: npt.NDArray[np.int32], touched: Codes
 ) -> int:
-    """Counts the customers that each other product shares with this one; how many such products there are."""
+    """Counts the customers that each other product shares with this one; returns the number of such products."""
     n_touched = 0
     for group in groups:
         for other in members[starts[group] : starts[group + 1]]:
@@ -92,7 +92,7 @@ def _collected(
     groups: Longs, starts: Longs, members: Codes, sums: Longs, common: npt.NDArray[np.int32], mark: Longs,
     frequent: Codes,
 ) -> tuple[Codes, Longs]:  # fmt: skip
-    """Copies of the frequent products and their sums; everything else is set back."""
+    """Copies of the frequent products and their sums; resets all other arrays."""
     others, values = frequent.copy(), np.empty(len(frequent), dtype=np.int64)
     for at in range(len(frequent)):
         values[at] = sums[frequent[at]]

@@ -25,12 +25,14 @@ def with_stable_ids(labels: DataFrame, earlier: DataFrame | None, as_of: date) -
     return kept.select("product_id", F.coalesce("community_id", "new_id").alias("community_id"))
 
 
-def latest_communities(communities: DataFrame, as_of: date) -> DataFrame | None:
+def latest_communities(communities: DataFrame | None, as_of: date) -> DataFrame | None:
     """product_id and community_id of the last day before `as_of` that has communities; None if there is none.
 
     Args:
-        communities: rows of silver.communities of all days.
+        communities: rows of silver.communities of all days; None if there are none.
     """
+    if communities is None:
+        return None
     known = communities.where((F.col("as_of") < F.lit(as_of)) & F.col("community_id").isNotNull())
     row = known.agg(F.max("as_of").alias("day")).first()
     if row is None or row["day"] is None:

@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.pairs.coded_groups import NUMBERS, binary_columns
-from cartograph.core.pairs.counts import PARTS, Catalogue, dealt
+from cartograph.core.pairs.counts import PARTS, Catalogue, grouped_by_block
 from cartograph.core.pairs.kernels import Codes, Longs, flat, own_entries
 from cartograph.core.pairs.packed import starts_of, unpacked_together
 from cartograph.core.workers.groups import placed
@@ -54,7 +54,10 @@ def pair_counts(
     rows = asked.select("product_id", "product_ids").mapInArrow(
         partial(_deal_asked, catalogue=shipped, n_blocks=n_blocks), PARTS
     )
-    groups = {_BASKETS: dealt(baskets, shipped, n_blocks), _CUSTOMERS: dealt(customers, shipped, n_blocks)}
+    groups = {
+        _BASKETS: grouped_by_block(baskets, shipped, n_blocks),
+        _CUSTOMERS: grouped_by_block(customers, shipped, n_blocks),
+    }
     parts = [frame.withColumn("kind", F.lit(kind)) for kind, frame in ({_ASKED: rows} | groups).items()]
     together = reduce(DataFrame.unionByName, parts).withColumn("place", F.col("block"))
     count = partial(_counted, catalogue=shipped, n_blocks=n_blocks, fewest=fewest)
