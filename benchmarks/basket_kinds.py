@@ -3,9 +3,9 @@
     python -m benchmarks.basket_kinds --lines order_products__train.parquet --products products.parquet
         --group order_id --item product_id --title product_name --kind aisle_id [--category department_id]
 
-There are no views in such data, so substitutes are told by titles, by a coarse category where one is named, and by what
-is bought with the same others. `by_score`: how many pairs are listed from a score on, and the share of these that are
-of one kind; `by_company`: the same of pairs that are bought with the same others, whatever they are called.
+There are no views in such data, so substitutes are found by titles, by a coarse category if one is given, and by
+shared companions. `by_score`: how many pairs are listed from a score on, and the share of these that are
+of one kind; `by_company`: the same of pairs with the same companions, whatever their titles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("lines", "products", "group", "item", "title", "kind"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--category", help="column of products that the method is told")
+    parser.add_argument("--category", help="column of products that the method may use")
     parser.add_argument("--least-score", type=float, default=0.1)
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
@@ -50,8 +50,8 @@ def main() -> None:
         found = (
             relations(edges, data, settings).where("relation = 'substitute'").select("src", "dst", "score").toPandas()
         )
-    alike = similar_pairs(edges).join(edges.where("lift >= 1").select("src", "dst"), ["src", "dst"], "left_anti")
-    company = alike.select("src", "dst", F.col("similarity").alias("score")).where("score >= 0.1").toPandas()
+    similar = similar_pairs(edges).join(edges.where("lift >= 1").select("src", "dst"), ["src", "dst"], "left_anti")
+    company = similar.select("src", "dst", F.col("similarity").alias("score")).where("score >= 0.1").toPandas()
     metrics = {"by_score": by_score(found, kinds), "by_company": by_score(company, kinds)}
     print_result(
         "basket_kinds", "spark", metrics, watch.seconds["graph"] + watch.seconds["relations"], watch.seconds["setup"],
@@ -65,11 +65,11 @@ def silver_of(spark: SparkSession, options: argparse.Namespace) -> Silver:
     named = {"order_id": options.group, "product_id": options.item}
     columns = [F.col(column).cast("string").alias(name) for name, column in named.items()]
     lines = spark.read.parquet(options.lines).select(*columns).distinct().persist()
-    facts = {"event_type": F.lit("purchase"), "session_id": F.lit(None).cast("string"),
+    constants = {"event_type": F.lit("purchase"), "session_id": F.lit(None).cast("string"),
              "user_id": F.lit(None).cast("string"), "event_at": F.timestamp_seconds(F.lit(0)),
              "event_on": F.lit("1970-01-01").cast("date")}  # fmt: skip
     baskets = lines.groupBy("order_id").agg(F.array_sort(F.collect_list("product_id")).alias("product_ids"))
-    return Silver(lines.withColumns(facts), baskets.persist(), _products(spark, options).persist())
+    return Silver(lines.withColumns(constants), baskets.persist(), _products(spark, options).persist())
 
 
 def _products(spark: SparkSession, options: argparse.Namespace) -> DataFrame:

@@ -4,8 +4,8 @@
     python -m benchmarks.graph_analytics --shops 100 --copies 7 --run pagerank components communities
 
 The graph is that of the significant edges of so many generated shops side by side, each with products of its own;
-`--copies` sets it beside itself so many times, under other names, which is sooner there than as many orders. One shop
-is run once before, to warm up. `n_edges` counts each edge once.
+`--copies` duplicates it so many times under other names, which is faster than counting as many orders. One shop is run
+once before, to warm up. `n_edges` counts each edge once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HUBS = 10
 
 
 def main() -> None:
-    """Runs every analytic asked for on graphs of growing size."""
+    """Runs the selected analytics on graphs of growing size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shops", type=int, nargs="+", default=[1, 10])
     parser.add_argument("--copies", type=int, default=1, help="of each graph")

@@ -10,10 +10,10 @@ title, brand, category (levels apart by ` > `). `benchmarks.shop_relations` writ
 `--without` takes types of events and columns of products away: what is found where a shop does not have them.
 
 Per relation, for items that have one in the truth: `auc`, that a true pair scores above a pair of the item with one
-drawn at random that is neither; `precision@10` of the first ten by score, `listed_precision@5` of at most five that
+sampled at random that is neither; `precision@10` of the first ten by score, `listed_precision@5` of at most five that
 the rules keep, `listed_by_score`: how many are listed from a score on, and the share of these that is true, and
-`recall@10`. With `--learn` half of the items teach a classifier over the same counts; the metrics
-are then those of the other half, by the rules and by the classifier (`…_learned`).
+`recall@10`. With `--learn` a classifier over the same counts is trained on half of the items; the
+metrics are then those of the other half, by the rules and by the classifier (`…_learned`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--products")
     parser.add_argument("--without", nargs="+", default=[], help="types of events, columns of products")
     parser.add_argument("--max-chance", type=float, default=200.0, help="pairs more likely by chance score nothing")
-    parser.add_argument("--learn", action="store_true", help="judge a classifier taught by half of the items, too")
+    parser.add_argument("--learn", action="store_true", help="judge a classifier trained on half of the items, too")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
@@ -67,8 +67,8 @@ def main() -> None:
         n_scored, n_kept = scores.count(), kept.count()
     truth, judgements = truth_of(options.truth), {"": scores}
     if options.learn:
-        taught, truth = halves(truth)
-        links = [(*pair, relation) for relation, pairs in taught.items() for pair in sorted(pairs)]
+        train_links, truth = halves(truth)
+        links = [(*pair, relation) for relation, pairs in train_links.items() for pair in sorted(pairs)]
         with watch("learn"):
             model = trained_classifier(scores, spark.createDataFrame(links, "src string, dst string, relation string"))
         judgements["_learned"] = probabilities(model, scores)
@@ -77,8 +77,8 @@ def main() -> None:
     for relation, known in truth.items():
         listed = kept.where(F.col("relation") == relation).select("src", "dst", "score").toPandas()
         for name, judgement in judgements.items():
-            asked = judgement.join(F.broadcast(_sources(spark, known)), "src", "left_semi")
-            scored = asked.select("src", "dst", F.col(f"{relation}_score").alias("score")).toPandas()
+            candidates = judgement.join(F.broadcast(_sources(spark, known)), "src", "left_semi")
+            scored = candidates.select("src", "dst", F.col(f"{relation}_score").alias("score")).toPandas()
             metrics[relation + name] = judged(scored, listed, known, set().union(*truth.values()), items)
     print_result(
         "relations", "spark", metrics, watch.seconds["graph"] + watch.seconds["relations"], watch.seconds["setup"],
@@ -105,8 +105,8 @@ def _products(spark: SparkSession, events: DataFrame, path: str | None) -> DataF
         unknown = F.lit(None).cast("string")
         return sold.select("product_id", *[unknown.alias(name) for name in ("title", "brand")],
                            F.lit(None).cast("array<string>").alias("category"))  # fmt: skip
-    facts = spark.read.csv(path, header=True).withColumnRenamed("item_id", "product_id")
-    named = facts.select("product_id", "title", "brand", F.split("category", " > ").alias("category"))
+    attributes = spark.read.csv(path, header=True).withColumnRenamed("item_id", "product_id")
+    named = attributes.select("product_id", "title", "brand", F.split("category", " > ").alias("category"))
     return sold.join(named, "product_id", "left")
 
 
@@ -150,8 +150,8 @@ def judged(
     score = dict(zip(zip(scored["src"], scored["dst"], strict=True), scored["score"], strict=True))
     random = np.random.default_rng(7)
     true = sorted(known)
-    drawn = [(src, str(items[random.integers(len(items))])) for src, _ in true for _ in range(10)]
-    false = [pair for pair in drawn if pair not in related and pair[0] != pair[1]]
+    sampled = [(src, str(items[random.integers(len(items))])) for src, _ in true for _ in range(10)]
+    false = [pair for pair in sampled if pair not in related and pair[0] != pair[1]]
     positive, negative = (np.array([score.get(pair, 0.0) for pair in pairs]) for pairs in (true, false))
     first, kept = _first(scored[scored["score"] > 0], 10), _first(listed, 5)
     n_items = len({src for src, _ in known})

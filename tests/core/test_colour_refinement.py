@@ -1,4 +1,4 @@
-"""Products are told apart by who has them: in any order, under any names."""
+"""Products are distinguished by their customers, in any order and under any ids."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def test_edges_classes_and_words_of_a_small_shop(
 ) -> None:
     lines = [(order, item) for order, items in enumerate(ORDERS) for item in [*items, items[0]]]  # one line comes twice
     pd.DataFrame(lines, columns=["o", "p"]).to_parquet(tmp_path / "lines.parquet")
-    told = [("cup", "tea cup", 1), ("saucer", "tea saucer", 1), ("lamp", "a lamp", 2), ("bulb", "a bulb", 2)]
-    pd.DataFrame([*told, ("vase", "vase", 2), ("rare", "a rare one", 3)], columns=["p", "t", "c"]).to_parquet(
+    titles = [("cup", "tea cup", 1), ("saucer", "tea saucer", 1), ("lamp", "a lamp", 2), ("bulb", "a bulb", 2)]
+    pd.DataFrame([*titles, ("vase", "vase", 2), ("rare", "a rare one", 3)], columns=["p", "t", "c"]).to_parquet(
         tmp_path / "products.parquet"
     )
     monkeypatch.setattr(basket_graph, "_FEWEST", 2)

@@ -1,4 +1,4 @@
-"""Relations planted in a generated shop are found again; rows tell why."""
+"""Relations planted in a generated shop are found again, with their evidence."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def bundled() -> Pairs:
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession) -> Silver:
-    """The clean shop without its robots, who look at several hundred products in one session."""
+    """The clean shop without its bots, which view several hundred products in one session."""
     raw = raw_events(spark, PLAN).where("dirt IS NULL OR dirt = 'missing_user'")
     at = F.to_timestamp("event_at")
     events = raw.withColumns({"event_at": at, "event_on": F.to_date(at)}).persist()
@@ -79,16 +79,16 @@ def first(found: pd.DataFrame, relation: str, k: int = 5) -> Pairs:
 
 
 def test_complements_are_planted_ones(found: pd.DataFrame) -> None:
-    told, known = first(found, "complement"), pairs_of("complements", "complement_id")
-    assert len(told & known) > 0.25 * len(known)  # every third planted one is bought twice or less
-    assert len(told & known) >= 0.9 * len(told)
-    assert len(told & (known | bundled())) >= 0.95 * len(told)
+    listed, known = first(found, "complement"), pairs_of("complements", "complement_id")
+    assert len(listed & known) > 0.25 * len(known)  # every third planted one is bought twice or less
+    assert len(listed & known) >= 0.9 * len(listed)
+    assert len(listed & (known | bundled())) >= 0.95 * len(listed)
 
 
 def test_substitutes_are_planted_ones(found: pd.DataFrame) -> None:
-    told, known = first(found, "substitute"), pairs_of("substitutes", "substitute_id")
-    assert len(told & known) >= 0.9 * len(told)
-    assert len(told) > 0.5 * min(len(known), 5 * len({src for src, _ in known}))
+    listed, known = first(found, "substitute"), pairs_of("substitutes", "substitute_id")
+    assert len(listed & known) >= 0.9 * len(listed)
+    assert len(listed) > 0.5 * min(len(known), 5 * len({src for src, _ in known}))
 
 
 def without_views(edges: DataFrame, shop: Silver, *hidden: str) -> pd.DataFrame:
@@ -101,25 +101,23 @@ def without_views(edges: DataFrame, shop: Silver, *hidden: str) -> pd.DataFrame:
     return relations(edges.where(hardly_chance).withColumns(never), bought, RelationSettings()).toPandas()
 
 
-def test_without_views_substitutes_are_told_by_what_they_are_called_and_what_they_go_with(
-    edges: DataFrame, shop: Silver
-) -> None:
+def test_without_views_substitutes_are_found_by_text_and_shared_companions(edges: DataFrame, shop: Silver) -> None:
     known = pairs_of("substitutes", "substitute_id")
     for hidden, n_least in ((["category"], 60), (["title", "brand"], 100)):
-        told = first(without_views(edges, shop, *hidden), "substitute")
-        assert len(told & known) >= 0.9 * len(told) > 0.9 * n_least
+        listed = first(without_views(edges, shop, *hidden), "substitute")
+        assert len(listed & known) >= 0.9 * len(listed) > 0.9 * n_least
 
 
-def test_without_views_and_words_nothing_is_told_to_be_a_substitute(edges: DataFrame, shop: Silver) -> None:
-    """What goes with the same others is planted as a substitute in one case of seven."""
+def test_without_views_and_words_there_are_no_substitutes(edges: DataFrame, shop: Silver) -> None:
+    """One in seven pairs with the same companions is a planted substitute."""
     found = without_views(edges, shop, "category", "title", "brand")
     assert "substitute" not in set(found["relation"])
     assert "complement" in set(found["relation"])
 
 
 def test_variants_and_repeats_are_planted_ones(found: pd.DataFrame) -> None:
-    told, known = first(found, "variant"), pairs_of("variants", "variant_id")
-    assert len(told & known) >= 0.95 * max(len(told), len(known))
+    listed, known = first(found, "variant"), pairs_of("variants", "variant_id")
+    assert len(listed & known) >= 0.95 * max(len(listed), len(known))
     rhythms = set(planted("repeats")["product_id"])
     again = {src for src, _ in first(found, "repeat")}
     assert len(again & rhythms) >= 0.95 * len(again) > 0.95 * 40
@@ -127,8 +125,8 @@ def test_variants_and_repeats_are_planted_ones(found: pd.DataFrame) -> None:
 
 def test_bundles_are_planted_ones(edges: DataFrame, shop: Silver) -> None:
     known = {frozenset(ids) for ids in planted("bundles")["product_ids"]}
-    told = {frozenset(row.product_ids) for row in bundles(graph_of(edges), shop.baskets, BundleSettings()).collect()}
-    assert len(told & known) >= 0.9 * max(len(told), len(known))
+    listed = {frozenset(row.product_ids) for row in bundles(graph_of(edges), shop.baskets, BundleSettings()).collect()}
+    assert len(listed & known) >= 0.9 * max(len(listed), len(known))
 
 
 def test_a_pair_has_one_relation_and_a_score_between_nothing_and_one(found: pd.DataFrame) -> None:
@@ -138,11 +136,11 @@ def test_a_pair_has_one_relation_and_a_score_between_nothing_and_one(found: pd.D
 
 def test_evidence_is_what_was_counted(found: pd.DataFrame, edges: DataFrame) -> None:
     row = found[found["relation"] == "complement"].sort_values("score").iloc[-1]
-    told = json.loads(row["evidence"])
+    evidence = json.loads(row["evidence"])
     [edge] = edges.where((F.col("src") == row["src"]) & (F.col("dst") == row["dst"])).collect()
-    assert (told["n_orders"], told["n_views"]) == (edge.n_orders, edge.n_views)
-    assert told["family_orders"] >= told["n_orders"] > 0
-    assert told["is_same_type"] is False
+    assert (evidence["n_orders"], evidence["n_views"]) == (edge.n_orders, edge.n_views)
+    assert evidence["family_orders"] >= evidence["n_orders"] > 0
+    assert evidence["is_same_type"] is False
 
 
 def test_products_bought_with_the_same_others_are_similar(spark: SparkSession) -> None:
