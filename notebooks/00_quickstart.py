@@ -3,11 +3,11 @@
 # MAGIC # From orders to related products
 # MAGIC
 # MAGIC A first walk through the tables that a run of `jobs/pipeline.py` leaves: what was sold, which products go
-# MAGIC together and why, what customers are shown, and how good that was. Nothing is computed anew, nothing is written.
+# MAGIC together and why, what customers are recommended, and how good that was. Nothing is recomputed or written.
 # MAGIC
 # MAGIC It runs on Databricks and, after `make demo`, locally: `.venv/bin/python notebooks/00_quickstart.py`.
 # MAGIC Two environment variables say which tables: `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET`
-# MAGIC (settings that win over it, `lake.root=/some/where`, apart by blanks).
+# MAGIC (settings that override it, such as `lake.root=/some/where`, separated by blanks).
 
 # COMMAND ----------
 
@@ -47,7 +47,7 @@ print(f"{environment}, as of {as_of}:", ", ".join(f"{n:,} {what}" for what, n in
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## What was sold
-# MAGIC Orders per week, and how many products a basket holds. Baskets of one product teach nothing about pairs.
+# MAGIC Orders per week, and the number of products per basket. Baskets of one product contain no pairs.
 
 # COMMAND ----------
 
@@ -68,7 +68,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## What belongs with the best sellers
-# MAGIC One ranked list per product, blended from all models, with the counts behind each row.
+# MAGIC One ranked list per product, fused from all models, with the counts behind each row.
 
 # COMMAND ----------
 
@@ -93,8 +93,8 @@ shown.show(20, truncate=70)
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## The rules, mapped
-# MAGIC To the right what happens often, upwards what is far beyond chance: the upper right edge is interesting.
+# MAGIC ## Rules by support and lift
+# MAGIC Frequent rules are on the right, surprising ones at the top: the upper right edge is interesting.
 
 # COMMAND ----------
 
@@ -109,8 +109,8 @@ if tables.exists("gold.rules"):
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## What a customer is shown
-# MAGIC The customer with the longest list of reasons that name an own purchase.
+# MAGIC ## Recommendations of one customer
+# MAGIC The customer with most reasons that name a purchase of their own.
 
 # COMMAND ----------
 

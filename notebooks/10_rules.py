@@ -2,12 +2,12 @@
 # MAGIC %md
 # MAGIC # Which rules to believe
 # MAGIC
-# MAGIC A walk through the tables of the `rules` step: how many rules there are, how many are more than chance, how
-# MAGIC they fared in the baskets that came later, what changes with time, and what the guard did to the baskets.
+# MAGIC A walk through the tables of the `rules` step: how many rules there are, how many are significant, how
+# MAGIC they held up in later baskets, what changes with time, and what the guard did to the baskets.
 # MAGIC Nothing is written.
 # MAGIC
 # MAGIC It runs on Databricks and, after `make demo`, locally: `.venv/bin/python notebooks/10_rules.py`.
-# MAGIC `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET` (settings that win over it) say which tables.
+# MAGIC `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET` (settings that override it) say which tables.
 
 # COMMAND ----------
 
@@ -39,8 +39,8 @@ TEAL, RUST = "#0b6b66", "#b4491f"
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Baskets, made safe
-# MAGIC A basket of twenty products that occurs three times has a million itemsets by itself. The guard looks at the
-# MAGIC baskets before they are mined and says what it did.
+# MAGIC A basket of twenty products that occurs three times has a million itemsets by itself. The guard checks the
+# MAGIC baskets before they are mined and reports what it changed.
 
 # COMMAND ----------
 
@@ -56,8 +56,8 @@ print("engine: {}, because {}".format(*choose_engine(mining.engine)))
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## From earlier baskets to later ones
-# MAGIC The same rules, made from the first three quarters of the time and tried on the last. A rule of chance falls
-# MAGIC back to a lift of 1; one that says something new keeps most of what it had.
+# MAGIC Rules mined from the first three quarters of the time, evaluated on the last. A spurious rule falls
+# MAGIC back to a lift of 1; a real one keeps most of its lift.
 
 # COMMAND ----------
 
@@ -97,7 +97,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## The rules of the table
-# MAGIC Those that are significant and add something to every simpler rule, by falling leverage. Every measure of
+# MAGIC Significant rules that improve on every simpler one, by falling leverage. Every measure of
 # MAGIC `core/statistics/rule_measures.py` is a column.
 
 # COMMAND ----------
@@ -121,7 +121,7 @@ for rule in best:
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## Which measures say the same
+# MAGIC ## Which measures are redundant
 # MAGIC Spearman correlations between measures over the rules: pick one from each block, not five from one.
 
 # COMMAND ----------
@@ -140,7 +140,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Rules on the move
-# MAGIC Rising and fading rules (Cochran-Armitage, corrected for how many rules were looked at), and rules of a season.
+# MAGIC Rising and fading rules (Cochran-Armitage, corrected for the number of rules), and seasonal rules.
 
 # COMMAND ----------
 
@@ -155,7 +155,7 @@ moving.orderBy(F.desc(F.abs("trend_per_year"))).select(
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## What products bring in together, and the rules of their groups
+# MAGIC ## High-utility itemsets, and rules between brands and categories
 
 # COMMAND ----------
 

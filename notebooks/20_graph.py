@@ -1,13 +1,13 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # The product graph, looked at
+# MAGIC # The product graph
 # MAGIC
-# MAGIC A walk through what the `graph` step makes: which edges are more than chance, which communities products form,
+# MAGIC A walk through what the `graph` step makes: which edges are significant, which communities products form,
 # MAGIC what surrounds one product, and what two products are to each other. Where the step has not run, the graph is
 # MAGIC made here; nothing is written.
 # MAGIC
 # MAGIC It runs on Databricks and, after `make demo`, locally: `.venv/bin/python notebooks/20_graph.py`.
-# MAGIC `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET` (settings that win over it) say which tables.
+# MAGIC `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET` (settings that override it) say which tables.
 
 # COMMAND ----------
 
@@ -44,8 +44,8 @@ COLOURS = ["#0b6b66", "#b4491f", "#4655a8", "#94700b", "#8b3a74", "#4f7a2a", "#2
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Edges
-# MAGIC An edge keeps what was counted: orders and sessions with both, how far beyond chance (`npmi`, `chance`:
-# MAGIC the expected number of equally unlikely edges of a product), and which of the two was bought first.
+# MAGIC An edge has counts (orders and sessions with both products), how far they are beyond chance (`npmi`; `chance`
+# MAGIC is the expected number of edges as unlikely as this one), and which of the two came first.
 
 # COMMAND ----------
 
@@ -70,7 +70,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Communities
-# MAGIC Products that are bought and looked at together more than with others. Each dot is one of the most central
+# MAGIC Products that are bought and viewed together more often than with others. Each dot is one of the most central
 # MAGIC products (PageRank), each colour a community, lines are the strongest edges.
 
 # COMMAND ----------
@@ -139,7 +139,7 @@ for row in sets.orderBy(F.desc("n_orders"), "product_ids").limit(6).collect():
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## What products are to each other
-# MAGIC Complement, substitute, variant, repeat: by rules that anybody can check, with the counts they were made from.
+# MAGIC Complement, substitute, variant, repeat: by rules that anybody can check, with the counts behind them.
 
 # COMMAND ----------
 

@@ -2,12 +2,12 @@
 # MAGIC %md
 # MAGIC # The models compared
 # MAGIC
-# MAGIC Lists that were made on an earlier day, evaluated on what customers did in the days after it: which model is how
-# MAGIC good, for whom, what it shows of the catalogue, how the one list was made of them all, and what a
-# MAGIC recommendation's score is made of. Nothing is written.
+# MAGIC Lists that were made on an earlier day, evaluated on what customers did in the days after it: how good each
+# MAGIC model is, for whom, how much of the catalogue it shows, how the lists were fused, and what a
+# MAGIC recommendation's score consists of. Nothing is written.
 # MAGIC
 # MAGIC It runs on Databricks and, after `make demo`, locally: `.venv/bin/python notebooks/30_models.py`.
-# MAGIC `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET` (settings that win over it) say which tables.
+# MAGIC `CARTOGRAPH_ENV` (a file of `conf/`) and `CARTOGRAPH_SET` (settings that override it) say which tables.
 
 # COMMAND ----------
 
@@ -87,7 +87,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## What it costs
-# MAGIC A model that is right by showing everybody the same best sellers stands high and far left.
+# MAGIC A model that scores by showing everybody the same best sellers is high up and far left.
 
 # COMMAND ----------
 
@@ -128,7 +128,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## One customer's list, explained
-# MAGIC Every row says why in words, and holds the numbers that sum to its score.
+# MAGIC Every row has a reason in words, and the numbers that sum to its score.
 
 # COMMAND ----------
 
@@ -145,8 +145,8 @@ for row in shown.where(F.col("user_id") == someone).orderBy("rank").limit(5).col
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## May they be trusted, and which is in charge
-# MAGIC The audit proves that nothing of a day comes after it; promotions say which model serves, and why.
+# MAGIC ## Audit and promotions
+# MAGIC The audit proves that nothing of a day was known only later; promotions say which model should serve, and why.
 
 # COMMAND ----------
 

@@ -1,4 +1,4 @@
-"""The few rows that a finished run shows in the terminal."""
+"""What the pipeline prints at its end: a few related products, and the comparison of models."""
 
 from __future__ import annotations
 
