@@ -29,8 +29,8 @@ class Query(Protocol):
 
 def section_names() -> list[str]:
     """The folders of `cartograph.report.sections`, in the order in which the page shows them."""
-    folders = [folder.name for folder in files("cartograph.report.sections").iterdir() if folder.is_dir()]
-    names = [name for name in folders if not name.startswith("_")]
+    folders = files("cartograph.report.sections").iterdir()
+    names = [folder.name for folder in folders if folder.joinpath("query.py").is_file()]
     return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
