@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.tables.schema import Table
-
-_IS_NEW = "_is_new"
+from cartograph.core.tables.definition import Table
 
 
 @dataclass(frozen=True)
@@ -33,85 +31,105 @@ class Survey:
     problems: list[str]
 
 
-def survey(frame: DataFrame, table: Table, partition: dict[str, Any], old: DataFrame | None = None) -> Survey:
+def survey(
+    frame: DataFrame, table: Table, partition: dict[str, Any], old: DataFrame | None = None, check_keys: bool = True
+) -> Survey:
     """The fingerprint of `frame` and every constraint of `table` it breaks, beside the fingerprint of `old` rows.
 
-    All in one pass: a query of its own for each would cost more than small tables take to read. A problem says the
-    constraint, how many rows break it and the key of one of them. As in Delta, a CHECK that comes out null is broken.
+    One query, handed over as one text: a query for each, built column by column, would cost more than small tables take
+    to read. A problem says the constraint, how many rows break it and the key of one of them. As in Delta, a CHECK that
+    comes out null is broken. A repeated key is a problem if `check_keys`, which takes a shuffle of the rows.
     """
     rules = _rules(table, partition)
-    key = F.concat_ws(", ", *[F.concat(F.lit(f"{name}="), _text(name)) for name in table.key])
-    rows, is_new = frame.withColumn(_IS_NEW, F.lit(True)), F.col(_IS_NEW)
-    if old is not None:
-        rows = rows.unionByName(old.select(*frame.columns, F.lit(False).alias(_IS_NEW)))
-    found = [column for _, broken in rules for column in _offenders(is_new & broken, key)]
-    hashed = _row_hash(frame.schema)
-    row = _only_row(rows.agg(*_sums(hashed, is_new), *_sums(hashed, ~is_new), *found))
-    counts = zip((text for text, _ in rules), row[6::2], row[7::2], strict=True)
-    problems = [f"{text}: {n:,} rows, such as {example}" for text, n, example in counts if n]
-    return Survey(_fingerprint(row), _fingerprint(row[3:]) if old is not None else None, problems)
-
-
-def duplicated_keys(frame: DataFrame, key: Sequence[str], n: int = 3) -> list[str]:
-    """Up to `n` keys that more than one row of `frame` has, as text. Shuffles the key columns once."""
-    doubled = frame.groupBy(*key).agg(F.count(F.lit(1)).alias("n_rows")).filter("n_rows > 1").limit(n).collect()
-    return [", ".join(f"{name}={row[name]}" for name in key) + f" ({row['n_rows']} rows)" for row in doubled]
+    spark, schema = frame.sparkSession, frame.schema
+    text = _of_new_rows(schema, table, [broken for _, broken in rules], check_keys)
+    if old is None:
+        rows = spark.sql(text, rows=frame).collect()
+    else:
+        rows = spark.sql(f"{text} UNION ALL {_of_old_rows(schema, len(rules))}", rows=frame, old=old).collect()
+    found = {row["is_new"]: row for row in rows}
+    new = found[True]
+    counts = zip((rule for rule, _ in rules), new["n_broken"], new["examples"], strict=True)
+    problems = [f"{rule}: {n:,} rows, such as {example}" for rule, n, example in counts if n]
+    if not problems and new["repeated"]:
+        problems = [f"the key is repeated: {new['repeated']['key']} ({new['repeated']['n']} rows)"]
+    return Survey(_fingerprint(new), _fingerprint(found[False]) if old is not None else None, problems)
 
 
 def differing(rows: DataFrame, old: DataFrame, key: Sequence[str], insert_only: bool) -> DataFrame:
     """The rows whose key is not in `old` or, unless `insert_only`, whose other columns differ from those in `old`."""
     if insert_only:
         return rows.join(old.select(*key), list(key), "left_anti").select(*rows.columns)
-    hashed = [_row_hash(frame.schema) for frame in (rows, old)]
-    known = old.select(*key, hashed[1].alias("_old_hash"))
-    new = rows.withColumn("_new_hash", hashed[0]).join(known, list(key), "left")
+    hashed = F.expr(_row_hash(rows.schema))
+    known = old.select(*key, hashed.alias("_old_hash"))
+    new = rows.withColumn("_new_hash", hashed).join(known, list(key), "left")
     return new.filter(~F.col("_new_hash").eqNullSafe(F.col("_old_hash"))).select(*rows.columns)
 
 
-def _rules(table: Table, partition: dict[str, Any]) -> list[tuple[str, Column]]:
-    """What every row must satisfy: its text, and the column that is true where a row does not."""
-    rules = [(f"NOT NULL {name}", F.col(name).isNull()) for name in dict.fromkeys((*table.key, *table.required))]
-    rules += [(f"CHECK {name} ({sql})", ~F.coalesce(F.expr(sql), F.lit(False))) for name, sql in table.checks]
+def _of_new_rows(schema: T.StructType, table: Table, broken: Sequence[str], check_keys: bool) -> str:
+    """One row about {rows}: is_new, n, first, second (see `Fingerprint`), n_broken and examples per rule, repeated."""
+    key = ", ".join(f"`{name}`" for name in table.key)
+    named = ", ', ', ".join(f"'{name}=', coalesce(cast(`{name}` AS string), 'null')" for name in table.key)
+    offending = "".join(
+        f", count_if({rule}) AS n_{i}, max(CASE WHEN {rule} THEN _key END) AS e_{i}" for i, rule in enumerate(broken)
+    )
+    grouped = f"GROUP BY {key}" if check_keys else ""
+    summed = f"""SELECT count(*) AS n, {_SUMS}, max(_key) AS _key{offending}
+        FROM (SELECT *, {_row_hash(schema)} AS _hash, concat({named}) AS _key FROM {{rows}}) {grouped}"""
+    n_broken = ", ".join(f"coalesce(sum(n_{i}), 0L)" for i in range(len(broken)))
+    examples = ", ".join(f"max(e_{i})" for i in range(len(broken)))
+    repeated = "max(CASE WHEN n > 1 THEN struct(_key AS key, n AS n) END)" if check_keys else _NO_KEY
+    return f"""SELECT true AS is_new, coalesce(sum(n), 0L) AS n, sum(first) AS first, sum(second) AS second,
+        array({n_broken}) AS n_broken, array({examples}) AS examples, {repeated} AS repeated FROM ({summed})"""
+
+
+def _of_old_rows(schema: T.StructType, n_rules: int) -> str:
+    """The same row about {old}, which breaks nothing."""
+    none = f"array_repeat(0L, {n_rules}) AS n_broken, array_repeat(cast(null AS string), {n_rules}) AS examples"
+    sums = "sum(cast(first AS decimal(38,0))) AS first, sum(cast(second AS decimal(38,0))) AS second"
+    return f"""SELECT false AS is_new, count(*) AS n, {sums}, {none}, {_NO_KEY} AS repeated
+        FROM (SELECT {_HASHES} FROM (SELECT {_row_hash(schema)} AS _hash FROM {{old}}))"""
+
+
+_HASHES = "cast(_hash AS decimal(20,0)) AS first, cast(xxhash64(_hash) AS decimal(20,0)) AS second"
+_SUMS = "sum(cast(_hash AS decimal(20,0))) AS first, sum(cast(xxhash64(_hash) AS decimal(20,0))) AS second"
+_NO_KEY = "cast(null AS struct<key: string, n: bigint>)"
+
+
+def _rules(table: Table, partition: dict[str, Any]) -> list[tuple[str, str]]:
+    """What every row must satisfy: its text, and the condition that is true where a row does not."""
+    required = dict.fromkeys((*table.key, *table.required))
+    rules = [(f"NOT NULL {name}", f"`{name}` IS NULL") for name in required]
+    rules += [(f"CHECK {name} ({sql})", f"NOT coalesce({_literally(sql)}, false)") for name, sql in table.checks]
     rules += [
-        (f"partition {name} = {value}", ~F.col(name).eqNullSafe(F.lit(value))) for name, value in partition.items()
+        (f"partition {name} = {value}", f"NOT (`{name}` <=> {_literal(value)})") for name, value in partition.items()
     ]
     return rules
 
 
-def _offenders(broken: Column, key: Column) -> tuple[Column, Column]:
-    """How many rows break a rule, and the key of one."""
-    return F.count_if(broken), F.max(F.when(broken, key))
+def _row_hash(schema: T.StructType) -> str:
+    return f"xxhash64({', '.join(part for field in schema for part in _hashable(field))})"
 
 
-def _row_hash(schema: T.StructType) -> Column:
-    return F.xxhash64(*[part for field in schema for part in _hashable(field)])
-
-
-def _sums(row: Column, counts: Column) -> list[Column]:
-    """Number of rows that count, and two sums over them: of a row's hash, and of a hash of that hash."""
-    hashes = (F.when(counts, hashed.cast("decimal(20,0)")) for hashed in (row, F.xxhash64(row)))
-    return [F.count_if(counts), *map(F.sum, hashes)]
-
-
-def _hashable(field: T.StructField) -> list[Column]:
-    """What to hash of a column: Spark's hash skips nulls and cannot take maps, so nulls and lengths are told apart."""
-    column = F.col(f"`{field.name}`")
+def _hashable(field: T.StructField) -> list[str]:
+    """What to hash of a column: Spark's hash skips nulls and cannot take maps, so nulls and lengths count, too."""
+    name = f"`{field.name}`"
     if isinstance(field.dataType, T.MapType):
-        return [F.array_sort(F.map_entries(column)), column.isNull()]
+        return [f"array_sort(map_entries({name}))", f"{name} IS NULL"]
     if isinstance(field.dataType, T.ArrayType):
-        return [column, F.size(column), column.isNull()]
-    return [column, column.isNull()]
+        return [name, f"size({name})", f"{name} IS NULL"]
+    return [name, f"{name} IS NULL"]
 
 
-def _text(name: str) -> Column:
-    return F.coalesce(F.col(f"`{name}`").cast("string"), F.lit("null"))
+def _literal(value: Any) -> str:
+    """A value of a partition column as SQL: text is compared with what it means for the column's type."""
+    return _literally("'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'")
 
 
-def _only_row(frame: DataFrame) -> Row:
-    row = frame.head()
-    assert row is not None  # an aggregate without groups has exactly one row
-    return row
+def _literally(sql: str) -> str:
+    """SQL in which braces stand for themselves."""
+    return sql.replace("{", "{{").replace("}", "}}")
 
 
-def _fingerprint(row: Sequence[Any]) -> Fingerprint:
-    return Fingerprint(row[0], int(row[1] or 0), int(row[2] or 0))
+def _fingerprint(row: Any) -> Fingerprint:
+    return Fingerprint(row["n"], int(row["first"] or 0), int(row["second"] or 0))

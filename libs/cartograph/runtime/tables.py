@@ -2,9 +2,9 @@
 
 Layout: `<root>/<layer>/<table>`, or `<catalog>.<layer>.<table>` where a catalog is set (then `root` holds locks only).
 
-What a write costs beyond the writing: the rows are computed once and kept (memory, then disk) while one aggregate
-counts and hashes them, looks for broken constraints, and scans the old partition for changes (`lake.skip_unchanged`);
-one shuffle of the keys finds repeated ones (`lake.check_keys`). An append is checked by Delta alone: nothing is kept.
+What a write costs beyond the writing: the rows are computed once and kept (memory, then disk) while one query counts
+and hashes them, looks for broken constraints and, in one shuffle, for repeated keys (`lake.check_keys`), and scans the
+old partition for changes (`lake.skip_unchanged`). An append is checked by Delta alone: nothing is kept.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from pyspark.sql import functions as F
 from cartograph.core.tables import schema
 from cartograph.core.tables.schema import Table
 from cartograph.runtime import places
-from cartograph.runtime.conditions import as_sql, before, within
-from cartograph.runtime.content import Survey, differing, duplicated_keys, survey
+from cartograph.runtime.conditions import before, within
+from cartograph.runtime.content import Survey, differing, survey
 from cartograph.runtime.definition import create, definition_differences
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
 from cartograph.runtime.lock_files import lock_files
 from cartograph.runtime.locks import Locks
+from cartograph.runtime.written_rows import fitted, kept, listed, replacing
 from cartograph.settings import Config
 
 __all__ = ["DigestChanged", "RowsRefused", "SchemaMismatch", "TableError", "TableMissing", "Tables", "WriteResult"]
@@ -66,6 +67,7 @@ class Tables:
         self.catalog = catalog
         self.check_keys = check_keys
         self.skip_unchanged = skip_unchanged
+        self._as_defined: set[str] = set()  # tables that were found to be as they are defined, by this run
         self.locks = locks or Locks(lock_files(spark, f"{self.root}/_locks"), f"{self.root}/_locks")
 
     @classmethod
@@ -93,6 +95,8 @@ class Tables:
         """Whether table `name` has been written."""
         if self.catalog:
             return self.spark.catalog.tableExists(self.path(name))
+        if places.is_local(self.path(name)):  # looking there spares 150 calls to the JVM
+            return (Path(self.path(name)) / "_delta_log").is_dir()
         return DeltaTable.isDeltaTable(self.spark, self.path(name))
 
     def read(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame:
@@ -127,13 +131,12 @@ class Tables:
         unknown = partition.keys() - set(table.partition)
         if unknown:
             raise ValueError(f"{name} is partitioned by {table.partition}, not by {sorted(unknown)}")
-        with self._writing(name, partition) as is_new, _kept(_fitted(table, frame, partition)) as rows:
+        with self._writing(name, partition) as is_new, kept(fitted(table, frame, partition)) as rows:
             old = self._load(name).filter(within(partition)) if self.skip_unchanged and not is_new else None
             found = self._checked(table, rows, partition, old)
             changed = found.old != found.content
             if changed:
-                writer = rows.write.format("delta").mode("overwrite")
-                self._save(name, writer.option("replaceWhere", as_sql(partition)) if partition else writer)
+                self._save(name, replacing(rows, partition, is_new or (found.old is not None and not found.old.rows)))
         return WriteResult(name, self.version(name), found.content.rows, changed, time.monotonic() - started, partition)
 
     def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
@@ -146,9 +149,9 @@ class Tables:
         """
         started = time.monotonic()
         table = schema.table(name)
-        with self._writing(name, {}), _kept(_fitted(table, frame, {})) as rows:
+        with self._writing(name, {}), kept(fitted(table, frame, {})) as rows:
             self._checked(table, rows, {})
-            with _kept(differing(rows, self._load(name), table.key, insert_only)) as changes:
+            with kept(differing(rows, self._load(name), table.key, insert_only)) as changes:
                 n_changes = changes.count()
                 if n_changes:
                     condition = " AND ".join(f"old.`{column}` = new.`{column}`" for column in table.key)
@@ -170,7 +173,7 @@ class Tables:
             SchemaMismatch, RowsRefused, LockHeld: as for `replace`.
         """
         started = time.monotonic()
-        rows = _fitted(schema.table(name), frame, {})
+        rows = fitted(schema.table(name), frame, {})
         with self._writing(name, {}):
             done = self._batch(name, app_id, version)
             if done is not None and done[1] != digest:
@@ -240,24 +243,26 @@ class Tables:
             if is_new:
                 with self.locks.hold(f"{name},create", wait_seconds=self.locks.stale_seconds):
                     create(self.spark, table, self.path(name), by_name=bool(self.catalog))
-            problems = definition_differences(self._load(name).schema, table)
-            if problems:
-                raise SchemaMismatch(
-                    f"{self.path(name)} was made by another version of the project: {'; '.join(problems)}. "
-                    "Alter it, or delete it and run its steps again"
-                )
+            if not is_new and name not in self._as_defined:
+                self._require_definition(table)
+            self._as_defined.add(name)
             yield is_new
+
+    def _require_definition(self, table: Table) -> None:
+        problems = definition_differences(self._load(table.name).schema, table)
+        if problems:
+            raise SchemaMismatch(
+                f"{self.path(table.name)} was made by another version of the project: {'; '.join(problems)}. "
+                "Alter it, or delete it and run its steps again"
+            )
 
     def _checked(
         self, table: Table, rows: DataFrame, partition: dict[str, Any], old: DataFrame | None = None
     ) -> Survey:
         """What the rows, and the old ones they may replace, hold, after they were found to satisfy every constraint."""
-        found = survey(rows, table, partition, old)
-        problems = found.problems
-        if self.check_keys and not problems:
-            problems = [f"the key is repeated: {key}" for key in duplicated_keys(rows, table.key)]
-        if problems:
-            raise RowsRefused(f"the rows for {table.name} are refused, nothing was written:\n" + _listed(problems))
+        found = survey(rows, table, partition, old, self.check_keys)
+        if found.problems:
+            raise RowsRefused(f"the rows for {table.name} are refused, nothing was written:\n" + listed(found.problems))
         return found
 
     def _newest(self, name: str) -> tuple[int, int]:
@@ -272,28 +277,3 @@ class Tables:
         commits = self._delta(name).history().filter((note["app_id"] == app_id) & (note["batch"] == str(version)))
         row = commits.select("version", note["digest"]).head()
         return (int(row[0]), str(row[1])) if row else None
-
-
-def _fitted(table: Table, frame: DataFrame, partition: dict[str, Any]) -> DataFrame:
-    """`frame` with the table's columns in the table's order."""
-    for column, value in partition.items():
-        if column not in frame.columns:
-            frame = frame.withColumn(column, F.lit(value).cast(table.columns[column].dataType))
-    problems = schema.differences(frame.schema, table.columns)
-    if problems:
-        raise SchemaMismatch(f"the rows for {table.name} do not fit, nothing was written:\n" + _listed(problems))
-    return frame.select(*table.columns.names)
-
-
-@contextlib.contextmanager
-def _kept(frame: DataFrame) -> Iterator[DataFrame]:
-    """The frame, computed once while in use."""
-    frame.persist()
-    try:
-        yield frame
-    finally:
-        frame.unpersist()
-
-
-def _listed(problems: list[str]) -> str:
-    return "\n".join(f"  - {problem}" for problem in problems)
