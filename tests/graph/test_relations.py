@@ -104,14 +104,13 @@ def test_without_views_substitutes_are_told_by_what_they_are_called_and_what_the
     edges: DataFrame, shop: Silver
 ) -> None:
     known = pairs_of("substitutes", "substitute_id")
-    for hidden, n_least in ((["category"], 60), (["title", "brand"], 100)):
-        told = first(without_views(edges, shop, *hidden), "substitute")
-        assert len(told & known) >= 0.9 * len(told) > 0.9 * n_least
+    told = first(without_views(edges, shop, "category"), "substitute")
+    assert len(told & known) >= 0.9 * len(told) > 0.9 * 60
 
 
 def test_without_views_and_words_nothing_is_told_to_be_a_substitute(edges: DataFrame, shop: Silver) -> None:
-    """What goes with the same others is planted as a substitute in one case of seven."""
-    found = without_views(edges, shop, "category", "title", "brand")
+    """What goes with the same others is a planted substitute one time in seven; in one category, five in seven."""
+    found = without_views(edges, shop, "title", "brand")
     assert "substitute" not in set(found["relation"])
     assert "complement" in set(found["relation"])
 
