@@ -103,14 +103,13 @@ def without_views(edges: DataFrame, shop: Silver, *hidden: str) -> pd.DataFrame:
 
 def test_without_views_substitutes_are_found_by_text_and_shared_companions(edges: DataFrame, shop: Silver) -> None:
     known = pairs_of("substitutes", "substitute_id")
-    for hidden, n_least in ((["category"], 60), (["title", "brand"], 100)):
-        listed = first(without_views(edges, shop, *hidden), "substitute")
-        assert len(listed & known) >= 0.9 * len(listed) > 0.9 * n_least
+    listed = first(without_views(edges, shop, "category"), "substitute")
+    assert len(listed & known) >= 0.9 * len(listed) > 0.9 * 60
 
 
 def test_without_views_and_words_there_are_no_substitutes(edges: DataFrame, shop: Silver) -> None:
-    """One in seven pairs with the same companions is a planted substitute."""
-    found = without_views(edges, shop, "category", "title", "brand")
+    """Of pairs with the same companions, one in seven is a planted substitute; in one category, five in seven."""
+    found = without_views(edges, shop, "title", "brand")
     assert "substitute" not in set(found["relation"])
     assert "complement" in set(found["relation"])
 
