@@ -19,6 +19,8 @@ BANNED = {
     r"\bnumbers left out\b": "dropout",
     r"\bran not\b": "did not run",
     r"\bgraphics card\b": "GPU",
+    r"\bkept apart\b": "held out, separate",
+    r"\bcustomers (who are )?(all )?alike\b": "similar customers",
 }
 # Refused in prose and in the report; an entry moves up when it is gone from the code, too.
 BANNED_IN_PROSE = {
@@ -28,9 +30,7 @@ BANNED_IN_PROSE = {
     r"\bJava machines?\b": "JVM",
     r"\bnames none\b": "is empty",
     r"\bheed(s|ed)?\b": "support, respect",
-    r"\bkept apart\b": "held out, separate",
     r"\bheld back\b": "held out",
-    r"\bcustomers (who are )?(all )?alike\b": "similar customers",
     r"\blengths? of (a |the |each )?(fused )?(vectors?|factors?)\b": "embedding dimension",
     r"\bpass(es)? over (the )?(data|events|ratings|histories|customers|interactions|pairs)\b": "epochs",
     r"\bpulls? (\w+ ){0,3}towards\b": "L2 regularisation, weight decay",

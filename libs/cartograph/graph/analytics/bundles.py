@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 
 from graphframes import GraphFrame
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.graph.analytics.by_graphframes import strongest
 from cartograph.graph.settings import BundleSettings
 
 SIZES = (3, 4)
@@ -29,7 +28,7 @@ def bundles(graph: GraphFrame, baskets: DataFrame, settings: BundleSettings) -> 
         settings: `n_strongest` bounds the number of motifs.
     """
     ends = [F.least("src", "dst").alias("src"), F.greatest("src", "dst").alias("dst")]
-    mutual = strongest(graph.edges, "src", "dst", settings.n_strongest).groupBy(*ends).count().where("count = 2")
+    mutual = _strongest(graph.edges, "src", "dst", settings.n_strongest).groupBy(*ends).count().where("count = 2")
     ordered = GraphFrame(graph.vertices, mutual.select("src", "dst"))
     found = _cliques(ordered, SIZES[0])
     for size in SIZES[1:]:
@@ -38,6 +37,12 @@ def bundles(graph: GraphFrame, baskets: DataFrame, settings: BundleSettings) -> 
     is_bundle = (F.col("n_orders") >= settings.min_orders) & (completed >= settings.min_completed)
     counted = _counted(found, baskets).where(is_bundle).localCheckpoint()
     return counted.join(_parts_of_larger(counted), "product_ids", "left_anti")
+
+
+def _strongest(edges: DataFrame, end: str, other: str, n: int) -> DataFrame:
+    """The `n` heaviest edges at each `end`."""
+    heaviest_first = Window.partitionBy(end).orderBy(F.desc("weight"), other)
+    return edges.withColumn("place", F.row_number().over(heaviest_first)).where(F.col("place") <= n).drop("place")
 
 
 def _cliques(graph: GraphFrame, size: int) -> DataFrame:

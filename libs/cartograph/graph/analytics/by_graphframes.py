@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from graphframes import GraphFrame
 from graphframes.lib import Pregel
 from pyspark.ml.functions import vector_to_array
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.graph.analytics.engines import Say
@@ -166,9 +166,3 @@ def nearest_hubs(graph: GraphFrame, hubs: Sequence[str]) -> DataFrame:
     return steps.groupBy(F.col("id").alias("product_id")).agg(nearest).select(
         "product_id", "hub.hub_id", F.col("hub.steps").cast("int").alias("hub_distance")
     )  # fmt: skip
-
-
-def strongest(edges: DataFrame, end: str, other: str, n: int) -> DataFrame:
-    """The `n` heaviest edges at each `end`."""
-    heaviest_first = Window.partitionBy(end).orderBy(F.desc("weight"), other)
-    return edges.withColumn("place", F.row_number().over(heaviest_first)).where(F.col("place") <= n).drop("place")

@@ -11,7 +11,7 @@ from torch import nn
 
 from cartograph.core.training.feed import Feed, shard_of
 from cartograph.graph.networks.initial_vectors import first_vectors
-from cartograph.graph.networks.sparse import Csr
+from cartograph.graph.networks.sparse import Csr, entries_of
 from cartograph.graph.settings import LightGcnSettings
 
 
@@ -74,10 +74,10 @@ class CustomerFilter:
     """
 
     def __init__(self, items: torch.Tensor, degrees: torch.Tensor) -> None:
-        inside = items >= 0
-        users = torch.arange(len(items))[:, None].expand_as(items)[inside]
-        columns = items[inside].long()
-        values = (inside.sum(1)[users] * degrees[columns]).double() ** -0.5
+        users, codes = entries_of(items)
+        columns = codes.long()
+        lengths = torch.bincount(users, minlength=len(items))
+        values = (lengths[users] * degrees[columns]).double() ** -0.5
         self.rows = Csr.of(users, columns, values, len(items))
         self.products = Csr.of(columns, users, values, len(degrees))
 

@@ -13,7 +13,7 @@ from cartograph.core.views.descriptions import N_FEATURES
 from cartograph.graph.networks.gat_layer import GatLayer
 from cartograph.graph.networks.gcn_layer import GcnLayer
 from cartograph.graph.networks.initial_vectors import first_vectors
-from cartograph.graph.networks.sparse import Csr, normalised
+from cartograph.graph.networks.sparse import Csr, entries_of, normalised
 from cartograph.graph.settings import GatSettings, GcnSettings
 
 
@@ -55,11 +55,10 @@ class ProductEncoding:
 
 def mean_of_words(words: torch.Tensor) -> Csr:
     """The matrix that averages the vectors of each product's words: (products, words per product), -1 for none."""
-    inside = words >= 0
-    rows = torch.arange(len(words))[:, None].expand_as(words)[inside]
-    counts = inside.sum(1)
+    rows, codes = entries_of(words)
+    counts = torch.bincount(rows, minlength=len(words))
     starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return Csr(starts, words[inside].long(), 1.0 / counts[rows])
+    return Csr(starts, codes.long(), 1.0 / counts[rows])
 
 
 class ProductEncoder(nn.Module):

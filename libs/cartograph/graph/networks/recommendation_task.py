@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as N
 
 from cartograph.core.training.feed import Batch
-from cartograph.graph.networks.sparse import Csr
+from cartograph.graph.networks.sparse import Csr, entries_of
 from cartograph.graph.settings import GraphTrainingSettings
 
 _NEVER = -1e4  # A score that adds nothing; minus infinity has no gradient if a customer has all sampled products.
@@ -160,13 +160,6 @@ def _owned(rows: torch.Tensor, places: torch.Tensor, others: torch.Tensor, sizes
     owned = torch.zeros((sizes[0], len(others)), dtype=torch.bool, device=places.device)
     owned[rows[found >= 0], found[found >= 0]] = True
     return owned
-
-
-def entries_of(items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The row and the product of each entry, row by row."""
-    inside = items >= 0
-    rows = torch.arange(len(items), device=items.device)[:, None].expand_as(items)
-    return rows[inside], items[inside]
 
 
 def sums_of(

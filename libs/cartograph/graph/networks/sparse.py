@@ -89,6 +89,13 @@ class Csr:
         return Csr(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), self.columns[kept], values[kept])
 
 
+def entries_of(items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The row and the code of each entry of padded rows (-1 after the last), row by row."""
+    inside = items >= 0
+    rows = torch.arange(len(items), device=items.device)[:, None].expand_as(items)
+    return rows[inside], items[inside]
+
+
 def normalised(rows: torch.Tensor, columns: torch.Tensor, weights: torch.Tensor, n: int) -> Csr:
     """Â = D^-1/2 (A + I) D^-1/2, D the row sums of A + I (Kipf and Welling 2017).
 
