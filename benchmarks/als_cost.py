@@ -3,8 +3,8 @@
     python -m benchmarks.als_cost --sizes 1e5,1e6,1e7 --rank 64
 
 Interactions are generated: 27 a customer and 20 a product on average, both with a long tail. Per size a fit of one and
-one of many iterations, after one that warms up, tell the iteration from the start-up. `slope` is that of the logarithms
-(1: cost grows as the data does), `flops_per_second` what a core does of the operations counted by
+one of many iterations, after one that warms up, separate the iterations from the start-up. `slope` is that of the
+logarithms (1: cost grows as the data does), `flops_per_second` what a core does of the operations counted by
 
     conjugate gradient   per iteration   8 (s + 1) nnz k + 2 (s + 1) (m + n) k²      s = 3 steps
     cholesky             per iteration   4 nnz k² + (m + n) k³ / 3
@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.topn import warm_up
 from cartograph.cf.factorisation.native_als import native_factors
-from cartograph.cf.factorisation.objective import Objective, Schedule
+from cartograph.cf.settings import AlsSettings
 
 _STEPS = 3
 _LEAST, _MOST = 10, 200  # further iterations of the longer fit: of few interactions many, as each is soon done
@@ -33,7 +33,7 @@ _LEAST, _MOST = 10, 200  # further iterations of the longer fit: of few interact
 def main() -> None:
     """Runs every size and prints one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="1e5,1e6,1e7", help="interactions, apart by commas")
+    parser.add_argument("--sizes", default="1e5,1e6,1e7", help="interactions, separated by commas")
     parser.add_argument("--rank", type=int, default=64)
     parser.add_argument("--solver", default="cg", choices=["cg", "cholesky"])
     parser.add_argument("--driver-memory", default="3g")
@@ -56,11 +56,11 @@ def measured(spark: SparkSession, n: int, options: argparse.Namespace) -> dict[s
     ratings = interactions(spark, n).persist()
     row = ratings.agg(F.count("*").alias("nnz"), F.max("user_id").alias("m"), F.max("product_id").alias("n")).head()
     assert row is not None
-    objective = Objective(options.rank, alpha=40.0, regularisation=0.02)
     watch, more = Stopwatch(), min(max(int(2e7 / n), _LEAST), _MOST)
     for name, iterations in (("warm", 1), ("once", 1), ("often", 1 + more)):
         with watch(name):
-            for side in native_factors(ratings, objective, Schedule(iterations, options.solver)):
+            settings = AlsSettings(engine="native", rank=options.rank, iterations=iterations, solver=options.solver)
+            for side in native_factors(ratings, settings):
                 side.write.format("noop").mode("overwrite").save()
     ratings.unpersist()
     iteration = (watch.seconds["often"] - watch.seconds["once"]) / more
@@ -86,14 +86,14 @@ def interactions(spark: SparkSession, n: int) -> DataFrame:
     """About `n` distinct pairs: user_id, product_id (numbers without gaps), weight."""
     n_users, n_items = max(n // 27, 1), max(n // 20, 1)
     share = F.rand(1)
-    drawn = spark.range(n, numPartitions=spark.sparkContext.defaultParallelism * 2).select(
+    sampled = spark.range(n, numPartitions=spark.sparkContext.defaultParallelism * 2).select(
         (F.pow(F.rand(2), F.lit(1.6)) * n_users).cast("int").alias("user_id"),
         (F.pow(share, F.lit(2.2)) * n_items).cast("int").alias("product_id"),
     )
     # Every number once, so that there are no gaps.
     users = spark.range(n_users).select(F.col("id").cast("int").alias("user_id"), F.lit(0).alias("product_id"))
     items = spark.range(n_items).select(F.lit(0).alias("user_id"), F.col("id").cast("int").alias("product_id"))
-    return drawn.unionByName(users).unionByName(items).distinct().withColumn("weight", F.lit(1.0).cast("float"))
+    return sampled.unionByName(users).unionByName(items).distinct().withColumn("weight", F.lit(1.0).cast("float"))
 
 
 if __name__ == "__main__":

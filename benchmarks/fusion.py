@@ -31,7 +31,8 @@ from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.interactions import baskets_of, events_of
-from benchmarks.topn import model_of, warm_up
+from benchmarks.models import model_of
+from benchmarks.topn import warm_up
 from cartograph.core.model import Silver
 from cartograph.core.views.histories import histories
 from cartograph.core.views.seen import seen

@@ -1,10 +1,10 @@
-"""How well explicit ALS foretells ratings: RMSE over folds of a file with a rating a line, `user item rating …`.
+"""How well explicit ALS predicts ratings: RMSE over folds of a file with a rating a line, `user item rating …`.
 
     python -m benchmarks.ratings --ratings u.data --set rank=64 --set regularisation=0.1 --peers
 
-Every rating is foretold once, by a model that learned from the other folds, and cut off at the lowest and the highest
-rating there is. Customers and products that those folds do not know get the mean rating. Lines that do not begin with
-two names and a number are left out, and counted. Peer: `mllib`, with the same settings; of native's solvers, choose
+Every rating is predicted once, by a model trained on the other folds, and clipped to the lowest and the highest rating
+there is. Customers and products that are not in those folds get the mean rating. Lines that do not begin with two names
+and a number are skipped, and counted. Peer: `mllib`, with the same settings; of native's solvers, choose
 `--set solver=cholesky`, which is exact as MLlib's is.
 """
 
@@ -25,7 +25,7 @@ _ROW = r"^\s*([^\s,;]+)[\s,;]+([^\s,;]+)[\s,;]+([0-9.]+)(?:[\s,;]|$)"
 
 
 def main() -> None:
-    """Learns and foretells fold by fold."""
+    """Trains and predicts fold by fold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ratings", required=True)
     parser.add_argument("--folds", type=int, default=5)
@@ -40,11 +40,11 @@ def main() -> None:
         spark = spark_session("ratings", ["spark.driver_memory=3g"])
         rated, n_left_out = events_of(spark, options.ratings, options.folds)
     with watch("folds"):
-        metrics = {"rmse": judged(rated, settings, options.folds)}
+        metrics = {"rmse": cross_validated_rmse(rated, settings, options.folds)}
     peers = {}
     if options.peers:
         with watch("mllib"):
-            rmse = judged(rated, mllib_settings(settings), options.folds)
+            rmse = cross_validated_rmse(rated, mllib_settings(settings), options.folds)
         peers["mllib"] = {"metrics": {"rmse": rmse}, "seconds": watch.seconds["mllib"]}
     print_result(
         "ratings", settings["engine"], metrics, watch.seconds["folds"], watch.seconds["setup"], memory, peers,
@@ -54,12 +54,12 @@ def main() -> None:
 
 
 def mllib_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same for MLlib, whose solver is always exact."""
+    """The same settings for MLlib, whose solver is always exact."""
     return {**{key: value for key, value in settings.items() if key != "solver"}, "engine": "mllib"}
 
 
 def events_of(spark: SparkSession, path: str, n_folds: int) -> tuple[DataFrame, int]:
-    """An event of type rating per line, with its `fold`, drawn by its line number; and how many lines have none.
+    """An event of type rating per line, with its `fold`, sampled by line number; and the number of lines without one.
 
     Raises:
         SystemExit: no line has a rating.
@@ -82,7 +82,7 @@ def events_of(spark: SparkSession, path: str, n_folds: int) -> tuple[DataFrame, 
     return rated, rows.count() - n_rated
 
 
-def judged(rated: DataFrame, settings: dict[str, Any], n_folds: int) -> float:
+def cross_validated_rmse(rated: DataFrame, settings: dict[str, Any], n_folds: int) -> float:
     """RMSE over all ratings."""
     low, high = rated.agg(F.min("rating"), F.max("rating")).head()  # type: ignore[misc]
     total, count = 0.0, 0
@@ -96,8 +96,8 @@ def judged(rated: DataFrame, settings: dict[str, Any], n_folds: int) -> float:
             model.item_factors_.withColumnRenamed("vector", "y"), "product_id", "left"
         )
         dot = F.aggregate(F.zip_with("x", "y", lambda x, y: x * y), F.lit(0.0), lambda total, one: total + one)
-        foretold = F.least(F.greatest(F.coalesce(dot, F.lit(mean)), F.lit(low)), F.lit(high))
-        error, n = known.agg(F.sum((F.col("rating") - foretold) ** 2), F.count("*")).head()  # type: ignore[misc]
+        predicted = F.least(F.greatest(F.coalesce(dot, F.lit(mean)), F.lit(low)), F.lit(high))
+        error, n = known.agg(F.sum((F.col("rating") - predicted) ** 2), F.count("*")).head()  # type: ignore[misc]
         total, count = total + error, count + n
     return round((total / count) ** 0.5, 5)
 

@@ -12,42 +12,22 @@ steps per epoch, layers and numbers per vector as the model has.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 from typing import Any
 
 import numpy as np
-import yaml
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, show, spark_session
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
+from benchmarks.models import model_of
 from benchmarks.objective import implicit_objective
 from cartograph.core.model import Silver
 from cartograph.core.search.topk import top_k
 from cartograph.core.views.histories import histories
 
-MODELS = {
-    "popularity": "cartograph.cf.popularity.Popularity",
-    "item_neighbours": "cartograph.cf.item_neighbours.ItemNeighbours",
-    "cooccurrence": "cartograph.cf.cooccurrence.Cooccurrence",
-    "swing": "cartograph.cf.swing.Swing",
-    "rp3beta": "cartograph.cf.rp3beta.Rp3Beta",
-    "ease": "cartograph.cf.ease.Ease",
-    "slim": "cartograph.cf.slim.Slim",
-    "user_neighbours": "cartograph.cf.user_neighbours.UserNeighbours",
-    "bpr": "cartograph.cf.bpr.Bpr",
-    "als": "cartograph.cf.als.Als",
-    "rules": "cartograph.rules.model.Rules",
-    "next_basket": "cartograph.sequence.next_basket.NextBasket",
-    "first_order": "cartograph.sequence.first_order.FirstOrder",
-    "gfcf": "cartograph.graph.gfcf.GfCf",
-    "lightgcn": "cartograph.graph.lightgcn.LightGcn",
-    "gat": "cartograph.graph.gat.Gat",
-    "gcn": "cartograph.graph.gcn.Gcn",
-}
 K = 20
 LONGEST = 100_000  # events of a history that are masked: all of them
 
@@ -57,15 +37,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", required=True)
     parser.add_argument("--test", required=True)
-    parser.add_argument("--model", required=True, choices=sorted(MODELS))
+    parser.add_argument("--model", required=True, help="name of a model of cf, rules, sequence or graph")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the model")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--peer-epochs", type=int, default=3, help="of the peer of lightgcn")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     model = model_of(options.model, options.set)
-    if hasattr(model, "record"):
-        model.record = show
     with watch("setup"):
         spark = spark_session("topn", ["spark.driver_memory=4g"])
         data = silver_of(spark, options.train)
@@ -82,7 +60,7 @@ def main() -> None:
     more = of_als(model, data, options, seconds["fit"]) if options.model == "als" else {}
     peers = peers_of(model, data, users, test, options) if options.peers else {}
     print_result(
-        f"topn {options.model}", getattr(model, "engine", "spark"), metrics,
+        f"topn {options.model}", getattr(model.settings, "engine", "spark"), metrics,
         seconds["fit"] + seconds["score"], seconds["setup"], memory, peers,
         fit_seconds=seconds["fit"], score_seconds=seconds["score"], settings=options.set,
         seconds_per_epoch=getattr(model, "seconds_per_epoch_", None), **more,
@@ -92,26 +70,18 @@ def main() -> None:
 
 def of_als(model: Any, data: Silver, options: argparse.Namespace, fit_seconds: float) -> dict[str, Any]:
     """The objective reached, and what of the fit is start-up."""
+    own = model.settings
     users, items = (frame.withColumnRenamed(name, "id") for frame, name in (
         (model.user_factors_, "user_id"), (model.item_factors_, "product_id")))  # fmt: skip
     train = read_interactions(options.train)
-    found: dict[str, Any] = {
-        "objective": round(implicit_objective(users, items, train, model.alpha, model.regularisation))
-    }
-    if model.engine == "native" and model.iterations > 1:
+    found: dict[str, Any] = {"objective": round(implicit_objective(users, items, train, own.alpha, own.regularisation))}
+    if own.engine == "native" and own.iterations > 1:
         watch, once = Stopwatch(), model_of("als", [*options.set, "iterations=1"])
         with watch("fit"):
             once.fit(data)
-        per_iteration = (fit_seconds - watch.seconds["fit"]) / (model.iterations - 1)
-        found["startup_seconds"] = round(fit_seconds - model.iterations * per_iteration, 3)
+        per_iteration = (fit_seconds - watch.seconds["fit"]) / (own.iterations - 1)
+        found["startup_seconds"] = round(fit_seconds - own.iterations * per_iteration, 3)
     return found
-
-
-def model_of(name: str, settings: list[str]) -> Any:
-    """The model of that name; a setting it does not have is refused by Python."""
-    module, _, class_name = MODELS[name].rpartition(".")
-    pairs = (setting.split("=", 1) for setting in settings)
-    return getattr(importlib.import_module(module), class_name)(**{key: yaml.safe_load(value) for key, value in pairs})
 
 
 def silver_of(spark: SparkSession, path: str) -> Silver:
@@ -134,10 +104,10 @@ def silver_of(spark: SparkSession, path: str) -> Silver:
         F.max("event_at").alias("ordered_at"), F.array_sort(F.collect_set("product_id")).alias("product_ids")
     )
     unknown = {"title": "string", "brand": "string", "category": "array<string>"}
-    facts = [F.lit(None).cast(kind).alias(name) for name, kind in unknown.items()]
-    products = events.select("product_id").distinct().select("product_id", *facts)
+    attributes = [F.lit(None).cast(kind).alias(name) for name, kind in unknown.items()]
+    products = events.select("product_id").distinct().select("product_id", *attributes)
     events.count()
-    return Silver(events, baskets.persist(), products)
+    return Silver(events, baskets.persist(), products, on_epoch=lambda _, epoch: show(epoch))
 
 
 def users_of(spark: SparkSession, test: tuple[Ints, Ints]) -> DataFrame:
@@ -166,14 +136,19 @@ def peers_of(
     """What the public peers of the model make of the same data."""
     files = ["--train", options.train, "--test", options.test]
     if options.model == "lightgcn":
-        shape = {"epochs": options.peer_epochs, "width": model.width, "layers": 2 * model.hops, "k": K}
-        shape |= {"steps": -(-len(np.unique(read_interactions(options.train)[0])) // model.batch_size)}
+        shape = {
+            "epochs": options.peer_epochs,
+            "width": model.settings.width,
+            "layers": 2 * model.settings.hops,
+            "k": K,
+        }
+        shape |= {"steps": -(-len(np.unique(read_interactions(options.train)[0])) // model.training.batch_size)}
         sizes = [f"--{key}={value}" for key, value in {**shape, "threads": len(os.sched_getaffinity(0))}.items()]
         return {"torch_geometric": run_peer("benchmarks.peers.torch_geometric_lightgcn", [*files, *sizes])}
     if options.model != "als":
         return {}
-    settings = {"rank": model.rank, "iterations": model.iterations, "regularisation": model.regularisation}
-    arguments = [f"--{key}={value}" for key, value in {**settings, "alpha": model.alpha, "k": K}.items()]
+    settings = {name: getattr(model.settings, name) for name in ("rank", "iterations", "regularisation", "alpha")}
+    arguments = [f"--{key}={value}" for key, value in {**settings, "k": K}.items()]
     return {
         "mllib": attempted(lambda: mllib(model, data, users, test, read_interactions(options.train))),
         "implicit": run_peer("benchmarks.peers.implicit_als", [*files, *arguments]),
@@ -187,8 +162,9 @@ def mllib(
     columns = [F.col("user_id").cast("int"), F.col("product_id").cast("int"), F.lit(1.0).cast("float").alias("rating")]
     ratings = data.events.select(*columns).distinct().persist()
     ratings.count()
+    own = model.settings
     solver = ALS(
-        rank=model.rank, maxIter=model.iterations, regParam=model.regularisation, alpha=model.alpha, seed=model.seed,
+        rank=own.rank, maxIter=own.iterations, regParam=own.regularisation, alpha=own.alpha, seed=own.seed,
         implicitPrefs=True, userCol="user_id", itemCol="product_id",
     )  # fmt: skip
     watch = Stopwatch()

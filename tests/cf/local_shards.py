@@ -1,4 +1,4 @@
-"""What a member of a group without Spark is given: ratings and factors as `cf.factorisation.shards` deals them."""
+"""What a member of a group without Spark is given: ratings and factors as `cf.factorisation.shards` partitions them."""
 
 from __future__ import annotations
 

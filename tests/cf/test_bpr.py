@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_vectors_for_a_group_of_the_same_size(size:
         assert not np.allclose(one, different)
 
 
-def test_workers_average_products_by_how_often_they_moved_them() -> None:
+def test_workers_average_products_by_how_often_they_updated_them() -> None:
     before = np.zeros((4, 2), dtype=np.float32)
     counts = np.array([[1, 0, 5, 0], [3, 0, 0, 2]])
 
@@ -106,7 +106,7 @@ def test_workers_average_products_by_how_often_they_moved_them() -> None:
         assert found[:, 0].tolist() == [(8 + 3 * 12) / 4, 0, 8, 12]
 
 
-def test_a_new_customer_is_placed_among_those_alike(spark: SparkSession) -> None:
+def test_a_new_customer_is_placed_among_similar_ones(spark: SparkSession) -> None:
     _, items = trained(1)
     vectors = [(f"p{item:02}", [float(x) for x in vector]) for item, vector in enumerate(items)]
     known = [(f"new{user}", [f"p{item:02}" for item in np.flatnonzero(KNOWN[user])]) for user in range(6)]

@@ -11,9 +11,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from cartograph.cf.models import configured
-from cartograph.cf.settings import CfSettings, TuningSettings
+from cartograph.cf.settings import CfSettings
 from cartograph.core.errors import UserError
-from cartograph.core.views.interactions import EVENT_WEIGHTS
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import cf
@@ -29,7 +29,7 @@ def test_every_model_has_lists_for_products_and_for_customers(shop: Suite) -> No
     assert models("gold.candidates") == {"popularity", "als"}
 
 
-def test_the_factors_of_als_are_kept_with_the_version_that_they_were_learnt_from(shop: Suite) -> None:
+def test_the_factors_of_als_are_kept_with_the_version_they_were_learned_from(shop: Suite) -> None:
     rows = shop.tables.read("gold.factors", DAY).collect()
     assert {(row.model, row.fitted_as_of, row.events_version) for row in rows} == {("als", DAY, 1)}
     assert {row.side: sum(other.side == row.side for other in rows) for row in rows} == {"user": 23, "product": 12}
@@ -49,7 +49,7 @@ def test_candidates_are_new_to_the_customer(shop: Suite) -> None:
     assert candidates.join(bought, ["user_id", "product_id"], "left_semi").count() == 0
 
 
-def test_only_customers_active_of_late_are_scored_when_days_are_set(shop: Suite) -> None:
+def test_only_recently_active_customers_get_lists_when_days_are_set(shop: Suite) -> None:
     with shop.step("cf", as_of=DAY) as job:
         events = job.read("silver.events")
         last = events.where("user_id is not null").groupBy("user_id").agg(F.max("event_at").alias("last_at"))
@@ -95,8 +95,3 @@ def test_every_model_takes_its_own_settings(name: str) -> None:
 def test_factors_are_an_artifact_only_if_they_are_to_be_kept() -> None:
     assert configured("als", load_config("local").cf).artifact_tables == ("gold.factors",)
     assert configured("als", load_config("local", ["cf.refresh.keep_factors=false"]).cf).artifact_tables == ()
-
-
-def test_models_that_there_are_not_are_refused_in_tuning() -> None:
-    with pytest.raises(ValueError, match="tuning: there is no model 'asl'; there are popularity, "):
-        CfSettings(tuning=TuningSettings(model="asl"))

@@ -1,4 +1,4 @@
-"""The native engine minimises what MLlib minimises, alike for any number of workers, and goes on where it was ended."""
+"""The native engine minimises what MLlib minimises, with any number of workers, and resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def lists_of(ratings: Any, names: str, size: int, rank: int, solver: Literal["cg
 
 @pytest.mark.parametrize("names", NAMES)
 @pytest.mark.parametrize(("size", "rank"), [(1, 2), (2, 4), (3, 8), (2, 64)])
-def test_what_a_customer_lacks_of_his_block_comes_first_whatever_the_names(size: int, rank: int, names: str) -> None:
+def test_what_a_customer_lacks_of_their_block_comes_first_whatever_the_names(size: int, rank: int, names: str) -> None:
     """Two blocks of three customers and three products, of which each customer lacks one."""
     numbers = np.arange(6)
     ratings = ((numbers[:, None] // 3 == numbers // 3) & (numbers[:, None] != numbers)).astype(float)
@@ -227,7 +227,7 @@ def test_the_objective_reached_is_that_of_mllib(ratings: DataFrame) -> None:
         assert found == pytest.approx(expected, rel=0.02)
 
 
-def test_a_job_that_was_ended_goes_on_after_the_last_saved_iteration(
+def test_an_interrupted_job_resumes_after_the_last_saved_iteration(
     ratings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = changed(checkpoint_every=2)

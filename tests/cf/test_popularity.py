@@ -49,7 +49,7 @@ def users(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(seen, "user_id string, product_ids array<string>").persist()
 
 
-def test_everybody_gets_the_same_list_less_what_was_seen(data: Silver, users: DataFrame) -> None:
+def test_everybody_gets_the_same_list_without_what_was_seen(data: Silver, users: DataFrame) -> None:
     found = lists(Popularity().fit(data), users, 3)
     assert found["stranger"] == ["hat", "toy", "mug"]
     assert found["n1"] == ["toy", "mug", "vase"]
@@ -64,7 +64,7 @@ def test_each_region_gets_what_it_buys(data: Silver, users: DataFrame) -> None:
     assert found["w1"] == found["x"] == found["stranger"] == ["hat", "toy"]
 
 
-def test_a_small_region_is_drawn_towards_the_whole_shop(data: Silver, users: DataFrame) -> None:
+def test_a_small_region_is_shrunk_towards_the_whole_shop(data: Silver, users: DataFrame) -> None:
     model = Popularity(by=("region",), shrinkage=2.0).fit(data)
     assert model.segment_popularity_ is not None
     south = {row.product_id: row.score for row in model.segment_popularity_.where("segment = 'south'").collect()}
@@ -101,7 +101,7 @@ def test_a_rating_counts_by_what_it_says(data: Silver, spark: SparkSession) -> N
     assert found == {"hat": 4.0, "toy": 2 + 3 * 0.5, "mug": 1.0}
 
 
-def test_segments_that_cannot_be_told_are_refused_by_name(data: Silver) -> None:
+def test_segments_without_a_column_are_refused_by_name(data: Silver) -> None:
     with pytest.raises(ValueError, match=r"silver.users has no column shoe_size; it has user_id, region"):
         Popularity(by=("shoe_size",)).fit(data)
     with pytest.raises(ValueError, match=r"popularity by region needs silver.users"):

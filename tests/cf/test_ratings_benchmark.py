@@ -1,4 +1,4 @@
-"""The benchmark of ratings reads any file with a rating a line, and foretells what follows from the others."""
+"""The benchmark of ratings reads any file with a rating a line, and predicts each rating from the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from benchmarks.ratings import events_of, judged, mllib_settings
+from benchmarks.ratings import cross_validated_rmse, events_of, mllib_settings
 
 SETTINGS = {"engine": "native", "implicit": False, "rank": 2, "iterations": 15, "regularisation": 0.01,
             "solver": "cholesky"}  # fmt: skip
@@ -28,14 +28,14 @@ def test_a_file_without_ratings_is_refused_by_name(spark: SparkSession, tmp_path
         events_of(spark, str(tmp_path / "words"), 3)
 
 
-def test_ratings_of_few_dimensions_are_foretold(spark: SparkSession, tmp_path: Path) -> None:
+def test_ratings_of_few_dimensions_are_predicted(spark: SparkSession, tmp_path: Path) -> None:
     """Products of a customer's and a product's two numbers, four in five of which are known."""
     draw = np.random.default_rng(5)
     ratings = draw.uniform(0.5, 1.5, (30, 2)) @ draw.uniform(0.5, 1.5, (2, 20))
     lines = [f"u{u} p{p} {ratings[u, p]:.4f}" for u in range(30) for p in range(20)]
     (tmp_path / "ratings").write_text("\n".join(lines))
     rated, _ = events_of(spark, str(tmp_path / "ratings"), 5)
-    assert judged(rated, SETTINGS, 5) < 0.1 * float(ratings.std())
+    assert cross_validated_rmse(rated, SETTINGS, 5) < 0.1 * float(ratings.std())
     assert mllib_settings(SETTINGS) == {
         **{name: value for name, value in SETTINGS.items() if name != "solver"}, "engine": "mllib",
     }  # fmt: skip

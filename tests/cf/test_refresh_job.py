@@ -1,4 +1,4 @@
-"""The refresh job: a customer who came after the fit is solved for against it and gets a list, once or twice alike."""
+"""The refresh job: a customer who came after the fit gets a factor and a list; a second run gives the same."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_came_or_changed_since_the_fit_is_solved_for_and_nothing_else(refre
     assert vectors(refreshed_shop, NOW, "product")["vase9"] == pytest.approx(alone, rel=1e-2, abs=1e-3)
 
 
-def test_running_it_again_changes_nothing_and_tells_drift_again(
+def test_running_it_again_changes_nothing_and_reports_drift_again(
     refreshed_shop: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("gold.factors", "gold.candidates", "silver.events")

@@ -1,4 +1,4 @@
-"""Members of a group own customers and products, agree on their numbers, and hold every rating once per side."""
+"""Members of a group own customers and products, agree on their codes, and hold every rating once per side."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_ids_are_owned_once_and_numbered_in_order_and_products_belong_where_thei
         assert all(key % size == rank for key in shard.keys)
 
 
-def test_factors_to_start_from_are_told_from_ratings() -> None:
+def test_initial_factors_are_separated_from_ratings() -> None:
     ids = pa.array([product_id(1), product_id(2)])
     given = list(factor_batches(ITEMS, ids, np.arange(6, dtype=np.float32).reshape(2, 3), rows_per_batch=1))
     assert len(given) == 2
@@ -82,7 +82,7 @@ def test_codes_are_put_beside_those_of_their_owner() -> None:
     assert ends.tolist() == [2, 4, 5]
 
 
-def test_a_customer_is_dealt_to_one_worker_and_factors_to_their_owner(spark: SparkSession) -> None:
+def test_all_ratings_of_a_customer_go_to_one_worker_and_factors_to_their_owner(spark: SparkSession) -> None:
     weights = spark.createDataFrame(RATED, "user_id string, product_id string, weight double")
     factors = spark.createDataFrame([(1, product_id(item), [1.0]) for item in range(6)], FACTORS)
     rows = worker_partitions(weights, 3, factors).withColumn("at", F.spark_partition_id())

@@ -57,7 +57,7 @@ def check(found: dict[str, Any]) -> None:
         assert new.max() > 3 * np.abs(np.delete(new, new.argmax())).max()
         known = np.array(found[f"{kind}0"])  # half learned, half from the description
         assert np.linalg.norm(known - taste(f"{kind}0")) < 0.6
-    assert found["myst0"] == [1.0, 2.0, 3.0]  # not in the catalogue: nothing to be drawn towards
+    assert found["myst0"] == [1.0, 2.0, 3.0]  # not in the catalogue: there is no prior
 
 
 def test_new_products_get_the_factors_of_their_kind(spark: SparkSession) -> None:

@@ -58,7 +58,7 @@ def test_the_more_l1_the_fewer_weights() -> None:
     assert counts[-1] == 0
 
 
-def test_lists_hold_the_weights_from_the_product_to_those_it_speaks_for(data: Silver, spark: SparkSession) -> None:
+def test_lists_hold_the_weights_of_a_product_in_the_predictions_of_others(data: Silver, spark: SparkSession) -> None:
     X = slow.matrix()[:, : slow.N_ITEMS - 1]
     W = slim_weights(spark, X.T @ X, SlimSettings(l1=0.5, l2=1.0))
     expected = slow.scored(lambda i, j: W[i, j] or None if max(i, j) < slow.N_ITEMS - 1 else None)

@@ -1,4 +1,4 @@
-"""Settings are judged by a later period, with nothing of it known, and the better ones are found."""
+"""Settings are evaluated on a later period, nothing of which is known, and the better ones are found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 class Guess:
-    """Recommends product p<place> first and two that nobody wants after it; `fit` remembers what it was shown."""
+    """Recommends product p<place> second, between two that nobody buys; `fit` remembers the newest event it saw."""
 
     name = "guess"
 
@@ -73,7 +73,7 @@ def test_new_purchases_of_known_customers_are_the_answers(data: Silver) -> None:
     }  # fmt: skip
 
 
-def test_lists_are_judged_by_what_came_later_and_learn_from_what_was_before(data: Silver) -> None:
+def test_lists_are_evaluated_on_what_came_later_and_made_from_what_was_before(data: Silver) -> None:
     period = Period.since(data, START)
     model = Guess(4).fit(period.earlier)
     assert model.newest.replace(tzinfo=UTC) < START
@@ -81,20 +81,20 @@ def test_lists_are_judged_by_what_came_later_and_learn_from_what_was_before(data
     assert period.ndcg(Guess(5).fit(period.earlier), 3) == 0.0
 
 
-def test_the_search_finds_the_setting_that_predicts_and_tells_of_every_trial(data: Silver) -> None:
-    told: list[tuple[int, Mapping[str, Any], float]] = []
+def test_the_search_finds_the_setting_that_predicts_and_records_every_trial(data: Silver) -> None:
+    recorded: list[tuple[int, Mapping[str, Any], float]] = []
     best, value = search(
         lambda settings: Guess(**settings),
         Period.since(data, START),
         {"place": (1, 8)},
         n_trials=12,
         k=3,
-        record=lambda number, settings, score: told.append((number, dict(settings), score)),
+        record=lambda number, settings, score: recorded.append((number, dict(settings), score)),
     )
     assert best == {"place": 4}
     assert value == pytest.approx(1 / 1.584963)
-    assert [number for number, *_ in told] == list(range(12))
-    assert all((score > 0) == (settings["place"] == 4) for _, settings, score in told)
+    assert [number for number, *_ in recorded] == list(range(12))
+    assert all((score > 0) == (settings["place"] == 4) for _, settings, score in recorded)
 
 
 def test_a_period_without_new_purchases_is_refused(data: Silver) -> None:

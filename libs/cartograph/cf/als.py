@@ -17,9 +17,10 @@ from cartograph.cf.factorisation.native_als import native_factors
 from cartograph.cf.factorisation.recommendation import recommend_from_vectors
 from cartograph.cf.factorisation.side_information import with_prior
 from cartograph.cf.settings import AlsSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS, debiased, interactions, ratings
+from cartograph.core.views.interactions import debiased, interactions, ratings
 from cartograph.core.workers.groups import no_values
 
 

@@ -17,10 +17,11 @@ from cartograph.cf.factorisation.fold_in import weighted
 from cartograph.cf.factorisation.recommendation import recommend_from_vectors
 from cartograph.cf.factorisation.shards import FACTORS, ITEMS, USERS, factors_of, worker_partitions
 from cartograph.cf.settings import BprSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.interactions import interactions
 from cartograph.core.workers.groups import run_group, slots
 
 

@@ -10,10 +10,10 @@ from cartograph.cf.item_to_item.cooccurrence_scores import MEASURES, decayed_wei
 from cartograph.cf.item_to_item.cooccurrence_sums import ordered_rows, weighted_groups
 from cartograph.cf.item_to_item.model import ItemToItem
 from cartograph.cf.settings import CooccurrenceSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs.counts import counted
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class Cooccurrence(ItemToItem):

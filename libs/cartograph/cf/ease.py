@@ -11,12 +11,12 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from cartograph.cf.item_to_item.dense_head import gram_matrix, head_of, lists_of_weights
 from cartograph.cf.item_to_item.model import ItemToItem
 from cartograph.cf.settings import EaseSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import catalogue_of
 from cartograph.core.pairs.kernels import Floats
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class Ease(ItemToItem):

@@ -10,11 +10,11 @@ import numpy as np
 
 from cartograph.cf.item_to_item.model import ItemToItem
 from cartograph.cf.settings import Rp3BetaSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs.counts import PairRows, counted
 from cartograph.core.pairs.kernels import Floats, Longs
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 _UNIT = 2.0**30  # Weights of customers are multiples of 1 / _UNIT, so that sums are exact.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.settings import (
     AboveZero,
     Count,
@@ -273,7 +274,7 @@ class CfSettings(ModelsSection):
     )
     history: Positive = Field(default=500, description="newest events of a customer that recommendations are made from")
     event_weights: EventWeights = Field(
-        default={"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0},
+        default=dict(EVENT_WEIGHTS),
         description="weight of an event of each type, of ratings the best one (see ratings); others are ignored",
     )
     popularity: PopularitySettings = PopularitySettings()

@@ -17,12 +17,12 @@ from cartograph.cf.item_to_item.dense_head import gram_matrix, head_of, lists_of
 from cartograph.cf.item_to_item.model import ItemToItem
 from cartograph.cf.item_to_item.slim_kernel import elastic_nets
 from cartograph.cf.settings import SlimSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import catalogue_of
 from cartograph.core.pairs.kernels import Floats
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 _WEIGHTS = "target int, sources array<int>, weights array<double>"
 _TARGETS_PER_TASK = 500  # so few that tasks of popular products, which take longest, even out

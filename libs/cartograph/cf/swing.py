@@ -10,12 +10,12 @@ from pyspark.sql import functions as F
 
 from cartograph.cf.item_to_item.model import ItemToItem
 from cartograph.cf.settings import SwingSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs.counts import PairRows
 from cartograph.core.pairs.kernels import Floats
 from cartograph.core.pairs.swings import UNIT, swings
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS
 
 
 class Swing(ItemToItem):

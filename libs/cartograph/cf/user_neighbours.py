@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from cartograph.cf.settings import UserNeighboursSettings
 from cartograph.cf.user_kernel import UNIT, find_nearest, similarity
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import PairRows, catalogue_of, counted, neighbour_lists
@@ -21,7 +22,7 @@ from cartograph.core.pairs.kernels import Floats, Longs, flat
 from cartograph.core.search.heaps import best_lists, empty_heaps
 from cartograph.core.search.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.interactions import interactions
 from cartograph.core.views.seen import mask_of
 from cartograph.core.workers.groups import no_values
 

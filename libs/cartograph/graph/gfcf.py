@@ -11,13 +11,14 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Model, NotFitted, Silver
 from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import catalogue_of, counted, neighbour_lists
 from cartograph.core.search.neighbours import with_lists
 from cartograph.core.search.topk import matrix_of
 from cartograph.core.settings import settings_of
-from cartograph.core.views.interactions import EVENT_WEIGHTS, coded_pairs, interactions
+from cartograph.core.views.interactions import coded_pairs, interactions
 from cartograph.core.views.seen import mask_of
 from cartograph.graph.settings import GfCfSettings
 from cartograph.graph.spectral.filtering import Filter, filtered

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.settings import (
     AboveZero,
     Count,
@@ -245,7 +246,7 @@ class GraphSettings(ModelsSection):
     )
     history: Positive = Field(default=500, description="newest events per customer that candidates are based on")
     event_weights: EventWeights = Field(
-        default={"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0},
+        default=dict(EVENT_WEIGHTS),
         description="weight of each event type as a sign of preference, of the best rating (see ratings); types not "
         "listed are ignored",
     )

@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.views.descriptions import N_FEATURES, features
 
-_RIDGE = 1.0  # Pseudo-customers that pull the effect of a feature towards 0.
+_RIDGE = 1.0  # L2 regularisation of the effect of a feature, in customers.
 
 Matrix = npt.NDArray[np.float64]
 

@@ -11,13 +11,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.cf.settings import CooccurrenceSettings
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Silver
 from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import Block, PairRows, RowsOf, catalogue_of
 from cartograph.core.pairs.kernels import Floats, weigh_rows
 from cartograph.core.pairs.rows import coded_products, pair_rows
 from cartograph.core.views.baskets import distinct_items
-from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.interactions import interactions
 
 UNIT = 1e6  # Weights are multiples of 1 / UNIT.
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.views.codes import numbered
 from cartograph.core.views.liking import last_liking, with_liking
 
-EVENT_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"view": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 1.0, "return": -1.0}
-)
 _SECONDS_PER_DAY = 86_400.0
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Model, NotFitted, Silver, TooLittle, associate_from_vectors, unit_vectors
 from cartograph.core.search.topk import top_k
 from cartograph.core.settings import settings_of
@@ -21,7 +22,7 @@ from cartograph.core.training.settings import TrainingConfig
 from cartograph.core.training.state import seconds_per_epoch
 from cartograph.core.training.trainer import Epoch, train
 from cartograph.core.training.weights import Weights
-from cartograph.core.views.interactions import EVENT_WEIGHTS, interactions
+from cartograph.core.views.interactions import interactions
 from cartograph.core.views.seen import mask_of
 from cartograph.core.workers.groups import group_size
 from cartograph.graph.networks.customer_rows import CustomerRows, customer_rows
