@@ -64,8 +64,8 @@ def products_of(shop: Path) -> pd.DataFrame:
     rows = []
     for file in sorted((shop / "products").glob("part-*.json")):
         rows += [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    facts = pd.DataFrame(rows).sort_values("seen_at").drop_duplicates("product_id", keep="last")
-    return facts.rename(columns={"product_id": "item_id"})[["item_id", "title", "brand", "category"]]
+    attributes = pd.DataFrame(rows).sort_values("seen_at").drop_duplicates("product_id", keep="last")
+    return attributes.rename(columns={"product_id": "item_id"})[["item_id", "title", "brand", "category"]]
 
 
 def repeats_of(shop: Path) -> pd.DataFrame:

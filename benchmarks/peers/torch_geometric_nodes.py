@@ -1,7 +1,7 @@
 """GCN and GAT of the `torch_geometric` package on the same graph; ends with status 3 where it is not installed.
 
-Two layers, dropout .5, AdamW with rate .01, as `benchmarks.graph` trains its own; the weights that tell most of the
-validation products are used.
+Two layers, dropout .5, AdamW with rate .01, as `benchmarks.graph` trains its own; the weights with the best validation
+accuracy are used.
 """
 
 from __future__ import annotations
