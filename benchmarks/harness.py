@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -84,6 +85,25 @@ def spark_session(name: str, settings: Sequence[str] = ()) -> Any:
 
     quiet = ["spark.master=local[*]", "spark.ui=false", "spark.log_level=ERROR", "tracking.enabled=false"]
     return start(load_config("local", [*quiet, *settings]), name)
+
+
+def model_named(name: str, steps: Sequence[str], settings: Sequence[str]) -> Any:
+    """The model of that name of one of the steps, with settings given as KEY=VALUE.
+
+    Raises:
+        SystemExit: none of the steps has such a model.
+    """
+    import yaml  # here, as peers of other environments read this file too
+
+    from cartograph.core.model_classes import model_class
+
+    pairs = (setting.split("=", 1) for setting in settings)
+    changed = {key: yaml.safe_load(value) for key, value in pairs}
+    for step in steps:
+        if importlib.util.find_spec(f"cartograph.{step}.{name}"):
+            kind: Any = model_class(step, name)
+            return kind(**changed)
+    raise SystemExit(f"there is no model {name!r} in {', '.join(steps)}")
 
 
 def show(epoch: Mapping[str, float]) -> None:

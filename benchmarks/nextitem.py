@@ -13,34 +13,19 @@ length, batch and softmax over all items: seconds_per_epoch are what to compare.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 from typing import Any
 
-import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, run_peer, show, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, model_named, print_result, run_peer, show, spark_session
 from benchmarks.next_items import LENGTHS, hit_rate_and_ndcg
 from benchmarks.topn import warm_up
 from cartograph.core.model import Silver
 from cartograph.core.views.histories import histories
 
-MODELS = {
-    "popularity": "cartograph.cf.popularity.Popularity",
-    "item_neighbours": "cartograph.cf.item_neighbours.ItemNeighbours",
-    "cooccurrence": "cartograph.cf.cooccurrence.Cooccurrence",
-    "swing": "cartograph.cf.swing.Swing",
-    "rp3beta": "cartograph.cf.rp3beta.Rp3Beta",
-    "ease": "cartograph.cf.ease.Ease",
-    "als": "cartograph.cf.als.Als",
-    "first_order": "cartograph.sequence.first_order.FirstOrder",
-    "next_basket": "cartograph.sequence.next_basket.NextBasket",
-    "lstm": "cartograph.sequence.lstm.Lstm",
-    "gru": "cartograph.sequence.gru.Gru",
-    "transformer": "cartograph.sequence.transformer.Transformer",
-}
+STEPS = ("cf", "sequence")  # whose models can be chosen
 LONGEST = 100_000  # events of a history that are masked: all of them
 
 
@@ -48,17 +33,14 @@ def main() -> None:
     """Runs one model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sequences", required=True)
-    parser.add_argument("--model", required=True, choices=sorted(MODELS))
+    parser.add_argument("--model", required=True, help="of cf or sequence")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the model")
     parser.add_argument("--part", choices=("test", "validation"), default="test")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--peer-epochs", type=int, default=2)
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
-    module, _, class_name = MODELS[options.model].rpartition(".")
-    pairs = (setting.split("=", 1) for setting in options.set)
-    model = getattr(importlib.import_module(module), class_name)(**{key: yaml.safe_load(value) for key, value in pairs})
-    model.record = show
+    model = model_named(options.model, STEPS, options.set)
     with watch("setup"):
         spark = spark_session("nextitem", ["spark.driver_memory=3g"])
         events = events_of(spark, options.sequences)
@@ -117,7 +99,10 @@ def silver_of(events: DataFrame) -> Silver:
     """Silver frames of the events; every item is an order of its own."""
     baskets = events.select("order_id", "user_id", F.col("event_at").alias("ordered_at"), F.array("product_id"))
     return Silver(
-        events, baskets.toDF("order_id", "user_id", "ordered_at", "product_ids"), events.select("product_id").distinct()
+        events,
+        baskets.toDF("order_id", "user_id", "ordered_at", "product_ids"),
+        events.select("product_id").distinct(),
+        on_epoch=lambda _, epoch: show(epoch),
     )
 
 

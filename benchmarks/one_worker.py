@@ -1,11 +1,11 @@
-"""Seconds of a worker group's stage on one machine and without Spark: for those that have a graphics processor alone.
+"""Seconds of a worker group's stage on one machine and without Spark: for machines with a GPU.
 
     python -m benchmarks.one_worker keep FOLDER topn --train … --test … --model lightgcn --set backend=arrow
     python -m benchmarks.one_worker run FOLDER --device cuda
 
 `keep` runs a benchmark up to the stage that trains a network, or that ALS is fitted in, and writes what a group of one
-would be given to FOLDER: `benchmarks.topn`, `benchmarks.nextitem`. `run` needs torch, Numba and Spark's Python part, no
-Java; the folder may lie elsewhere than it was written. The result is kept too, in result.arrow.
+would be given to FOLDER: `benchmarks.topn`, `benchmarks.nextitem`. `run` needs torch, Numba and PySpark, but no
+JVM; the folder may lie elsewhere than it was written. The result is kept too, in result.arrow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from cartograph.core.training.state import seconds_per_epoch
 from cartograph.core.workers.groups import Group
 
 _GIVEN, _WORK, _RESULT = "given.arrow", "work.pickle", "result.arrow"
-_RUNNERS = ("cartograph.core.trainer", "cartograph.cf.factorisation.native_als")
+_RUNNERS = ("cartograph.core.training.trainer", "cartograph.cf.factorisation.native_als")
 
 
 class Kept(Exception):

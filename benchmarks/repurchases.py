@@ -22,7 +22,8 @@ from pyspark.sql import functions as F
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
 from benchmarks.interactions import events_of
 from benchmarks.topn import warm_up
-from cartograph.sequence.repurchases import Rhythm, intervals, repurchases, return_times
+from cartograph.sequence.repurchases import intervals, repurchases, return_times
+from cartograph.sequence.settings import RepurchaseSettings
 
 
 def main() -> None:
@@ -42,11 +43,11 @@ def main() -> None:
     as_of = last + timedelta(days=1 - options.horizon)
     before = bought.where(F.col("event_on") < F.lit(as_of))
     with watch("repurchases"):
-        rows = repurchases(before, as_of, Rhythm(options.horizon)).toPandas()
+        rows = repurchases(before, as_of, RepurchaseSettings(horizon_days=options.horizon)).toPandas()
     came = bought.where(F.col("event_on") >= F.lit(as_of)).select("user_id", "product_id").distinct().toPandas()
     metrics: dict[str, Any] = {"fifths": fifths(rows, came)}
     if options.truth:
-        times = return_times(intervals(before, as_of), Rhythm().prior_intervals).toPandas()
+        times = return_times(intervals(before, as_of), RepurchaseSettings().prior_intervals).toPandas()
         buyers, truth = rows.groupby("product_id").size(), pd.read_csv(options.truth, dtype={"item_id": str})
         metrics |= compared(times, buyers[buyers >= options.min_buyers], truth)
     print_result(

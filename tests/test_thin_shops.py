@@ -12,7 +12,8 @@ from pyspark.sql import SparkSession
 
 from cartograph.cf.settings import CfSettings
 from cartograph.graph.settings import GraphSettings
-from jobs import audit, evaluate, pipeline, refresh, report, sequence
+from cartograph.sequence.settings import SequenceSettings
+from jobs import audit, evaluate, pipeline, refresh, report
 from tests.lake import Lake, declaration
 
 START = datetime(2025, 5, 5, 9)
@@ -23,8 +24,8 @@ Line = tuple[str, str, str, str, datetime]
 EVERYTHING = [
     "embed.models=[words,item2vec,attributes]", "embed.item2vec.iterations=1", "rules.analyses=[trends,groups,utility]",
     "rules.model.rare_baskets=3", f"cf.models=[{','.join(CfSettings.choices())}]", "cf.als.iterations=1",
-    "cf.bpr.iterations=1",
-    f"sequence.models=[{','.join(sequence.MODELS)}]", "sequence.repurchases.enabled=true", "graph.enabled=true",
+    "cf.bpr.iterations=1", f"sequence.models=[{','.join(SequenceSettings.choices())}]",
+    "sequence.repurchases.enabled=true", "graph.enabled=true",
     "graph.analytics.run=[components,communities,pagerank,triangles,cores,hubs]",
     f"graph.models=[{','.join(GraphSettings.choices())}]", "rank.exploration.slots=1", "rank.rules.min_stock=1",
     *(f"sequence.{name}.epochs=1" for name in ("lstm", "gru", "transformer")),
@@ -95,5 +96,5 @@ def test_every_step_ends_well_with_everything_on(
     assert (tmp_path / "report" / f"{as_of}.html").stat().st_size > 10_000
     listed = {row.model for name in ("candidates", "associations") for row in
               lake.read(f"gold.{name}").select("model").distinct().collect()}  # fmt: skip
-    for model in {*CfSettings.choices(), *sequence.MODELS, *GraphSettings.choices()} - listed:
+    for model in {*CfSettings.choices(), *SequenceSettings.choices(), *GraphSettings.choices()} - listed:
         assert any(text.startswith((f"{model} ", f"{model}: ")) for text in said), model

@@ -13,7 +13,9 @@ from pyspark.sql import functions as F
 from cartograph.core.model import Silver
 from cartograph.core.views.histories import histories
 from cartograph.sequence.attribution import attributions, newest
+from cartograph.sequence.fitted_network import FittedNetwork
 from cartograph.sequence.gru import Gru
+from cartograph.sequence.settings import EVENTS
 from tests.core.checkerboard import filled
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,7 +27,7 @@ K = 3
 
 
 def events_of(spark: SparkSession, bought: dict[str, list[str]]) -> DataFrame:
-    """A purchase an hour; where no product is named, nothing was bought."""
+    """A purchase an hour; where no product is given, nothing was bought."""
     rows = [
         (f"{user}{place}", user, product, "purchase", START + timedelta(hours=place))
         for user, products in bought.items()
@@ -42,7 +44,7 @@ def users_of(spark: SparkSession, bought: dict[str, list[str]]) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def model(spark: SparkSession) -> Gru:
-    """A network that is told of gaps, a few steps into learning: no matter what, its scores are what they are."""
+    """A network with gaps as input, hardly trained: attributions hold for any weights."""
     draw = np.random.default_rng(2)
     bought = {f"u{n}": [f"p{c}" for c in draw.permutation(9)[: 3 + n % 5]] for n in range(40)}
     events = events_of(spark, bought).persist()
@@ -50,6 +52,11 @@ def model(spark: SparkSession) -> Gru:
     return Gru(**small, max_length=5, inputs=("gap",), mask_seen=False).fit(
         Silver(events, events, events.select("product_id").distinct())
     )
+
+
+def network_of(model: Gru) -> FittedNetwork:
+    assert model.network_ is not None
+    return model.network_
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def scored(model: Gru, users: DataFrame) -> dict[tuple[str, str], float]:
 def found(spark: SparkSession, model: Gru) -> dict[tuple[str, str], dict[str, float]]:
     users = users_of(spark, BOUGHT)
     lists = model.recommend(users, K)
-    rows = attributions(model, users, lists.select("user_id", "product_id"), n_products=3, n=2)
+    rows = attributions(network_of(model), users, lists.select("user_id", "product_id"), EVENTS, n_products=3, n=2)
     return {(row.user_id, row.product_id): row.parts for row in rows.collect()}
 
 
@@ -96,8 +103,8 @@ def test_a_part_is_what_the_score_loses_without_the_product(
         for (who, asked), parts in found.items():
             if who == user:
                 positive = sorted(((v, p) for p, v in lost[asked].items() if v > 1e-6), reverse=True)[:2]
-                told = {name: value for name, value in parts.items() if name != "other"}
-                assert told == pytest.approx({product: value for value, product in positive}, abs=1e-5)
+                named = {name: value for name, value in parts.items() if name != "other"}
+                assert named == pytest.approx({product: value for value, product in positive}, abs=1e-5)
 
 
 def test_all_of_a_score_comes_from_the_only_product_there_is(
@@ -117,4 +124,4 @@ def test_the_newest_products_come_first_and_once() -> None:
 def test_customers_who_are_not_listed_are_left_out(spark: SparkSession, model: Gru) -> None:
     users = users_of(spark, BOUGHT)
     lists = model.recommend(users, 1).where(F.col("user_id") == "ann")
-    assert {row.user_id for row in attributions(model, users, lists).collect()} == {"ann"}
+    assert {row.user_id for row in attributions(network_of(model), users, lists, EVENTS).collect()} == {"ann"}

@@ -46,6 +46,13 @@ def ring(spark: SparkSession) -> Silver:
     return Silver(events, nothing, events.select("product_id").distinct())
 
 
+def products_of(model: Gru) -> list[str]:
+    """The products that the model knows, in order of their codes."""
+    assert model.network_ is not None
+    product_ids: list[str] = model.network_.product_ids.to_pylist()
+    return product_ids
+
+
 def first_of(lists: DataFrame, group: str, item: str) -> dict[str, str]:
     return {row[group]: row[item] for row in lists.where("rank = 1").collect()}
 
@@ -74,7 +81,7 @@ def test_what_comes_next_is_learnt(ring: Silver, gru: Gru) -> None:
 
 
 def test_only_best_sellers_are_modelled(gru: Gru) -> None:
-    assert gru.product_ids_.to_pylist() == [product(place) for place in range(N)]  # type: ignore[union-attr]
+    assert products_of(gru) == [product(place) for place in range(N)]
 
 
 def test_customers_have_a_vector_and_those_without_known_products_none(spark: SparkSession, gru: Gru) -> None:
@@ -108,7 +115,7 @@ def test_a_product_that_nobody_bought_is_known_by_its_content(spark: SparkSessio
     data = replace(ring, products=priced, vectors=vectors)
     content = {"inputs": ("price", "content"), "event_types": ("purchase",), "workers": 1}
     model = Gru(**(SMALL | content | {"epochs": 60, "learning_rate": 0.02})).fit(data)
-    assert model.product_ids_.to_pylist()[-1] == "unsold"  # type: ignore[union-attr]
+    assert products_of(model)[-1] == "unsold"
     users = spark.createDataFrame([("u", [product(2), product(3)])], "user_id string, product_ids array<string>")
     found = [row.product_id for row in model.recommend(users, 2).orderBy("rank").collect()]
     assert set(found) == {product(4), "unsold"}
@@ -125,10 +132,13 @@ def test_what_guests_did_in_one_session_is_learnt_from(ring: Silver) -> None:
         Gru(guests=False, **SMALL).fit(replace(ring, events=guests))
 
 
-def test_settings_that_do_not_go_together_are_refused(ring: Silver) -> None:
-    with pytest.raises(ValueError, match="gru: patience needs validation_share"):
-        Gru(patience=2).fit(ring)
-    with pytest.raises(ValueError, match="width 9 is a multiple of heads"):
-        Transformer(width=9, heads=2).fit(ring)
+def test_too_short_histories_are_too_little(ring: Silver) -> None:
     with pytest.raises(ValueError, match="no customer has two events"):
         Gru(**SMALL).fit(Silver(ring.events.where(F.col("event_id").endswith("-1")), ring.baskets, ring.products))
+
+
+def test_epochs_are_reported_with_the_name_of_the_model(ring: Silver) -> None:
+    reported: list[tuple[str, float]] = []
+    data = replace(ring, on_epoch=lambda name, epoch: reported.append((name, epoch["epoch"])))
+    Gru(**{**SMALL, "epochs": 2, "workers": 1}).fit(data)
+    assert sorted(reported) == [("gru", 1), ("gru", 2)]

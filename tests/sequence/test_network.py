@@ -13,15 +13,15 @@ from torch import nn
 from cartograph.core.training.feed import Batch
 from cartograph.sequence.gru import GruBody
 from cartograph.sequence.lstm import LstmBody
-from cartograph.sequence.network import NextItem, SequenceNetwork, Shape, events_and_targets
+from cartograph.sequence.network import NetworkConfig, NextItemTask, SequenceNetwork, events_and_targets
 from cartograph.sequence.transformer import TransformerBody, distances
 
-SHAPE = Shape(n_items=9, width=8, dropout=0.0, length=6, inputs=("event_type", "gap"))
+CONFIG = NetworkConfig(n_items=9, width=8, depth=2, heads=2, dropout=0.0, length=6, inputs=("event_type", "gap"))
 every_body = pytest.mark.parametrize("body", [GruBody, LstmBody, TransformerBody])
 
 
 def batch_of(*histories: list[int]) -> Batch:
-    """Rows of 7 events; types and gaps tell each event apart from the others."""
+    """Rows of 7 events; types and gaps differ from event to event."""
     items = torch.zeros(len(histories), 7, dtype=torch.int32)
     for row, history in enumerate(histories):
         items[row, : len(history)] = torch.tensor(history)
@@ -30,10 +30,10 @@ def batch_of(*histories: list[int]) -> Batch:
     return {"items": items, "types": types, "gaps": 2 * types, "n": n}
 
 
-def network_of(body: Callable[[Shape], nn.Module], shape: Shape = SHAPE) -> SequenceNetwork:
-    """A network whose vectors are far enough from zero to tell things apart."""
+def network_of(body: Callable[[NetworkConfig], nn.Module], config: NetworkConfig = CONFIG) -> SequenceNetwork:
+    """A network whose weights are far enough from zero for outputs to differ."""
     torch.manual_seed(3)
-    network = SequenceNetwork(shape, body).eval()
+    network = SequenceNetwork(config, body).eval()
     for parameters in network.parameters():
         nn.init.normal_(parameters, std=0.5)
     with torch.no_grad():
@@ -42,7 +42,7 @@ def network_of(body: Callable[[Shape], nn.Module], shape: Shape = SHAPE) -> Sequ
 
 
 @every_body
-def test_no_vector_depends_on_a_later_event(body: Callable[[Shape], nn.Module]) -> None:
+def test_no_vector_depends_on_a_later_event(body: Callable[[NetworkConfig], nn.Module]) -> None:
     network = network_of(body)
     one, other = batch_of([1, 2, 3, 4, 5, 6]), batch_of([1, 2, 3, 9, 8, 7])
     first, second = (network(*(rows[name][:, :6] for name in ("items", "types", "gaps"))) for rows in (one, other))
@@ -51,7 +51,7 @@ def test_no_vector_depends_on_a_later_event(body: Callable[[Shape], nn.Module]) 
 
 
 @every_body
-def test_vectors_depend_on_order_type_and_gap(body: Callable[[Shape], nn.Module]) -> None:
+def test_vectors_depend_on_order_type_and_gap(body: Callable[[NetworkConfig], nn.Module]) -> None:
     network = network_of(body)
 
     def last(rows: Batch) -> torch.Tensor:
@@ -64,7 +64,7 @@ def test_vectors_depend_on_order_type_and_gap(body: Callable[[Shape], nn.Module]
 
 
 @every_body
-def test_padding_and_neighbours_in_the_batch_change_nothing(body: Callable[[Shape], nn.Module]) -> None:
+def test_padding_and_neighbours_in_the_batch_change_nothing(body: Callable[[NetworkConfig], nn.Module]) -> None:
     network = network_of(body)
     alone, together = batch_of([4, 2]), batch_of([4, 2], [1, 2, 3, 4, 5, 6], [7])
     for method in (network.last, network.mean):
@@ -84,18 +84,18 @@ def test_the_full_loss_is_the_cross_entropy_of_every_event_but_the_first() -> No
             scores = (hidden[place - 1] @ network.item_vectors().T).tolist()
             expected -= scores[history[place] - 1] - math.log(sum(map(math.exp, scores)))
             n_expected += 1
-    loss, n_events = NextItem(SHAPE, GruBody).loss(network, rows)
+    loss, n_events = NextItemTask(CONFIG, GruBody).loss(network, rows)
     assert n_events == n_expected == 9
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_rows_without_a_next_event_have_no_loss() -> None:
-    loss, n_events = NextItem(SHAPE, GruBody).loss(network_of(GruBody), batch_of([7], [3]))
+    loss, n_events = NextItemTask(CONFIG, GruBody).loss(network_of(GruBody), batch_of([7], [3]))
     assert (float(loss), n_events) == (0.0, 0)
 
 
 def test_cosine_scores_are_bounded_by_the_temperature() -> None:
-    network = network_of(TransformerBody, Shape(n_items=9, width=8, length=6, similarity="cosine", temperature=0.2))
+    network = network_of(TransformerBody, CONFIG.model_copy(update={"similarity": "cosine", "temperature": 0.2}))
     hidden, _ = events_and_targets(network, batch_of([1, 2, 3, 4], [5, 6]), network.products())
     scores = hidden @ network.item_vectors().T
     assert float(scores.abs().max()) <= 5.0 + 1e-4
@@ -112,7 +112,7 @@ def test_the_validation_metric_ranks_the_last_product_among_those_not_seen() -> 
         unseen = [item for item in range(1, 10) if item not in history[:-1]]
         rank = 1 + int(np.sum(scores[unseen] > scores[history[-1]]))
         expected += 1 / math.log2(rank + 1) if rank <= 2 else 0.0
-    value, n = NextItem(SHAPE, LstmBody, k=2).quality(network, rows)
+    value, n = NextItemTask(CONFIG, LstmBody, k=2).quality(network, rows)
     assert n == 3
     assert value == pytest.approx(expected)
     assert expected > 0

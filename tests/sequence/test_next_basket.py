@@ -1,11 +1,13 @@
-"""The next basket holds what is due again and what follows the last basket, and the two can be told apart."""
+"""The next basket holds what is due again and what follows the last basket, and the two can be separated."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver
 from cartograph.core.views.histories import histories
@@ -79,9 +81,17 @@ def test_what_is_due_comes_first_and_what_follows_the_last_basket_is_among_it(da
     assert set(lists["u0"]) == {"coffee", "beans", "mill"}
     assert lists["new"][0] == "coffee"
     assert "mill" in lists["new"]
-    model.mask_seen = True
-    fresh = {(row.user_id, row.product_id) for row in model.recommend(users, 3).collect()}
+    only_new = NextBasket(min_count=1, mask_seen=True).fit(data)
+    fresh = {(row.user_id, row.product_id) for row in only_new.recommend(users, 3).collect()}
     assert fresh == {("new", "mill")}
+
+
+def test_what_is_due_is_predicted_from_the_day_of_the_data(data: Silver) -> None:
+    later = START.date() + timedelta(days=60)
+    for as_of, is_past in ((None, True), (later, False)):
+        again = NextBasket(min_count=1).fit(replace(data, as_of=as_of)).again_
+        assert again is not None
+        assert again.where(F.col("expected_on") < F.lit(later)).isEmpty() is not is_past
 
 
 def test_neighbours_beyond_those_kept_are_refused(data: Silver) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from cartograph.sequence.padded import N_GAPS, padded, stretches
+from cartograph.sequence.padded import N_GAPS, padded, windows
 
 PRODUCTS = pa.array(["a", "b", "c", "d"])
 HISTORIES = pa.RecordBatch.from_pydict(
@@ -32,19 +32,19 @@ def test_gaps_are_doublings_of_the_seconds_since_the_event_before() -> None:
     assert rows.gaps.tolist() == [[0, 1, N_GAPS - 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 3, 0]]
 
 
-def test_types_and_times_that_are_not_told_are_zeros() -> None:
+def test_unknown_types_and_times_are_zeros() -> None:
     nothing = pa.nulls(5, pa.list_(pa.int64()))
-    untold = pa.RecordBatch.from_pydict({"product_ids": HISTORIES["product_ids"], "types": nothing, "ats": nothing})
-    rows = padded(untold, PRODUCTS, 4)
+    unknown = pa.RecordBatch.from_pydict({"product_ids": HISTORIES["product_ids"], "types": nothing, "ats": nothing})
+    rows = padded(unknown, PRODUCTS, 4)
     assert rows.items.tolist()[0] == [1, 2, 3, 4]
     assert not rows.types.any()
     assert not rows.gaps.any()
 
 
-def test_every_step_of_a_long_history_lies_in_exactly_one_stretch(spark: SparkSession) -> None:
+def test_every_step_of_a_long_history_lies_in_exactly_one_window(spark: SparkSession) -> None:
     rows = [(f"u{n}", [f"p{place}" for place in range(n)], list(range(n)), list(range(n))) for n in (1, 2, 4, 5, 7, 11)]
     named = "user_id string, product_ids array<string>, types array<int>, ats array<bigint>"
-    found = stretches(spark.createDataFrame(rows, named), 3).collect()
+    found = windows(spark.createDataFrame(rows, named), 3).collect()
     for user, product_ids, _, _ in rows:
         own = [row for row in found if row.user_id == user]
         steps = [step for row in own for step in pairwise(row.product_ids)]

@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.sequence.repurchases import Rhythm, intervals, repurchases
+from cartograph.sequence.repurchases import intervals, repurchases
+from cartograph.sequence.settings import RepurchaseSettings
 from tests.core.checkerboard import filled
 
 START = date(2026, 1, 1)
@@ -52,12 +53,15 @@ def test_as_many_purchases_come_as_the_probabilities_add_up_to(
     """In each fifth, the least likely first; a quarter is what few customers leave open of the share that returns."""
     known = purchases_of(spark, [row for row in world if row[2] < today])
     came = {(user, product) for user, product, day in world if today <= day < today + 30}
-    rows = sorted(repurchases(known, START + timedelta(days=today), Rhythm(30)).collect(), key=lambda r: r.probability)
-    chances = np.array([row.probability for row in rows])
+    rows = sorted(
+        repurchases(known, START + timedelta(days=today), RepurchaseSettings(horizon_days=30)).collect(),
+        key=lambda r: r.probability,
+    )
+    probabilities = np.array([row.probability for row in rows])
     hits = np.array([(row.user_id, row.product_id) in came for row in rows])
     for fifth in np.array_split(np.arange(len(rows)), 5):
-        noise = np.sqrt((chances[fifth] * (1 - chances[fifth])).sum())
-        assert abs(hits[fifth].sum() - chances[fifth].sum()) < 3 * noise + 0.25 * chances[fifth].sum() + 1
+        noise = np.sqrt((probabilities[fifth] * (1 - probabilities[fifth])).sum())
+        assert abs(hits[fifth].sum() - probabilities[fifth].sum()) < 3 * noise + 0.25 * probabilities[fifth].sum() + 1
     assert hits[fifth].mean() > 3 * hits[: -len(fifth)].mean()
     typical = {row.product_id: row.interval_days for row in rows if row.n_purchases == 1}
     assert typical["filter"] == pytest.approx(30, rel=0.1)
@@ -66,7 +70,11 @@ def test_as_many_purchases_come_as_the_probabilities_add_up_to(
 
 def test_the_day_to_expect_is_after_the_typical_interval_and_never_in_the_past(spark: SparkSession) -> None:
     monthly = [(f"u{user}", "filter", 30 * step + user % 3) for user in range(40) for step in range(5)]
-    rows = repurchases(purchases_of(spark, [*monthly, ("late", "filter", 0)]), START + timedelta(days=125), Rhythm(14))
+    rows = repurchases(
+        purchases_of(spark, [*monthly, ("late", "filter", 0)]),
+        START + timedelta(days=125),
+        RepurchaseSettings(horizon_days=14),
+    )
     found = {row.user_id: row for row in rows.collect()}
     assert found["u0"].last_on == START + timedelta(days=120)
     assert found["u0"].expected_on - found["u0"].last_on == timedelta(days=30)
@@ -85,8 +93,10 @@ def test_days_count_once_and_the_last_interval_is_open(spark: SparkSession) -> N
     assert found == {("a", True): (9, True), ("a", False): (1, False), ("b", True): (6, False)}
 
 
-def test_without_any_repetition_everything_is_improbable_but_told(spark: SparkSession) -> None:
-    rows = repurchases(purchases_of(spark, [("u", "a", 0), ("v", "b", 90)]), START + timedelta(days=100), Rhythm())
+def test_without_any_repetition_everything_is_improbable_but_listed(spark: SparkSession) -> None:
+    rows = repurchases(
+        purchases_of(spark, [("u", "a", 0), ("v", "b", 90)]), START + timedelta(days=100), RepurchaseSettings()
+    )
     found = {row.product_id: row.probability for row in rows.collect()}
     assert found == {"a": pytest.approx(0.0), "b": pytest.approx(0.0)}
-    assert repurchases(purchases_of(spark, []).where(F.lit(False)), START, Rhythm()).count() == 0
+    assert repurchases(purchases_of(spark, []).where(F.lit(False)), START, RepurchaseSettings()).count() == 0

@@ -68,7 +68,7 @@ def test_it_is_the_maximum_of_the_likelihood() -> None:
     assert own[:4] == pytest.approx(best.x[:4], abs=0.05)
 
 
-def test_habit_and_chance_are_told_apart() -> None:
+def test_habit_and_chance_are_distinguished() -> None:
     found = prior_of(bought(4000, 30, 0.4, 730, by_chance=0.002), 10.0).of_all
     assert np.exp(found.typical) == pytest.approx(30, rel=0.05)
     assert found.by_chance == pytest.approx(0.002, rel=0.1)

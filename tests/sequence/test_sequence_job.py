@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from datetime import date
 from pathlib import Path
 
@@ -64,12 +63,12 @@ def test_customers_active_before_that_day_have_a_vector(shop: Suite) -> None:
     assert vectors.count() == known.count()
 
 
-def test_what_scores_of_networks_come_from_is_told_and_adds_up(shop: Suite) -> None:
+def test_attributions_of_network_scores_add_up(shop: Suite) -> None:
     lists = shop.tables.read("gold.candidates", DAY).where("model = 'gru' AND rank <= 20")
-    told = shop.tables.read("gold.attributions", DAY)
-    assert told.count() == lists.count()
+    attributed = shop.tables.read("gold.attributions", DAY)
+    assert attributed.count() == lists.count()
     total = F.aggregate(F.map_values("parts"), F.lit(0.0), lambda total, part: total + part)
-    both = lists.join(told, ["model", "user_id", "product_id"]).withColumn("total", total)
+    both = lists.join(attributed, ["model", "user_id", "product_id"]).withColumn("total", total)
     assert both.where(F.abs(F.col("total") - F.col("score")) < 1e-4).count() == lists.count()
 
 
@@ -86,19 +85,3 @@ def test_without_models_the_step_does_nothing(shop: Suite) -> None:
         job.config = load_config("demo", ["sequence.models=[]"])
         sequence.run(job)
     assert shop.tables.version("gold.candidates") == before
-
-
-@pytest.mark.parametrize("name", sequence.MODELS)
-def test_settings_of_the_file_are_the_defaults_of_the_model(name: str) -> None:
-    settings = load_config("local").sequence
-    parameters: dict[str, inspect.Parameter] = {}
-    for kind in reversed(sequence.MODELS[name].__mro__[:2]):  # a model's own defaults win over those it shares
-        parameters |= inspect.signature(kind).parameters
-    defaults = {key: one.default for key, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
-    if name == "next_basket":
-        assert defaults == settings.next_basket.model_dump()
-        return
-    assert defaults.pop("mask_seen") is True  # masks are empty where seen.mask is false
-    assert defaults.pop("event_types") == settings.event_types
-    shared = {} if name == "first_order" else settings.training.model_dump()
-    assert defaults == shared | getattr(settings, name).model_dump()

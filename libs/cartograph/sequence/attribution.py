@@ -1,4 +1,4 @@
-"""Which of a customer's products the score of a network comes from: what it loses when the history is without one.
+"""Which of a customer's products a network's score comes from: what it loses when one is left out of the history.
 
 Leaving out a part of the input and looking at the difference works for every network (occlusion: Zeiler and Fergus
 2014; for text: Li, Monroe and Jurafsky 2016). The differences need not sum to the score, so there is a rest.
@@ -6,7 +6,7 @@ Leaving out a part of the input and looking at the difference works for every ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,12 @@ import pyarrow as pa
 import torch
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from torch import nn
 
 from cartograph.core.contributions import Floats, largest, maps_of
-from cartograph.core.model import NotFitted
 from cartograph.core.search.neighbours import positions_of
-from cartograph.sequence.model import SequenceModel, restored
-from cartograph.sequence.network import SequenceNetwork
+from cartograph.sequence.fitted_network import FittedNetwork, restored
+from cartograph.sequence.network import NetworkConfig, SequenceNetwork
 from cartograph.sequence.padded import Padded, padded, steps_of
 
 Codes = npt.NDArray[np.int64]
@@ -31,60 +31,64 @@ _HISTORIES = 4096  # read together, those without a product among them
 
 
 def attributions(
-    model: SequenceModel, users: DataFrame, lists: DataFrame, n_products: int = 5, n: int = 3
+    network: FittedNetwork,
+    users: DataFrame,
+    lists: DataFrame,
+    event_types: tuple[str, ...],
+    n_products: int = 5,
+    n: int = 3,
 ) -> DataFrame:
-    """One row per product listed: user_id, product_id, parts (map from product_id to double), which sum to its score.
+    """One row per listed product: user_id, product_id, parts (map<product_id, double>) that sum to its score.
 
-    A part is what the score loses when all events of one product are taken out of the history; the `n` largest are
-    told, and as `other` what remains.
+    A part is what the score loses when all events of one product are taken out of the history; the `n` largest
+    are named, and the rest is `other`.
 
     Args:
-        model: fitted.
+        network: trained.
         users: histories, as `recommend` takes them.
         lists: user_id, product_id: what is to be explained, at most a list per customer.
-        n_products: of a history, those met last, are left out in turn: the network reads so many more histories.
-        n: parts that are told.
+        event_types: events of the histories that count.
+        n_products: the newest products of a history, left out in turn: the network reads so many more histories.
+        n: parts that are named.
     """
-    if model.weights_ is None or model.product_ids_ is None or model.shape_ is None:
-        raise NotFitted(model)
-    wanted = lists.groupBy("user_id").agg(F.array_sort(F.collect_set("product_id")).alias("wanted"))
+    listed = lists.groupBy("user_id").agg(F.array_sort(F.collect_set("product_id")).alias("listed"))
     context = users.sparkSession.sparkContext
     work = partial(
-        _told, product_ids=context.broadcast(model.product_ids_), weights=context.broadcast(model.weights_),
-        shape=model.shape_, body=type(model).body, length=model.max_length, n_products=n_products, n=n,
+        _attributed, product_ids=context.broadcast(network.product_ids),
+        weights=context.broadcast(network.weights), config=network.config, body=network.body,
+        n_products=n_products, n=n,
     )  # fmt: skip
-    return steps_of(users, model.event_types).join(wanted, "user_id").mapInArrow(work, _SCHEMA)
+    return steps_of(users, event_types).join(listed, "user_id").mapInArrow(work, _SCHEMA)
 
 
-def _told(
+def _attributed(
     batches: Iterable[pa.RecordBatch],
     product_ids: Any,
     weights: Any,
-    shape: Any,
-    body: Any,
-    length: int,
+    config: NetworkConfig,
+    body: Callable[[NetworkConfig], nn.Module],
     n_products: int,
     n: int,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of each batch of customers."""
     torch.set_num_threads(1)
     n_rows = max(_HISTORIES // (n_products + 1), 1)
-    network = restored(weights.value, shape, body)
+    network = restored(weights.value, config, body)
     with torch.inference_mode():
         items = network.item_vectors().numpy().astype(np.float64)
     for batch in batches:
         for first in range(0, batch.num_rows, n_rows):
             rows = batch.slice(first, n_rows)
-            (ends, own), (wanted_ends, wanted) = (
+            (ends, own), (listed_ends, listed) = (
                 positions_of(pa.chunked_array([rows.column(name)]), product_ids.value)
-                for name in ("product_ids", "wanted")
+                for name in ("product_ids", "listed")
             )
             left_out = newest(ends, own, n_products)
-            vectors = vectors_without(network, rows, ends, own, left_out, product_ids.value, length)
-            asking = np.repeat(np.arange(rows.num_rows), np.diff(wanted_ends))[wanted >= 0]
-            codes = wanted[wanted >= 0]
+            vectors = vectors_without(network, rows, ends, own, left_out, product_ids.value, config.length)
+            asking = np.repeat(np.arange(rows.num_rows), np.diff(listed_ends))[listed >= 0]
+            codes = listed[listed >= 0]
             scores = np.einsum("aow,aw->ao", vectors[asking], items[codes])
-            # A place without a product is the whole history once more, which loses nothing.
+            # Where a history has fewer products, the whole one is read once more, which loses nothing.
             parts = largest(left_out[asking], scores[:, :1] - scores[:, 1:], scores[:, 0], n)
             users = rows.column("user_id").take(pa.array(asking))
             columns = [users, product_ids.value.take(pa.array(codes)), maps_of(*parts, product_ids.value)]
@@ -92,9 +96,9 @@ def _told(
 
 
 def newest(ends: Codes, own: Codes, n: int) -> Codes:
-    """The codes of the `n` products that a history met last, each once, the newest first, -1 after them: (rows, n).
+    """The codes of the `n` newest products of a history, each once, the newest first, -1 after them: (rows, n).
 
-    Row r has own[ends[r]:ends[r + 1]], oldest first, -1 for products that are not known.
+    Row r has own[ends[r]:ends[r + 1]], oldest first, -1 for unknown products.
     """
     found = np.full((len(ends) - 1, n), -1, dtype=np.int64)
     rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
@@ -117,13 +121,13 @@ def vectors_without(
     product_ids: pa.Array,
     length: int,
 ) -> Floats:
-    """Where each history leads, whole and without each product of `left_out`: (rows, 1 + products, width).
+    """States after each history, whole and without each product of `left_out`: (rows, 1 + products, width).
 
-    Zeros where nothing remains of it.
+    Zeros where no event remains.
     """
     hidden = np.column_stack([np.full(len(left_out), -2), left_out])  # no product has -2; -1 is left out anyhow
     read = padded(_without(rows, ends, own, hidden), product_ids, length)
-    vectors = np.zeros((len(read.lengths), network.shape.width))
+    vectors = np.zeros((len(read.lengths), network.config.width))
     known = np.flatnonzero(read.lengths > 0)
     for some in np.array_split(known, max(len(known) // 1024, 1)):
         if len(some):
@@ -150,7 +154,7 @@ def _without(rows: pa.RecordBatch, ends: Codes, own: Codes, hidden: Codes) -> pa
     columns = []
     for name in ("product_ids", "types", "ats"):
         values = rows.column(name).flatten()
-        is_told = len(values) == len(own)
-        taken = values.take(pa.array(events[kept])) if is_told else values.slice(0, 0)
-        columns.append(pa.ListArray.from_arrays(pa.array(offsets if is_told else np.zeros_like(offsets)), taken))
+        is_aligned = len(values) == len(own)
+        taken = values.take(pa.array(events[kept])) if is_aligned else values.slice(0, 0)
+        columns.append(pa.ListArray.from_arrays(pa.array(offsets if is_aligned else np.zeros_like(offsets)), taken))
     return pa.RecordBatch.from_arrays(columns, names=["product_ids", "types", "ats"])

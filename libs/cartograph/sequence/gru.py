@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from cartograph.sequence.model import SequenceModel
 from cartograph.sequence.recurrent import RecurrentBody
+from cartograph.sequence.sequence_model import SequenceModel
 
 
 class GruBody(RecurrentBody):
@@ -17,8 +17,8 @@ class GruBody(RecurrentBody):
 class Gru(SequenceModel):
     """A state that each event updates through gates; the state after the last one is scored against all products.
 
-    Unlike the paper it is trained on whole histories at once, with the softmax over all products. See `SequenceModel`
-    for the settings.
+    Unlike the paper it is trained on whole histories at once, with the softmax over all products. See
+    `SequenceModel` for the constructor.
     """
 
     name = "gru"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from cartograph.sequence.model import SequenceModel
 from cartograph.sequence.recurrent import RecurrentBody
+from cartograph.sequence.sequence_model import SequenceModel
 
 
 class LstmBody(RecurrentBody):
@@ -15,9 +15,9 @@ class LstmBody(RecurrentBody):
 
 
 class Lstm(SequenceModel):
-    """A memory that each event writes to; what it says after the last one is scored against all products.
+    """A memory cell that each event updates through gates; the state after the last one is scored against all products.
 
-    See `SequenceModel` for the settings.
+    See `SequenceModel` for the constructor.
     """
 
     name = "lstm"

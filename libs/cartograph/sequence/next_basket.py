@@ -1,80 +1,59 @@
-"""The next basket: what is bought again, by the rhythm of it, and what is new, by what follows the last basket."""
+"""The next basket: what is due to be bought again, and what is new, by what follows the last basket."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, Self
+from typing import Any, Self
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Model, NotFitted, Silver, best_k
 from cartograph.core.search.neighbours import check_kept, lists_of, recommend_sums
+from cartograph.core.settings import settings_of
 from cartograph.core.views.seen import mask_of
 from cartograph.core.workers.groups import no_values
-from cartograph.sequence.repurchases import Rhythm, repurchases
+from cartograph.sequence.repurchases import repurchases
+from cartograph.sequence.settings import NextBasketSettings, RepurchaseSettings, SequenceSettings
 
 
 class NextBasket(Model):
-    """Chances of products to be in the next basket, of known and of new ones alike, in one list.
+    """Probabilities that products are in the next basket, known and new ones in one list.
 
-    A product bought before counts with the chance that it is bought again within the customer's usual time between
-    baskets (`repurchases`). A new one counts with the share of baskets after baskets that held i in which it was new,
-    summed over the products i of the last day of purchases, times `explore`. Repeating and exploring are
-    different tasks, and most of what lists are praised for is repeating (Li et al. 2023, A next basket recommendation
-    reality check): they are to be judged apart.
+    A product bought before has the probability that it is bought again within the customer's usual time between
+    baskets (`repurchases`). A new one has the share of baskets after baskets that held i in which it was new,
+    summed over the products i of the last day of purchases, times `explore`. Repeating and exploring are different
+    tasks, and most of the measured accuracy comes from repeating (Li et al. 2023, A next basket recommendation reality
+    check): evaluate them separately.
 
     Args:
-        basket: order, or day: all that a customer bought on one day.
-        horizon_days: time to the next basket; None: the median over all customers.
-        prior_intervals, prior_own: see `repurchases.Rhythm`.
-        explore: what chances of new products count for, against those of known ones.
-        n_neighbours: products kept that follow a product.
-        min_count: baskets that a pair must have followed in.
-        shrinkage: baskets that a product needs for half of the share it has.
-        newest: products of a basket that are looked at; work grows with the square.
-        mask_seen: new products only.
+        settings: of the model; keywords change single ones.
     """
 
     name = "next_basket"
 
-    def __init__(
-        self,
-        *,
-        basket: Literal["order", "day"] = "order",
-        horizon_days: int | None = None,
-        prior_intervals: float = 10.0,
-        prior_own: float = 3.0,
-        explore: float = 0.3,
-        n_neighbours: int = 100,
-        min_count: int = 2,
-        shrinkage: float = 10.0,
-        newest: int = 50,
-        mask_seen: bool = False,
-    ) -> None:
-        self.basket = basket
-        self.horizon_days = horizon_days
-        self.prior_intervals = prior_intervals
-        self.prior_own = prior_own
-        self.explore = explore
-        self.n_neighbours = n_neighbours
-        self.min_count = min_count
-        self.shrinkage = shrinkage
-        self.newest = newest
-        self.mask_seen = mask_seen
-        self.as_of: date | None = None  # set by whoever knows it; else the day after the last event
+    def __init__(self, settings: NextBasketSettings | None = None, **changed: Any) -> None:
+        self.settings = settings_of(NextBasketSettings, settings, changed)
         self.pairs_: DataFrame | None = None
         self.again_: DataFrame | None = None
 
+    @classmethod
+    def configured(cls, section: SequenceSettings) -> Self:
+        """The model as the section describes it."""
+        return cls(section.next_basket)
+
     def fit(self, data: Silver) -> Self:
         """Learns `pairs_` (product_id, associated_product_id, score, rank) and `again_` (as `repurchases`)."""
+        own = self.settings
         bought = data.events.where("event_type = 'purchase' AND user_id IS NOT NULL")
-        baskets = baskets_in_turn(bought, self.basket, self.newest).persist()
-        pairs = followers(baskets, self.min_count, self.shrinkage)
-        self.pairs_ = best_k(pairs, "product_id", "associated_product_id", self.n_neighbours).localCheckpoint()
-        horizon_days = self.horizon_days or days_between(baskets)
-        rhythm = Rhythm(horizon_days, self.prior_intervals, self.prior_own)
-        self.again_ = repurchases(bought, self.as_of or day_after(data.events), rhythm).localCheckpoint()
+        baskets = baskets_in_turn(bought, own.basket, own.newest).persist()
+        pairs = followers(baskets, own.min_count, own.shrinkage)
+        self.pairs_ = best_k(pairs, "product_id", "associated_product_id", self.settings.n_neighbours).localCheckpoint()
+        intervals = RepurchaseSettings(
+            horizon_days=own.horizon_days or days_between(baskets),
+            prior_intervals=own.prior_intervals, prior_own=own.prior_own,
+        )  # fmt: skip
+        self.again_ = repurchases(bought, data.as_of or day_after(data.events), intervals).localCheckpoint()
         baskets.unpersist()
         return self
 
@@ -86,7 +65,7 @@ class NextBasket(Model):
         """
         if self.pairs_ is None:
             raise NotFitted(self)
-        check_kept(k, self.n_neighbours)
+        check_kept(k, self.settings.n_neighbours)
         return self.pairs_.where(F.col("rank") <= k)
 
     def recommend(self, users: DataFrame, k: int) -> DataFrame:
@@ -94,12 +73,12 @@ class NextBasket(Model):
         if self.pairs_ is None or self.again_ is None:
             raise NotFitted(self)
         lists = lists_of(self.pairs_).toDF("id", "ids", "values")
-        if self.mask_seen:
+        if self.settings.mask_seen:
             return recommend_sums(self._asked(users, mask_of(users, mask_seen=True)), lists, k)
         disliked = mask_of(users, mask_seen=False).alias("disliked")
         again = self.again_.join(users.select("user_id", disliked), "user_id")
         again = again.where(~F.array_contains("disliked", F.col("product_id")))
-        # What was bought has its chance already, whatever makes a product a seen one.
+        # What was bought before has a probability already, whatever counts as seen.
         bought = again.groupBy("user_id").agg(F.collect_list("product_id").alias("bought"))
         given = users.join(bought, "user_id", "left")
         known_ids = F.concat(F.coalesce("bought", no_values("string")), mask_of(given, mask_seen=False))
@@ -108,25 +87,25 @@ class NextBasket(Model):
         return best_k(known.unionByName(fresh.drop("rank")), "user_id", "product_id", k)
 
     def _asked(self, users: DataFrame, mask: Column) -> DataFrame:
-        """What `recommend_sums` is asked with: the last basket of each customer, and what is not new to them."""
+        """Queries of `recommend_sums`: the last basket of each customer, masking what is not new to them."""
         asked = users.select(F.col("user_id").alias("id"), last_basket(users).alias("ids"), mask.alias("mask"))
-        return asked.withColumn("values", F.transform("ids", lambda _: F.lit(self.explore)))
+        return asked.withColumn("values", F.transform("ids", lambda _: F.lit(self.settings.explore)))
 
 
 def baskets_in_turn(bought: DataFrame, basket: str, newest: int) -> DataFrame:
     """One row per basket of a customer: user_id, at, product_ids, next_at, and next_ids, what was new in the next one.
 
-    Of larger baskets `newest` products are kept, drawn by a hash.
+    Of larger baskets `newest` products are kept, sampled by a hash.
     """
     order = F.coalesce("order_id", F.date_format("event_at", "yyyy-MM-dd"))
     unit = order if basket == "order" else F.date_format("event_at", "yyyy-MM-dd")
     lines = bought.groupBy("user_id", unit.alias("basket"), "product_id").agg(F.min("event_at").alias("at"))
     first = F.row_number().over(Window.partitionBy("user_id", "product_id").orderBy("at", "basket")) == 1
-    drawn = F.struct(F.xxhash64("product_id", "basket").alias("draw"), "product_id")
+    sampled = F.struct(F.xxhash64("product_id", "basket").alias("hash"), "product_id")
     baskets = (
-        lines.withColumn("new", F.when(first, drawn))
+        lines.withColumn("new", F.when(first, sampled))
         .groupBy("user_id", "basket")
-        .agg(F.min("at").alias("at"), F.collect_list(drawn).alias("all"), F.collect_list("new").alias("new"))
+        .agg(F.min("at").alias("at"), F.collect_list(sampled).alias("all"), F.collect_list("new").alias("new"))
     )
     in_turn = Window.partitionBy("user_id").orderBy("at", "basket")
     return baskets.select(
@@ -165,14 +144,14 @@ def day_after(events: DataFrame) -> date:
 
 
 def last_basket(users: DataFrame) -> Column:
-    """The products of the last day with a purchase; the last product, where nothing but products is told."""
+    """The products of the last day with a purchase; the last product, where only products are known."""
     if not {"event_types", "event_ats"} <= set(users.columns):
         return F.slice("product_ids", F.greatest(F.size("product_ids"), F.lit(1)), F.lit(1))
     steps = F.arrays_zip("product_ids", "event_types", "event_ats")
     newest_first = F.reverse(F.filter(steps, lambda step: step["event_types"] == "purchase"))
     nothing = F.struct(F.lit(None).cast("date").alias("day"), F.array().cast("array<string>").alias("product_ids"))
 
-    # One pass: the last day looked up from within a filter would be found anew for each event.
+    # One pass: a last day looked up from within a filter would be computed again for each event.
     def gather(basket: Column, step: Column) -> Column:
         day = F.to_date(step["event_ats"])
         more = F.struct(
@@ -184,6 +163,6 @@ def last_basket(users: DataFrame) -> Column:
     return F.array_distinct(F.reverse(basket))
 
 
-def _cut(drawn: str, newest: int) -> Column:
-    """The products of the smallest draws."""
-    return F.transform(F.slice(F.array_sort(drawn), 1, newest), lambda one: one["product_id"])
+def _cut(sampled: str, newest: int) -> Column:
+    """The products of the smallest hashes."""
+    return F.transform(F.slice(F.array_sort(sampled), 1, newest), lambda one: one["product_id"])

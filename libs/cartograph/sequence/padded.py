@@ -1,4 +1,4 @@
-"""Histories as rows of one length, which networks take: codes of products, of event types and of the time between."""
+"""Histories as rows of one length, the input of networks: codes of products, event types and gaps between events."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cartograph.core.event_types import EVENT_TYPES
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.workers.groups import no_values
 
-N_TYPES = len(EVENT_TYPES) + 1  # 0: not told
-N_GAPS = 24  # 0: not told, 1: at once, then one for each doubling of the seconds, the last one from half a year on
+N_TYPES = len(EVENT_TYPES) + 1  # 0: unknown
+N_GAPS = 24  # 0: unknown, 1: at once, then one per doubling of the seconds, the last one from half a year on
 
 Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Padded:
-    """Rows of one length: `items` are codes from 1, 0 after the end of a history; `types` and `gaps` alike."""
+    """Rows of one length: `items` are codes from 1, 0 after the end of a history; `types` and `gaps` likewise."""
 
     items: Ints
     types: Ints
@@ -37,8 +37,8 @@ class Padded:
 def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     """One row per customer: user_id, product_ids, types (codes), ats (unix seconds), aligned, oldest first; mask.
 
-    Types and times are empty where `users` does not have event_types and event_ats. Events of other types are left out
-    if they are told. The mask is that of `users`, or empty.
+    Types and times are empty where `users` does not have event_types and event_ats. Events of other types are left
+    out if types are known. The mask is that of `users`, or empty.
     """
     mask = F.col("mask") if "mask" in users.columns else no_values("string").alias("mask")
     if not {"event_types", "event_ats"} <= set(users.columns):
@@ -58,10 +58,10 @@ def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     )
 
 
-def stretches(steps: DataFrame, length: int) -> DataFrame:
-    """Histories cut into stretches of `length` + 1 events, counted from the newest: the columns of `steps`, is_newest.
+def windows(steps: DataFrame, length: int) -> DataFrame:
+    """Histories cut into windows of `length` + 1 events, counted from the newest: the columns of `steps`, is_newest.
 
-    Neighbouring stretches share one event, so that each step from one event to the next lies in exactly one.
+    Neighbouring windows share one event, so that each step from one event to the next lies in exactly one.
     """
     n = F.size("product_ids")
     cut = steps.withColumn("back", F.explode(F.sequence(F.lit(0), F.greatest(n - 2, F.lit(0)), F.lit(length))))
@@ -73,17 +73,17 @@ def stretches(steps: DataFrame, length: int) -> DataFrame:
 def padded_rows(steps: DataFrame, product_ids: Any, length: int) -> DataFrame:
     """One row per row of `steps` with known products, of the newest `length` of them.
 
-    Columns: user_id, mask, items, types, gaps (`length` codes each), n (products), is_newest (null if untold).
+    Columns: user_id, mask, items, types, gaps (`length` codes each), n (products), is_newest (null if not in `steps`).
 
     Args:
-        steps: as `steps_of` or `stretches` make them.
+        steps: as `steps_of` or `windows` make them.
         product_ids: broadcast Arrow array; a product's code is its place, from 1. Others are left out.
         length: of the rows.
     """
     arrays = "mask array<string>, items array<int>, types array<int>, gaps array<int>"
     work = partial(_padded_batches, product_ids=product_ids, length=length)
-    told = steps if "is_newest" in steps.columns else steps.withColumn("is_newest", F.lit(None).cast("boolean"))
-    given = told.select("user_id", "product_ids", "types", "ats", "is_newest", "mask")
+    marked = steps if "is_newest" in steps.columns else steps.withColumn("is_newest", F.lit(None).cast("boolean"))
+    given = marked.select("user_id", "product_ids", "types", "ats", "is_newest", "mask")
     return given.mapInArrow(work, f"user_id string, {arrays}, n int, is_newest boolean")
 
 
@@ -134,7 +134,7 @@ def _aligned(lists: pa.Array, n_values: int) -> npt.NDArray[np.int64]:
 
 
 def _gaps(ats: npt.NDArray[np.int64], place: npt.NDArray[np.int64]) -> Ints:
-    """Codes of the time since the event before; 0 for a row's first event, and where no times are told."""
+    """Codes of the time since the event before; 0 for a row's first event, and where times are unknown."""
     seconds = np.diff(ats, prepend=ats[:1])
     codes = np.minimum(1 + np.ceil(np.log2(np.maximum(seconds, 1) + 0.0)), N_GAPS - 1)
     return np.where((place > 0) & (ats > 0), codes, 0).astype(np.int32)

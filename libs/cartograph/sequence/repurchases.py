@@ -1,16 +1,15 @@
-"""When customers buy the same product again: the chance of it in the days to come, and the day to expect.
+"""When customers buy the same product again: the probability in the days to come, and the expected day.
 
 Customers come back by habit, after a typical interval, or by chance, on any day alike (`return_times`; the task: Bhagat
 et al. 2018, Buy it again). The share S(t) of purchases is not followed within t days, so the next h days bring another
-one with probability 1 - S(t + h) / S(t). Intervals and shares are a product's, as far as its intervals are many, else
-those of all products; a customer's own intervals count likewise, the one still open included: as long as it is by now,
-and as much longer as such ones get.
+one with probability 1 - S(t + h) / S(t). Intervals and shares of a product with few
+intervals shrink towards those of all products. A customer's own intervals shrink towards the product's, the one still
+open included: at its length by now, plus the expected rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
@@ -22,28 +21,14 @@ from pyspark.sql import functions as F
 
 from cartograph.core.tables.schema import columns_of
 from cartograph.sequence.return_times import Intervals, Prior, fitted, prior_of
+from cartograph.sequence.settings import RepurchaseSettings
 
 _COUNTS = ("days", "n", "is_ended", "is_first")
 _FITTED = "product_id string, typical double, scale double, first_share double, later_share double, by_chance double"
 
 
-@dataclass(frozen=True)
-class Rhythm:
-    """How repurchases are predicted.
-
-    Args:
-        horizon_days: length of the time to come.
-        prior_intervals: intervals of a product that those of all products count for.
-        prior_own: a customer's own intervals that those of the product count for.
-    """
-
-    horizon_days: int = 30
-    prior_intervals: float = 10.0
-    prior_own: float = 3.0
-
-
-def repurchases(events: DataFrame, as_of: date, rhythm: Rhythm) -> DataFrame:
-    """One row per customer and product bought, with the chance that it is bought again.
+def repurchases(events: DataFrame, as_of: date, settings: RepurchaseSettings) -> DataFrame:
+    """One row per customer and product bought, with the probability that it is bought again.
 
     Columns: user_id, product_id, n_purchases (days on which it was bought), last_on, interval_days (the typical one),
     expected_on (even odds of an earlier and a later day, if it is bought again by habit), probability (of a purchase in
@@ -52,7 +37,7 @@ def repurchases(events: DataFrame, as_of: date, rhythm: Rhythm) -> DataFrame:
     Args:
         events: rows of silver.events before `as_of`.
         as_of: today.
-        rhythm: settings.
+        settings: the horizon, and how far the intervals of all products and customers count.
     """
     purchases = intervals(events, as_of).localCheckpoint()  # read twice
     own = purchases.groupBy("user_id", "product_id").agg(
@@ -60,10 +45,10 @@ def repurchases(events: DataFrame, as_of: date, rhythm: Rhythm) -> DataFrame:
         F.sum(F.when(~F.col("is_ended"), F.col("days"))).alias("age"),
         F.sum(F.when(F.col("is_ended"), F.log("days")).otherwise(0.0)).alias("total"),
     )  # fmt: skip
-    known = own.join(return_times(purchases, rhythm.prior_intervals), "product_id")
+    known = own.join(return_times(purchases, settings.prior_intervals), "product_id")
     share = F.when(F.col("n_purchases") == 1, F.col("first_share")).otherwise(F.col("later_share"))
-    placed = known.withColumn("share", share).withColumn("typical", _own_typical(rhythm.prior_own))
-    return placed.select(*_told(as_of, rhythm.horizon_days))
+    matched = known.withColumn("share", share).withColumn("typical", _own_typical(settings.prior_own))
+    return matched.select(*_predicted(as_of, settings.horizon_days))
 
 
 def intervals(events: DataFrame, as_of: date) -> DataFrame:
@@ -85,11 +70,11 @@ def intervals(events: DataFrame, as_of: date) -> DataFrame:
 
 
 def return_times(purchases: DataFrame, prior_intervals: float) -> DataFrame:
-    """One row per product: product_id and the numbers of `ReturnTime`.
+    """One row per product: product_id and the parameters of `ReturnTime`.
 
     Args:
-        purchases: as `intervals` makes them; what reaches the driver is how many intervals of each length there are.
-        prior_intervals: intervals of a product that those of all products count for.
+        purchases: as `intervals` makes them; only the number of intervals of each length reaches the driver.
+        prior_intervals: weight of the intervals of all products, in intervals.
     """
     kinds = [name for name in _COUNTS if name != "n"]
     counted = purchases.groupBy("product_id", *kinds).agg(F.count("*").alias("n")).localCheckpoint()
@@ -120,7 +105,7 @@ def _intervals(days: pa.Array, counts: pa.Array, is_ended: pa.Array, is_first: p
 def _own_typical(prior: float) -> Column:
     """A customer's typical interval: the mean of those ended, of the open one, and of `prior` as those of the product.
 
-    The open one counts by the chance that it ends by habit, with what intervals that long are on average in the end.
+    The open one counts with the probability that it ends by habit, at its expected final length.
     """
     far = _distance(F.col("age"))
     by_habit = F.col("share") * (1 - _over(F.col("age"))) / _open(F.col("age"))
@@ -141,19 +126,20 @@ def _over(days: Column) -> Column:
 
 
 def _open(days: Column) -> Column:
-    """S(days): the share of all intervals that are not over after so many days."""
+    """S(days): the share of all intervals that are still open after so many days."""
     return F.col("share") * (1 - _over(days)) + (1 - F.col("share")) * F.exp(-F.col("by_chance") * days)
 
 
-def _told(as_of: date, horizon_days: int) -> list[Column]:
+def _predicted(as_of: date, horizon_days: int) -> list[Column]:
     """The columns of `repurchases`."""
-    chance = 1 - _open(F.col("age") + horizon_days) / _open(F.col("age"))
+    probability = 1 - _open(F.col("age") + horizon_days) / _open(F.col("age"))
     half_way = (1 + _over(F.col("age"))) / 2
     odds = F.pow(half_way / F.greatest(1 - half_way, F.lit(1e-9)), F.col("scale"))
     wait = F.least(F.exp("typical") * odds, F.lit(36_500.0))
     expected = F.greatest(F.date_add("last_on", F.round(wait).cast("int")), F.lit(as_of))
     made = {
         "user_id": F.col("user_id"), "product_id": F.col("product_id"), "n_purchases": F.col("n_purchases").cast("int"),
-        "last_on": F.col("last_on"), "interval_days": F.exp("typical"), "expected_on": expected, "probability": chance,
+        "last_on": F.col("last_on"), "interval_days": F.exp("typical"), "expected_on": expected,
+        "probability": probability,
     }  # fmt: skip
     return [made[name].alias(name) for name in columns_of("gold.repurchases") if name in made]

@@ -1,10 +1,10 @@
-"""How long customers take to come back for a product, and how many ever do: fitted to intervals of which many are open.
+"""After how long customers buy a product again, and how many ever do: fitted to intervals, many of them still open.
 
 A share r of purchases is followed by another one of the same product by habit: the logarithm of the days until then is
 logistic about a typical one, so F(t) = 1 / (1 + (t / typical) ** (-1 / scale)) of these intervals are over in t days.
 The others may be followed by chance, on any day alike: 1 - exp(-c t) of them are (a mixture cure model, Berkson and
 Gage 1952, with a second way to come back). After t days the share 1 - r F(t) - (1 - r) (1 - exp(-c t)) of all intervals
-is open: the likelihood of each open one. From intervals that ended alone, they would be found too short.
+is open: the likelihood of each open one. Fitted to ended intervals alone, they would be too short.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
 _LEAST_SCALE = 0.05
 _MOST_SHARE = 0.999
-_QUANTILES = 16  # points that stand for the intervals of all products
+_QUANTILES = 16  # points that represent the intervals of all products
 _MOST_STEPS = 500
 
 
 class ReturnTime(NamedTuple):
-    """The distribution of one product's intervals, or of all: `typical` is a logarithm of days, `by_chance` a day's.
+    """The distribution of one product's intervals, or of all: `typical` is log days, `by_chance` a rate per day.
 
-    The share that comes back by habit is one of first purchases, and one of later ones.
+    The share of purchases repeated by habit is one of first purchases and one of later ones.
     """
 
     typical: float
@@ -47,7 +47,7 @@ class Intervals(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """What is known of a product without its own intervals: those of all, worth so many, each known for so long."""
+    """The prior of a product: the distribution of all products, its weight in intervals, and their mean days."""
 
     of_all: ReturnTime
     n_intervals: float
@@ -71,11 +71,11 @@ def prior_of(intervals: Intervals, n_intervals: float) -> Prior:
 
 
 def fitted(starts: Longs, intervals: Intervals, prior: Prior) -> Doubles:
-    """Product x the numbers of `ReturnTime`: maximum a posteriori estimates.
+    """Product x the parameters of `ReturnTime`: maximum a posteriori estimates.
 
     Args:
         starts: product p has intervals starts[p] to starts[p + 1].
-        prior: what the search starts from, too.
+        prior: also the starting point.
     """
     at = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     expected = prior.of_all.typical + prior.of_all.scale * np.log(at / (1 - at))
@@ -90,7 +90,7 @@ def _fit(
     starts: Longs, days: Doubles, counts: Doubles, is_ended: NDArray[np.bool_], is_first: NDArray[np.bool_],
     expected: Doubles, start: Doubles, prior: float, prior_days: float,
 ) -> Doubles:  # fmt: skip
-    """EM: how far each interval is one of habit; then shares, the rate of chance, and a step of the logistic's two."""
+    """EM: the probability that each interval is one of habit; then shares, the rate of chance, a step of the fit."""
     found = np.empty((len(starts) - 1, 5))
     logs, usual_days = np.log(days), math.exp(start[0])
     for product in range(len(starts) - 1):
@@ -119,7 +119,7 @@ def _expected(
     days: Doubles, counts: Doubles, is_ended: NDArray[np.bool_], is_first: NDArray[np.bool_], a: float, b: float,
     shares: Doubles, rate: float,
 ) -> tuple[Doubles, Doubles]:  # fmt: skip
-    """Sums over intervals, and how many each counts for as one of habit.
+    """Sums over intervals, and the expected number of habit in each.
 
     The sums: of habit after later and first purchases, all after these, ended by chance, days of those not of habit.
     """
@@ -161,7 +161,7 @@ def _climbed(
 def _slopes(
     x: Doubles, weights: Doubles, is_ended: NDArray[np.bool_], expected: Doubles, prior: float, a: float, b: float
 ) -> tuple[float, Doubles, Doubles]:
-    """Log likelihood of the intervals that end one day, its slope, and minus its curvature (aa, ab, bb)."""
+    """Log likelihood of the intervals of habit, its gradient, and minus its curvature (aa, ab, bb)."""
     value, g, h = 0.0, np.zeros(2), np.zeros(3)
     n_all = len(x) + len(expected)
     for i in range(n_all):

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cartograph.core.settings import AboveZero, NotNegative, Positive, Section, Share
+from cartograph.core.settings import (
+    AboveZero,
+    Count,
+    ModelSettings,
+    ModelsSection,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+)
 from cartograph.core.training.settings import TrainingSettings
 
-SequenceModelName = Literal["first_order", "next_basket", "lstm", "gru", "transformer"]
-
 EventType = Literal["view", "cart", "purchase", "rating"]
+Input = Literal["event_type", "gap", "price", "content"]
+
+EVENTS: tuple[EventType, ...] = ("view", "cart", "purchase", "rating")  # that make up a history
 
 
-class FirstOrderSettings(Section):
-    """sequence.first_order.FirstOrder."""
+class FirstOrderSettings(ModelSettings):
+    """What came right after the last product: the baseline."""
 
     max_length: Positive = Field(default=200, description="newest events of a customer that count")
     n_neighbours: Positive = Field(default=100, description="products kept per product; at least k")
 
 
-class RepurchasesSettings(Section):
-    """sequence.repurchases.Rhythm, and whether the table is made."""
+class IntervalSettings(Section):
+    """How far the intervals between purchases of all products and of all customers count."""
 
-    enabled: bool = Field(default=False, description="false: the table is not made")
+    prior_intervals: AboveZero = Field(
+        default=10.0, description="weight of all products' intervals in those of one product, in intervals"
+    )
+    prior_own: AboveZero = Field(
+        default=3.0, description="weight of the product's intervals in those of one customer, in intervals"
+    )
+
+
+class RepurchaseSettings(IntervalSettings):
+    """When customers buy again what they bought: gold.repurchases."""
+
+    enabled: bool = Field(default=False, description="false: the table is not written")
     horizon_days: Positive = Field(
         default=30, description="probabilities are those of a purchase in so many days from as_of on"
     )
-    prior_intervals: AboveZero = Field(
-        default=10.0, description="intervals of a product that those of all products count for"
-    )
-    prior_own: AboveZero = Field(default=3.0, description="intervals of a customer that those of the product count for")
 
 
-class NextBasketSettings(Section):
-    """sequence.next_basket.NextBasket."""
+class NextBasketSettings(ModelSettings, IntervalSettings):
+    """What is due again, and what is new after the last basket."""
 
     basket: Literal["order", "day"] = Field(
         default="order", description="order, or day: all that a customer bought on one day"
@@ -43,105 +60,118 @@ class NextBasketSettings(Section):
     horizon_days: Positive | None = Field(
         default=None, description="time to the next basket; null: the median over all customers"
     )
-    prior_intervals: AboveZero = Field(
-        default=10.0, description="intervals of a product that those of all products count for"
-    )
-    prior_own: AboveZero = Field(default=3.0, description="intervals of a customer that those of the product count for")
     explore: NotNegative = Field(
-        default=0.3, description="what chances of new products count for, against those of known ones"
+        default=0.3, description="weight of probabilities of new products, relative to those bought before"
     )
     n_neighbours: Positive = Field(default=100, description="products kept that follow a product; at least k")
-    min_count: Positive = Field(default=2, description="baskets that a pair must have followed in")
+    min_count: Positive = Field(default=2, description="minimum number of baskets in which a pair followed")
     shrinkage: NotNegative = Field(
-        default=10.0, description="baskets that a product needs for half of the share it has"
+        default=10.0, description="shrinks shares of rare products: at so many baskets, to half"
     )
     newest: Positive = Field(
-        default=50, description="products of a basket that are looked at; work grows with the square"
+        default=50, description="products of a basket that are considered; work grows with the square"
     )
     mask_seen: bool = Field(default=False, description="true: only what the customer has not seen (section seen)")
 
 
 class SequenceTrainingSettings(TrainingSettings):
-    """sequence.model.SequenceModel: what the networks share."""
+    """What the networks share: data, loss and training."""
 
-    max_length: Positive = Field(default=50, description="events that are looked back at")
+    max_length: Positive = Field(default=50, description="context length: events that a prediction is made from")
     newest: Positive = Field(
-        default=1000, description="events of a customer that are learned from, in stretches of max_length"
+        default=1000, description="newest events of a customer to train on, in windows of max_length"
     )
-    guests: bool = Field(default=True, description="sessions of visitors who are not known are learned from too")
+    guests: bool = Field(default=True, description="train on sessions of anonymous visitors, too")
     max_products: Positive | None = Field(
         default=50000,
-        description="best sellers that are modelled, null: all; each step moves 4 bytes times width for each",
+        description="best sellers that are modelled, null: all; each step synchronises 4 bytes times width for each",
     )
-    inputs: tuple[Literal["event_type", "gap", "price", "content"], ...] = Field(
+    inputs: tuple[Input, ...] = Field(
         default=(),
-        description="what networks are told: event_type, gap (time since the event before), price, content (embed)",
+        description="features beside the product: event_type, gap (time since the last event), price, content (embed)",
     )
     loss: Literal["full", "sampled"] = Field(
         default="full",
-        description="full: each product is told from all others; sampled: from n_sampled, for large catalogues",
+        description="full: softmax over all products; sampled: over n_sampled of them, for large catalogues",
     )
-    n_sampled: Positive = Field(default=1024, description="products drawn per batch")
+    n_sampled: Positive = Field(default=1024, description="negative samples per batch")
     validation_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="customers whose last product is held back to measure NDCG@10 on after each epoch"
+        default=0.0, description="customers whose last product is held out to measure NDCG@10 after each epoch"
     )
 
+    @model_validator(mode="after")
+    def _can_stop_early(self) -> Self:
+        if self.patience and not self.validation_share:
+            raise ValueError("patience needs validation_share")
+        return self
 
-class NetworkSettings(Section):
-    """sequence.lstm.Lstm and sequence.gru.Gru."""
 
-    width: Positive = Field(default=64, description="length of the vectors: memory and time grow with it")
+class ArchitectureSettings(ModelSettings):
+    """What a network is made of."""
+
+    width: Positive = Field(default=64, description="embedding dimension: memory and time grow with it")
     depth: Positive = Field(default=1, description="layers")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.5, description="share of numbers that a step leaves out: the sparser the data, the more"
+        default=0.5, description="dropout rate: the sparser the data, the higher"
     )
     similarity: Literal["dot", "cosine"] = Field(
-        default="dot", description="dot; or cosine: vectors of length one, scores divided by temperature"
+        default="dot", description="score: dot product, or cosine divided by temperature"
     )
     temperature: AboveZero = Field(default=0.1, description="of cosine")
-    smoothing: Share = Field(default=0.0, description="share of a target's certainty that is spread over all products")
-    epochs: Positive = Field(default=20, description="passes over the histories")
-    learning_rate: AboveZero = Field(default=0.002, description="at its highest")
-    weight_decay: NotNegative = Field(default=0.01, description="pull of matrices towards 0")
+
+
+class NetworkSettings(ArchitectureSettings):
+    """What each network has of its own."""
+
+    smoothing: Share = Field(default=0.0, description="label smoothing, with the full loss")
+    epochs: Positive = Field(default=20, description="passes over the histories, at most")
+    learning_rate: AboveZero = Field(default=0.002, description="of AdamW, at its maximum")
+    weight_decay: NotNegative = Field(default=0.01, description="of AdamW, on matrices only")
 
 
 class TransformerSettings(NetworkSettings):
-    """sequence.transformer.Transformer."""
+    """Self-attention over the history."""
 
     depth: Positive = Field(default=2, description="layers")
+    heads: Positive = Field(default=2, description="attention heads; width is a multiple of them")
 
-    heads: Positive = Field(default=2, description="of attention")
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads, {self.heads}")
+        return self
 
 
-class SequenceSettings(Section):
+class NetworkTables(Section):
+    """Tables that networks have beside their lists."""
+
+    customer_vectors: bool = Field(
+        default=True, description="write gold.user_vectors: the mean of a network's states over the customer's history"
+    )
+    attributed_products: Count = Field(
+        default=5,
+        description="newest products of a history that are left out in turn, to attribute a network's scores to them; "
+        "0: gold.attributions is not written",
+    )
+    attributed_places: Positive = Field(
+        default=20, description="ranks of a customer's list that have attributions in gold.attributions"
+    )
+
+
+class SequenceSettings(NetworkTables, ModelsSection):
     """Purchase sequences."""
 
     k: Positive = Field(default=50, description="candidates kept per model and customer, associations per product")
-    models: tuple[SequenceModelName, ...] = Field(
-        default=(),
-        description="of first_order, next_basket, lstm, gru, transformer: those that are fitted, in this order; []: "
-        "none",
+    models: tuple[str, ...] = Field(
+        default=(), description="of first_order, next_basket, lstm, gru, transformer: fitted in this order; []: none"
     )
     active_days: Positive | None = Field(
         default=None, description="customers with an event in so many days before as_of get candidates; null: all"
     )
     history: Positive = Field(default=500, description="newest events of a customer that are recommended from")
-    customer_vectors: bool = Field(
-        default=True, description="gold.user_vectors: where each network sees a customer's history lead"
-    )
-    attributed_products: Annotated[int, Field(ge=0)] = Field(
-        default=5,
-        description="newest products of a history that are left out in turn, to tell what a network's score comes "
-        "from; 0: none",
-    )
-    attributed_places: Positive = Field(
-        default=20, description="first places of a customer's list that this is told of, in gold.attributions"
-    )
-    event_types: tuple[EventType, ...] = Field(
-        default=("view", "cart", "purchase", "rating"), description="events that make up a history"
-    )
-    repurchases: RepurchasesSettings = Field(
-        default=RepurchasesSettings(), description="gold.repurchases: when customers buy what they bought again"
+    event_types: tuple[EventType, ...] = Field(default=EVENTS, description="events that make up a history")
+    repurchases: RepurchaseSettings = Field(
+        default=RepurchaseSettings(), description="gold.repurchases: when customers buy again what they bought"
     )
     first_order: FirstOrderSettings = Field(
         default=FirstOrderSettings(), description="what came right after the last product: the baseline"
@@ -152,6 +182,8 @@ class SequenceSettings(Section):
     training: SequenceTrainingSettings = Field(
         default=SequenceTrainingSettings(), description="what the networks share"
     )
-    lstm: NetworkSettings = NetworkSettings()
-    gru: NetworkSettings = NetworkSettings()
-    transformer: TransformerSettings = TransformerSettings()
+    lstm: NetworkSettings = Field(default=NetworkSettings(), description="long short-term memory over the history")
+    gru: NetworkSettings = Field(default=NetworkSettings(), description="gated recurrent units over the history")
+    transformer: TransformerSettings = Field(
+        default=TransformerSettings(), description="self-attention over the history"
+    )

@@ -1,4 +1,4 @@
-"""Losses that tell the next product from all others: from every one of them, or from some that are drawn."""
+"""Losses of the next product: softmax over all products, or over a sample of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as N
 
-_BLOCK_BYTES = 4 << 20  # of scores that are worked on together: they stay in the processor's cache
+_BLOCK_BYTES = 4 << 20  # of scores per block: they stay in the CPU cache
 
 
 def full_softmax(
@@ -15,13 +15,13 @@ def full_softmax(
 ) -> torch.Tensor:
     """The sum of cross entropies among all products: (events, width), (events), (products, width) -> ().
 
-    On processors the scores are never there all at once, and their exponentials are computed once, not twice.
+    On CPUs the whole score matrix is never materialised, and its exponentials are computed once instead of twice.
 
     Args:
-        hidden: vectors of the events.
+        hidden: states of the events.
         targets: what comes next, counted from 0.
         items: vectors of the products.
-        smoothing: share of a target's certainty that is spread over all products.
+        smoothing: label smoothing.
     """
     if hidden.device.type == "cpu":
         loss: torch.Tensor = _Blocked.apply(hidden, targets, items, smoothing)  # type: ignore[no-untyped-call]
@@ -31,7 +31,7 @@ def full_softmax(
 
 
 class _Blocked(torch.autograd.Function):
-    """Loss and gradients of the full softmax, block of events by block of events, in one go."""
+    """Loss and gradients of the full softmax, block by block, in one pass."""
 
     @staticmethod
     def forward(
@@ -42,9 +42,9 @@ class _Blocked(torch.autograd.Function):
         n_rows = max(_BLOCK_BYTES // (4 * len(items)), 1)
         for first in range(0, len(hidden), n_rows):
             some = slice(first, first + n_rows)
-            scores, wanted = hidden[some] @ items.T, targets[some, None]
+            scores, target = hidden[some] @ items.T, targets[some, None]
             highest = scores.max(dim=1, keepdim=True).values
-            kept = (1 - smoothing) * scores.gather(1, wanted)
+            kept = (1 - smoothing) * scores.gather(1, target)
             if smoothing:
                 kept += smoothing * scores.mean(dim=1, keepdim=True)
             shares = scores.sub_(highest).exp_()
@@ -53,7 +53,7 @@ class _Blocked(torch.autograd.Function):
             shares.div_(total)
             if smoothing:
                 shares.sub_(smoothing / len(items))
-            shares.scatter_add_(1, wanted, torch.full_like(kept, smoothing - 1))
+            shares.scatter_add_(1, target, torch.full_like(kept, smoothing - 1))
             of_hidden[some] = shares @ items
             of_items.addmm_(shares.T, hidden[some])
         ctx.save_for_backward(of_hidden, of_items)
@@ -68,17 +68,17 @@ class _Blocked(torch.autograd.Function):
 def sampled_softmax(
     hidden: torch.Tensor, targets: torch.Tensor, items: torch.Tensor, n_sampled: int, counts: torch.Tensor
 ) -> torch.Tensor:
-    """The sum of cross entropies among the target and products drawn by how often they were bought.
+    """The sum of cross entropies among the target and negatives sampled by popularity.
 
-    Scores of those drawn are lowered by the logarithm of how often each is expected among them (logQ): otherwise
-    popular ones would be told "no" more often than by the full softmax (Bengio, Senécal 2008; Yi et al. 2019). `counts`
+    Scores of negatives are lowered by the logarithm of their expected number in the sample (logQ correction): otherwise
+    popular products would be penalised more than by the full softmax (Bengio, Senécal 2008; Yi et al. 2019). `counts`
     are floats.
     """
     counts = counts.to(hidden.device)
-    drawn = torch.multinomial(counts, n_sampled, replacement=True)
+    sampled = torch.multinomial(counts, n_sampled, replacement=True)
     expected = torch.log(counts / counts.sum() * n_sampled)
     positive = (hidden * items[targets]).sum(dim=1)  # always there, so there is nothing to correct
-    negative = hidden @ items[drawn].T - expected[drawn]
-    negative = negative.masked_fill(drawn[None, :] == targets[:, None], -torch.inf)
+    negative = hidden @ items[sampled].T - expected[sampled]
+    negative = negative.masked_fill(sampled[None, :] == targets[:, None], -torch.inf)
     scores = torch.cat([positive[:, None], negative], dim=1).float()
     return N.cross_entropy(scores, torch.zeros_like(targets), reduction="sum")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from cartograph.sequence.model import SequenceModel
-from cartograph.sequence.network import Shape
+from cartograph.sequence.network import NetworkConfig
+from cartograph.sequence.sequence_model import SequenceModel
+from cartograph.sequence.settings import TransformerSettings
 
 
 class Attention(nn.Module):
@@ -17,16 +16,16 @@ class Attention(nn.Module):
     Events are padded at the end, so no event that counts looks at padding.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.heads = shape.heads
-        self.inward = nn.Linear(shape.width, 3 * shape.width)
-        self.outward = nn.Linear(shape.width, shape.width)
-        near = distances(shape.length)
+        self.heads = config.heads
+        self.inward = nn.Linear(config.width, 3 * config.width)
+        self.outward = nn.Linear(config.width, config.width)
+        near = distances(config.length)
         self.near: torch.Tensor
         self.register_buffer("near", near, persistent=False)
-        self.distance = nn.Parameter(torch.zeros(shape.heads, int(near.max()) + 1))
-        self.dropout = nn.Dropout(shape.dropout)
+        self.distance = nn.Parameter(torch.zeros(config.heads, int(near.max()) + 1))
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """(rows, length, width) -> (rows, length, width)."""
@@ -57,16 +56,16 @@ def distances(length: int) -> torch.Tensor:
 class Block(nn.Module):
     """Attention, then a small network for each event alone; both add to what they are given."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.before_attention = nn.LayerNorm(shape.width)
-        self.attention = Attention(shape)
-        self.before_network = nn.LayerNorm(shape.width)
+        self.before_attention = nn.LayerNorm(config.width)
+        self.attention = Attention(config)
+        self.before_network = nn.LayerNorm(config.width)
         self.network = nn.Sequential(
-            nn.Linear(shape.width, 4 * shape.width), nn.GELU(), nn.Dropout(shape.dropout),
-            nn.Linear(4 * shape.width, shape.width),
+            nn.Linear(config.width, 4 * config.width), nn.GELU(), nn.Dropout(config.dropout),
+            nn.Linear(4 * config.width, config.width),
         )  # fmt: skip
-        self.dropout = nn.Dropout(shape.dropout)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """(rows, length, width) -> (rows, length, width)."""
@@ -78,10 +77,10 @@ class Block(nn.Module):
 class TransformerBody(nn.Module):
     """Blocks of attention, the last one normalised."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*[Block(shape) for _ in range(shape.depth)])
-        self.norm = nn.LayerNorm(shape.width)
+        self.blocks = nn.Sequential(*[Block(config) for _ in range(config.depth)])
+        self.norm = nn.LayerNorm(config.width)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -94,20 +93,14 @@ class TransformerBody(nn.Module):
 
 
 class Transformer(SequenceModel):
-    """Every event looks back at those before it, and what it finds is scored against all products.
+    """Every event attends to those before it; the state of the last one is scored against all products.
 
-    Where the paper learns a vector per place in the history, here attention learns a bias per distance: most histories
-    are short, so late places are seen too rarely to be learned, and what is bought next goes on after them. It is
-    trained with the softmax over all products instead of one wrong product per right one. See `SequenceModel` for the
-    settings it shares.
-
-    Args:
-        heads: of attention.
+    The paper learns an embedding per position; here attention learns a bias per distance, since most histories are
+    short and late positions are too rare to be learned. The loss is the softmax over all products, instead of one
+    negative per positive. See `SequenceModel`
+    for the constructor.
     """
 
     name = "transformer"
     body = TransformerBody
-
-    def __init__(self, *, heads: int = 2, depth: int = 2, **shared: Any) -> None:
-        super().__init__(depth=depth, **shared)
-        self.heads = heads
+    settings_class = TransformerSettings

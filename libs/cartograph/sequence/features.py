@@ -1,4 +1,4 @@
-"""What networks are told of products besides who bought them: which are there, their price and their content."""
+"""The products that networks model, and their features: price classes and content vectors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pyspark.sql import functions as F
 from cartograph.core.model import Silver, TooLittle, unit_vectors
 from cartograph.core.search.topk import matrix_of
 
-N_PRICES = 17  # classes: 0, not told, and sixteenths of the catalogue, the cheapest first
+N_PRICES = 17  # classes: 0, unknown, and sixteenths of the catalogue, the cheapest first
 
 
 @dataclass(frozen=True)
-class Facts:
+class ProductFeatures:
     """By product code, from 1; row 0 is padding: `prices` (classes) and `content` (rows of unit length or zeros)."""
 
     prices: npt.NDArray[np.int64] | None = None
@@ -28,17 +28,17 @@ class Facts:
 
     @property
     def width(self) -> int:
-        """Length of the content vectors; 0 if there are none."""
+        """Dimension of the content vectors; 0 if there are none."""
         return 0 if self.content is None else self.content.shape[1]
 
     @property
     def digest(self) -> str:
-        """Tells these facts from others."""
-        told = [part.tobytes() for part in (self.prices, self.content) if part is not None]
-        return hashlib.sha256(b"|".join(told)).hexdigest()[:16]
+        """Identifies these features: others have another digest."""
+        parts = [part.tobytes() for part in (self.prices, self.content) if part is not None]
+        return hashlib.sha256(b"|".join(parts)).hexdigest()[:16]
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What there is, by name."""
+        """The features that there are, by name."""
         named = {"prices": self.prices, "content": self.content}
         return {name: torch.from_numpy(part.copy()) for name, part in named.items() if part is not None}
 
@@ -48,8 +48,8 @@ def catalogue(events: DataFrame, vectors: DataFrame | None, most: int | None) ->
 
     Args:
         events: what is learned from.
-        vectors: product_id of products that are modelled although they have no events, for they have content; or None.
-        most: so many products, those of the most events; None: all.
+        vectors: product_id of products with content, which are modelled even without events; or None.
+        most: so many products at most, those of the most events; None: all.
     """
     counts = events.groupBy("product_id").agg(F.count("*").alias("n"))
     if vectors is not None:
@@ -60,38 +60,38 @@ def catalogue(events: DataFrame, vectors: DataFrame | None, most: int | None) ->
     return counts.orderBy(F.col("n") == 0, "product_id").toArrow().combine_chunks()
 
 
-def facts_of(data: Silver, product_ids: pa.Array, inputs: tuple[str, ...]) -> Facts:
-    """The facts named by `inputs` (price, content) of the products, in order.
+def features_of(data: Silver, product_ids: pa.Array, inputs: tuple[str, ...]) -> ProductFeatures:
+    """The features named by `inputs` (price, content) of the products, in order.
 
     Raises:
-        TooLittle: content is asked for and there are no product vectors.
+        TooLittle: content is an input and there are no product vectors.
     """
     prices = content = None
     if "price" in inputs:
-        known = _of_products(data.products.select("product_id", F.col("price").cast("double")), product_ids)
-        prices = price_classes(known.column("price").to_numpy())
+        rows = _of_products(data.products.select("product_id", F.col("price").cast("double")), product_ids)
+        prices = price_classes(rows.column("price").to_numpy())
     if "content" in inputs:
         if data.vectors is None:
             raise TooLittle("input content needs vectors of the products: run the step embed first")
         vectors = _of_products(unit_vectors(data.vectors), product_ids).column("vector").combine_chunks()
-        told = matrix_of(vectors.filter(vectors.is_valid()))
-        content = np.zeros((len(product_ids) + 1, told.shape[1]), dtype=np.float32)
-        content[1:][vectors.is_valid().to_numpy(zero_copy_only=False)] = told
-    return Facts(prices, content)
+        known = matrix_of(vectors.filter(vectors.is_valid()))
+        content = np.zeros((len(product_ids) + 1, known.shape[1]), dtype=np.float32)
+        content[1:][vectors.is_valid().to_numpy(zero_copy_only=False)] = known
+    return ProductFeatures(prices, content)
 
 
 def price_classes(prices: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """The class of each price, after a 0 for padding: sixteenths of the catalogue from 1, 0 where nothing is told."""
-    told = np.isfinite(prices)
+    """The class of each price, after a 0 for padding: sixteenths of the catalogue from 1, 0 if unknown."""
+    known = np.isfinite(prices)
     classes = np.zeros(len(prices) + 1, dtype=np.int64)
-    if told.any():
-        bounds = np.quantile(prices[told], np.linspace(0, 1, N_PRICES)[1:-1])
-        classes[1:][told] = 1 + np.searchsorted(bounds, prices[told], side="left")
+    if known.any():
+        bounds = np.quantile(prices[known], np.linspace(0, 1, N_PRICES)[1:-1])
+        classes[1:][known] = 1 + np.searchsorted(bounds, prices[known], side="left")
     return classes
 
 
-def _of_products(facts: DataFrame, product_ids: pa.Array) -> pa.Table:
-    """The rows of `facts` of the products, in order; nulls where there is none."""
-    asked = facts.sparkSession.createDataFrame(pa.table({"product_id": product_ids}))
-    rows = facts.join(asked, "product_id", "left_semi").toArrow()
+def _of_products(table: DataFrame, product_ids: pa.Array) -> pa.Table:
+    """The rows of `table` of the products, in order; nulls where there is none."""
+    asked = table.sparkSession.createDataFrame(pa.table({"product_id": product_ids}))
+    rows = table.join(asked, "product_id", "left_semi").toArrow()
     return rows.take(pc.index_in(product_ids, value_set=rows.column("product_id").combine_chunks()))
