@@ -64,7 +64,7 @@ def test_shards_have_equally_many_batches_and_every_row_once(feeds: dict[Backend
     assert delivered == list(range(N))
 
 
-def test_a_step_of_all_shards_has_the_same_rows_whatever_their_number(frame: DataFrame) -> None:
+def test_a_step_of_all_shards_has_the_same_rows_for_any_number_of_shards(frame: DataFrame) -> None:
     def steps(n_shards: int) -> list[set[int]]:
         with materialised(frame, n_shards, "arrow") as feed:
             shards = [batches(feed, shard, 60 // n_shards) for shard in range(n_shards)]
@@ -94,13 +94,13 @@ def test_shuffled_epochs_differ_from_each_other_and_are_the_same_again(feeds: di
     assert ids(feeds["petastorm"], 0, epoch=1, shuffle_rows=100) == two
 
 
-def test_an_epoch_can_be_gone_on_with_where_it_was_ended(feeds: dict[Backend, Feed]) -> None:
+def test_an_interrupted_epoch_can_be_resumed(feeds: dict[Backend, Feed]) -> None:
     whole = ids(feeds["petastorm"], 1, shuffle_rows=100)
     assert ids(feeds["petastorm"], 1, shuffle_rows=100, first=3) == whole[150:]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_missing_row_stops_the_run_and_is_told(feeds: dict[Backend, Feed], backend: Backend) -> None:
+def test_a_missing_row_stops_the_run_and_is_reported(feeds: dict[Backend, Feed], backend: Backend) -> None:
     feed = feeds[backend]
     short = replace(feed, n_rows=(feed.n_rows[0] + 1, *feed.n_rows[1:]))
     with pytest.raises(RowsLost, match=f"epoch 4, shard 0: {feed.n_rows[0]} rows delivered of {feed.n_rows[0] + 1}"):
@@ -117,13 +117,13 @@ def test_a_row_too_many_stops_the_run_before_it_is_delivered(feeds: dict[Backend
     assert len(delivered) == few.n_batches(50) == 2
 
 
-def test_columns_that_cannot_be_fed_are_named(spark: SparkSession) -> None:
+def test_columns_that_cannot_be_fed_are_refused(spark: SparkSession) -> None:
     def refused(query: str, words: str) -> None:
         with pytest.raises(ValueError, match=words), materialised(spark.sql(query), 1):
             pass
 
     refused("SELECT 'a' AS title, 1 AS n", "column title is string")
-    refused("SELECT explode(array(array(1, 2), array(1))) AS ids", "column ids: arrays have from 1 to 2 numbers")
+    refused("SELECT explode(array(array(1, 2), array(1))) AS ids", "column ids: arrays have 1 to 2 elements")
     refused("SELECT explode(array(1, null)) AS n", "column n: 1 rows have a null")
     refused("SELECT 1 AS n WHERE false", "there are no rows to feed; columns are n")
 
@@ -136,7 +136,7 @@ def test_the_files_are_gone_afterwards(frame: DataFrame) -> None:
         assert not any(file.parent.exists() for file in files)
 
 
-def test_the_order_of_rows_does_not_depend_on_how_they_were_spread(frame: DataFrame) -> None:
+def test_the_order_of_rows_does_not_depend_on_partitioning(frame: DataFrame) -> None:
     with materialised(frame, 2, "arrow") as one, materialised(frame.repartition(5), 2, "arrow") as other:
         assert one.digest == other.digest
         assert ids(one, 0) == ids(other, 0)

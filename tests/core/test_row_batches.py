@@ -18,7 +18,7 @@ def test_batches_have_one_size_but_the_last(size: int) -> None:
     assert 0 < n_rows_of(batches[-1]) <= size
 
 
-def test_shuffling_mixes_rows_of_the_same_stretch_only() -> None:
+def test_shuffling_mixes_rows_of_the_same_buffer_only() -> None:
     parts = list(shuffled(iter(PARTS), 8, np.random.default_rng(1)))
     assert [sorted(part["id"].tolist()) for part in parts] == [[*range(8)], [*range(8, 20)], [*range(20, 23)]]
     assert parts[1]["id"].tolist() != [*range(8, 20)]

@@ -100,7 +100,7 @@ def test_any_number_of_workers_takes_the_steps_of_one(spark: SparkSession, feeds
     assert [epoch["epoch"] for epoch in together.epochs] == [1, 2, 3]
 
 
-def test_a_killed_training_goes_on_at_its_last_saved_step(
+def test_a_killed_training_resumes_at_its_last_saved_step(
     spark: SparkSession, feeds: dict[int, Feed], tmp_path: Path
 ) -> None:
     """Stages of four steps end in the middle of epochs; a worker is killed in the third stage."""
@@ -119,7 +119,7 @@ def test_a_killed_training_goes_on_at_its_last_saved_step(
     assert reported == [1]
     mark.write_text("7")  # four steps of the third stage and three of the last: one more would kill it
     found = train(spark, task, feeds[1], config, on_epoch=on_epoch)
-    assert sorted(reported) == [1, 1, 2, 3]  # the first one is reported again to who goes on
+    assert sorted(reported) == [1, 1, 2, 3]  # the first one is reported again after resuming
     assert len(threads) > 1  # while a stage ran, not after it
     assert mark.read_text() == "0"  # exactly the seven steps that had not been saved
     torch.testing.assert_close(weights(found), weights(single), rtol=1e-6, atol=1e-7)

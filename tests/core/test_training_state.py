@@ -1,4 +1,4 @@
-"""The state of a training comes back from its rows as it was, in whatever order they arrive."""
+"""The state of training is restored from its rows, in whatever order they arrive."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_state_survives_being_cut_into_rows(monkeypatch: pytest.MonkeyPatch) -
     assert found.best.keys() == {"weight", "bias"}
 
 
-def test_no_rows_are_the_first_state() -> None:
+def test_no_rows_are_the_initial_state() -> None:
     assert (state_of([]).step, state_of([]).network) == (0, {})
 
 

@@ -28,7 +28,7 @@ def test_the_full_loss_and_its_gradients_are_those_of_pytorch(
 
 
 def test_the_sampled_loss_tends_to_the_full_one() -> None:
-    """With logQ the expectation of what is drawn is the full softmax, however unequal the popularities are."""
+    """With logQ the expected loss is that of the full softmax, however unequal the popularities are."""
     torch.manual_seed(1)
     hidden, items, targets = torch.randn(5, 4), torch.randn(9, 4), torch.tensor([0, 8, 3, 3, 5])
     counts = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -1,12 +1,11 @@
 """Rows of a Spark frame as torch batches, shard by shard, every row once in every epoch.
 
-The rows are dealt out to the shards one by one in a fixed order, so that shards differ by one row at most, and written
-as one Parquet file per shard. (Petastorm's own sharding deals out row groups: ranks then get unequal numbers of
-batches, and the one with more waits for the others forever.) Every shard yields the same number of batches, the last
-ones short or empty where rows have run out. Batch t of all shards together holds the same rows for any number of
-shards, unless rows are shuffled.
+Rows are partitioned round-robin in a fixed order, so that the sizes of shards differ by one at most, and written as one
+Parquet file per shard. (Petastorm's own sharding distributes row groups: ranks then get unequal numbers of batches, and
+the one with more waits for the others forever.) Every shard yields the same number of batches, the last ones short or
+empty. Unless rows are shuffled, batch t of all shards together holds the same rows for any number of shards.
 
-What is delivered is counted against what was dealt out: a row that is missing stops the run.
+Delivered rows are counted against those written: a missing row stops the run.
 """
 
 from __future__ import annotations
@@ -36,26 +35,26 @@ from cartograph.core.workers.run_folders import own_folder
 Backend = Literal["petastorm", "arrow"]
 Batch = dict[str, torch.Tensor]
 
-ROW_GROUP_BYTES = 32 << 20  # of a shard's file: what is read at a time
+ROW_GROUP_BYTES = 32 << 20  # of a shard's file, which is read one row group at a time
 _TYPES: dict[type[T.DataType], str] = {
     T.ByteType: "tinyint", T.ShortType: "smallint", T.IntegerType: "int", T.LongType: "bigint",
     T.FloatType: "float", T.DoubleType: "float",
 }  # fmt: skip
 
 
-# Petastorm reads by an interface of Arrow that Arrow calls outdated: that is why the versions are pinned.
+# Petastorm uses an interface that Arrow has deprecated, which is why versions are pinned.
 warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
 
 
 class RowsLost(RuntimeError):
-    """A shard delivered more or fewer rows than were dealt out to it."""
+    """A shard delivered more or fewer rows than it has."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Materialised rows: per shard its file and how many rows were dealt out to it. Can be sent to executors.
+    """Materialised rows: the file and the number of rows of each shard. Can be sent to executors.
 
-    `digest` tells rows and their order apart from others.
+    `digest` identifies the rows and their order.
     """
 
     backend: Backend
@@ -79,25 +78,25 @@ def materialised(
 ) -> Iterator[Feed]:
     """The rows of `frame` as a feed of `n_shards`, in an order that depends on their content and `seed` alone.
 
-    The files lie beside Spark's checkpoints and are removed at the end of the block; if the program is killed, by the
-    next one that feeds.
+    The files are written beside Spark's checkpoints and removed at the end of the block; if the program is killed, by
+    the next one that makes a feed.
 
     Args:
-        frame: columns of whole numbers or floats, or arrays of them that have one length in all rows. No nulls.
+        frame: columns of integers or floats, or arrays of them of one length in all rows. No nulls.
         n_shards: one per worker.
-        backend: petastorm, or arrow where Petastorm is not to be had.
+        backend: petastorm, or arrow where Petastorm is not installed.
         seed: of the order.
-        row_group_bytes: a reader holds a few row groups.
+        row_group_bytes: size of row groups, of which a reader buffers a few.
 
     Raises:
-        ValueError: a column that cannot be fed, named with what was found.
+        ValueError: a column that cannot be fed; the message says why.
     """
     spark = frame.sparkSession
     row_hash = F.xxhash64(F.lit(seed), *[_kind(field) for field in frame.schema.fields])
     order = in_order(frame.withColumn("_order", row_hash), "_order", "_place")
     columns, n_rows, digest = _checked(order.drop("_place"))
-    dealt = placed(order.withColumn("_shard", F.pmod("_place", F.lit(n_shards))), "_shard", n_shards)
-    flat = dealt.sortWithinPartitions("_place").select(
+    sharded = placed(order.withColumn("_shard", F.pmod("_place", F.lit(n_shards))), "_shard", n_shards)
+    flat = sharded.sortWithinPartitions("_place").select(
         *[
             (F.col(column.name) if column.width is None else F.get(column.name, F.lit(place)))
             .cast(_type_of(frame, column.name))
@@ -107,9 +106,9 @@ def materialised(
         ]
     )
     folder = _written(flat, backend, own_folder(spark, "feed"), row_group_bytes)
-    shares = tuple(len(range(shard, n_rows, n_shards)) for shard in range(n_shards))
+    n_per_shard = tuple(len(range(shard, n_rows, n_shards)) for shard in range(n_shards))
     try:
-        yield Feed(backend, columns, _files(spark, folder, n_shards), shares, digest)
+        yield Feed(backend, columns, _files(spark, folder, n_shards), n_per_shard, digest)
     finally:
         _removed(spark, folder, backend)
 
@@ -123,13 +122,13 @@ def batches(
         feed: as `materialised` made it.
         shard: 0, 1 … n_shards - 1.
         batch_size: rows of a batch.
-        epoch: counts from 0; each is shuffled in its own way.
-        shuffle_rows: rows that are held and shuffled together; 0: they come in the feed's own order.
+        epoch: counts from 0; each has its own shuffle.
+        shuffle_rows: rows that are buffered and shuffled together; 0: the order of the feed.
         seed: of the shuffling.
-        first: batches left out at the beginning, to go on where a run was ended.
+        first: batches skipped at the beginning, to resume an interrupted epoch.
 
     Raises:
-        RowsLost: at the end of the epoch, if rows are missing or came twice.
+        RowsLost: at the end of the epoch, if rows are missing or duplicated.
     """
     generator = np.random.default_rng([seed, epoch, shard]) if shuffle_rows else None
     n_batches, n_delivered = feed.n_batches(batch_size), 0
@@ -139,7 +138,7 @@ def batches(
         size = n_rows_of(rows)
         n_delivered += size
         if n_delivered > feed.n_rows[shard]:
-            break  # one batch more than the other shards have, and they would wait for each other
+            break  # with one batch more than the other shards, workers would wait for each other forever
         if made >= first:
             yield {name: torch.from_numpy(values) for name, values in rows.items()}
         made += 1
@@ -153,12 +152,12 @@ def batches(
 
 
 def everything(feed: Feed, batch_size: int = 1 << 20) -> Batch:
-    """All rows of all shards as one batch: for what every worker holds whole."""
+    """All rows of all shards as one batch, for data that every worker holds completely."""
     return _together(feed, range(len(feed.files)), batch_size)
 
 
 def shard_of(feed: Feed, shard: int, batch_size: int = 1 << 20) -> Batch:
-    """All rows of one shard as one batch: for what a worker holds of its own."""
+    """All rows of one shard as one batch, for data that a worker holds a part of."""
     return _together(feed, range(shard, shard + 1), batch_size)
 
 
@@ -169,10 +168,12 @@ def _together(feed: Feed, shards: Iterable[int], batch_size: int) -> Batch:
 
 
 def _kind(field: T.StructField) -> SparkColumn:
-    """The column, if it can be fed."""
+    """The column, checked to be of a type that can be fed."""
     kind = field.dataType.elementType if isinstance(field.dataType, T.ArrayType) else field.dataType
     if type(kind) not in _TYPES:
-        raise ValueError(f"column {field.name} is {field.dataType.simpleString()}: only numbers and arrays of them")
+        raise ValueError(
+            f"column {field.name} is {field.dataType.simpleString()}: only numbers and arrays of numbers can be fed"
+        )
     return F.col(field.name)
 
 
@@ -199,7 +200,9 @@ def _checked(rows: DataFrame) -> tuple[tuple[Column, ...], int, str]:
         if n_broken:
             raise ValueError(f"column {field.name}: {n_broken} rows have a null")
         if shortest != longest:
-            raise ValueError(f"column {field.name}: arrays have from {shortest} to {longest} numbers, not one length")
+            raise ValueError(
+                f"column {field.name}: arrays have {shortest} to {longest} elements, but must all have the same length"
+            )
         columns.append(Column(field.name, longest if isinstance(field.dataType, T.ArrayType) else None))
     return tuple(columns), found[0], f"{found[1] & (2**64 - 1):016x}{found[2]:x}"
 
@@ -218,21 +221,20 @@ def _written(flat: DataFrame, backend: Backend, folder: str, row_group_bytes: in
         return path
     from petastorm.spark import SparkDatasetConverter, make_spark_converter
 
-    logging.getLogger("petastorm.spark").setLevel(
-        logging.ERROR
-    )  # it warns of files that are small, as they may be here
+    # It warns of small files, which are normal here.
+    logging.getLogger("petastorm.spark").setLevel(logging.ERROR)
     flat.sparkSession.conf.set(SparkDatasetConverter.PARENT_CACHE_DIR_URL_CONF, _url(folder))
     converter = make_spark_converter(flat, parquet_row_group_size_bytes=row_group_bytes, dtype=None)
     return str(converter.cache_dir_url)
 
 
 def _url(path: str) -> str:
-    """The path as readers outside of Java take it; Databricks shows its own file system as a folder."""
+    """The path for readers outside the JVM; Databricks mounts its own file system as a folder."""
     return re.sub("^file:/+", "file:///", re.sub("^dbfs:/+", "file:///dbfs/", path))
 
 
 def _files(spark: SparkSession, folder: str, n_shards: int) -> tuple[str | None, ...]:
-    """The file of each shard, by the number that Spark puts into its name; an empty shard may have none."""
+    """The file of each shard, by the partition number in its name; an empty shard may have none."""
     found: dict[int, str] = {}
     for status in files_of(spark, folder).listStatus(path_of(spark, folder)):
         match = re.match(r"part-(\d+)-", status.getPath().getName())
@@ -242,7 +244,7 @@ def _files(spark: SparkSession, folder: str, n_shards: int) -> tuple[str | None,
 
 
 def _removed(spark: SparkSession, folder: str, backend: Backend) -> None:
-    """Deletes the folder, and lets Petastorm forget it: it takes an equal frame for one that is still there."""
+    """Deletes the folder, and makes Petastorm forget it: it would reuse the deleted files for an equal frame."""
     if backend == "petastorm":
         from petastorm.spark.spark_dataset_converter import SparkDatasetConverter
 
@@ -260,7 +262,7 @@ def _read(feed: Feed, shard: int) -> Iterator[Rows]:
 
 
 def _by_petastorm(file: str) -> Iterator[Rows]:
-    """Row groups by a Petastorm reader; its one thread reads ahead and keeps their order."""
+    """Row groups by a Petastorm reader; a single thread reads ahead and keeps their order."""
     from petastorm import make_batch_reader
 
     options = {"reader_pool_type": "thread", "workers_count": 1, "results_queue_size": 2}
@@ -270,7 +272,7 @@ def _by_petastorm(file: str) -> Iterator[Rows]:
 
 
 def _by_arrow(file: str) -> Iterator[Rows]:
-    """Row groups by Arrow, mapped into memory where the file is local."""
+    """Row groups by Arrow, memory-mapped where the file is local."""
     import pyarrow.fs
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""What workers that train together do together: sums of gradients and of numbers, on their devices."""
+"""A group of workers that train together: devices, and sums of gradients and metrics over all workers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainingGroup:
     def sum_gradients(self, network: nn.Module, loss: float, n_examples: int) -> tuple[float, int]:
         """Makes each gradient the mean over all workers' examples; returns the sum of losses and of examples.
 
-        All gradients travel as one vector, together with the two numbers.
+        All gradients are reduced as one vector, together with the two numbers.
         """
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
@@ -52,11 +52,11 @@ class TrainingGroup:
         return float(numbers[0]), int(numbers[1])
 
     def on_device(self, batch: Batch) -> Batch:
-        """The batch where the network is."""
+        """The batch on the device of the network."""
         return {name: values.to(self.device, non_blocking=True) for name, values in batch.items()}
 
     def precision(self) -> AbstractContextManager[Any]:
-        """Matrix products in bfloat16 on graphics processors that have it: half the time, and no scaling of losses."""
+        """Matrix products in bfloat16 on GPUs that support it: half the time, and no loss scaling needed."""
         if self.device.type == "cuda" and torch.cuda.is_bf16_supported():
             return torch.autocast("cuda", torch.bfloat16)
         return nullcontext()
@@ -87,7 +87,7 @@ def training_group(group: Group, device: str) -> Iterator[TrainingGroup]:
 
 
 def _store(group: Group, timeout: timedelta) -> Any:
-    """Where members find each other: kept by rank 0, which tells the others its port."""
+    """The rendezvous store: hosted by rank 0, which sends its port to the others."""
     if group.rank == 0:
         store = TCPStore(group.first_host, 0, group.size, True, timeout, wait_for_workers=False)
         group.exchange([np.array([store.port])] * group.size)
@@ -97,21 +97,21 @@ def _store(group: Group, timeout: timedelta) -> Any:
 
 
 def _device(group: Group, device: str) -> torch.device:
-    """The worker's own device: of the graphics processors that Spark gave the task, or by rank.
+    """The worker's own device: the GPU that Spark assigned to the task, or one by rank.
 
     Raises:
-        RuntimeError: the worker has none.
+        RuntimeError: the worker has no GPU.
     """
     if device == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise RuntimeError(f"device is {device}, and worker {group.rank} sees no graphics processor: set device to cpu")
+        raise RuntimeError(f"device is {device}, and worker {group.rank} sees no GPU: set device to cpu")
     task = TaskContext.get()
-    given = task.resources()["gpu"].addresses if task is not None and "gpu" in task.resources() else []
-    return torch.device("cuda", int(given[0]) if given else group.rank % torch.cuda.device_count())
+    assigned = task.resources()["gpu"].addresses if task is not None and "gpu" in task.resources() else []
+    return torch.device("cuda", int(assigned[0]) if assigned else group.rank % torch.cuda.device_count())
 
 
 def _cores() -> int:
-    """Cores of a task, as Spark counts them."""
+    """CPU cores of a task, as Spark counts them."""
     task = TaskContext.get()
     return task.cpus() if task is not None else int(os.environ.get("OMP_NUM_THREADS", "1"))

@@ -1,4 +1,4 @@
-"""Rows as named arrays, put together, shuffled and cut into batches."""
+"""Rows as named arrays: concatenated, shuffled and cut into batches."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Rows = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Column:
-    """A column as it is fed: `width` None for one number a row, else so many numbers a row."""
+    """A column of a feed: `width` is None for a scalar column, else the number of elements per row."""
 
     name: str
     width: int | None
 
     @property
     def files(self) -> list[str]:
-        """Columns of the file that hold it: flat numbers are read without a Python object per row."""
+        """Columns of the file that hold it: scalar columns are read without a Python object per row."""
         return [self.name] if self.width is None else [f"{self.name}__{place}" for place in range(self.width)]
 
     def of(self, rows: Rows) -> npt.NDArray[Any]:
-        """Its values among rows as they were read: (rows) or (rows, width)."""
+        """Its values among the rows read from a file: (rows) or (rows, width)."""
         if self.width is None:
-            return np.require(rows[self.name], requirements="W")  # Arrow's memory cannot be written to
+            return np.require(rows[self.name], requirements="W")  # Arrow's memory is read-only
         return np.stack([rows[name] for name in self.files], axis=1)
 
 
@@ -44,7 +44,7 @@ def shuffled(parts: Iterator[Rows], n_rows: int, generator: np.random.Generator)
 
 
 def _gathered(parts: Iterator[Rows], n_rows: int) -> Iterator[Rows]:
-    """Parts put together until they have `n_rows`; the last one may have fewer."""
+    """Parts concatenated until they have `n_rows` or more; the last one may have fewer."""
     held: list[Rows] = []
     for part in parts:
         held.append(part)

@@ -1,4 +1,4 @@
-"""The state of a training between two steps, as rows that Spark can keep."""
+"""The state of training between two steps, as rows that Spark can save."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass
 class State:
-    """Weights, the optimiser's moments, the best weights so far, and where in the schedule they are."""
+    """Weights, the optimiser's moments, the best weights so far, and the progress."""
 
     network: Tensors = field(default_factory=dict)
     optimiser: Tensors = field(default_factory=dict)
@@ -41,7 +41,7 @@ class State:
         self.n_examples += n_examples
 
     def end_epoch(self, quality: float | None) -> None:
-        """Notes the epoch's metrics, and begins the next one."""
+        """Records the epoch's metrics and begins the next epoch."""
         now = time.monotonic()
         epoch = {
             "epoch": len(self.epochs) + 1,
@@ -61,11 +61,11 @@ class State:
         return len(qualities) - 1 - qualities.index(max(qualities))
 
     def keep(self, network: nn.Module) -> None:
-        """Takes the weights as they are for the best."""
+        """Remembers the present weights as the best."""
         self.best = {name: values.detach().cpu().clone() for name, values in network.state_dict().items()}
 
     def put_into(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Gives the network and the optimiser the state, if it is not the first."""
+        """Loads the state into the network and the optimiser, unless it is the initial one."""
         self.started = time.monotonic()
         if not self.step:
             return
@@ -78,7 +78,7 @@ class State:
         optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
     def take_from(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Takes the state of the network and the optimiser."""
+        """Copies the state of the network and the optimiser."""
         self.network = {name: values.detach().cpu() for name, values in network.state_dict().items()}
         self.optimiser = {
             f"{number}.{moment}": values.detach().cpu()
@@ -89,7 +89,7 @@ class State:
 
 
 def seconds_per_epoch(epochs: Sequence[dict[str, float]]) -> float | None:
-    """The mean over all epochs but the first, which warms up; None if there are none."""
+    """The mean over all epochs but the first, which includes warm-up; None without epochs."""
     seconds = [epoch["seconds"] for epoch in epochs[1:] or epochs]
     return round(sum(seconds) / len(seconds), 3) if seconds else None
 
@@ -108,7 +108,7 @@ def rows_of(state: State) -> Iterator[pa.RecordBatch]:
 
 
 def state_of(batches: Iterable[pa.RecordBatch]) -> State:
-    """The state that the rows hold; the first state if there are none."""
+    """The state that the rows hold; the initial state if there are none."""
     parts = {(row["file"], row["part"]): row["content"] for batch in batches for row in batch.to_pylist()}
     files: dict[str, bytes] = {}
     for (file, _), content in sorted(parts.items()):

@@ -36,15 +36,15 @@ Epoch = dict[str, float]
 
 
 class TrainingTask(Protocol):
-    """A network and what it is trained for: a frozen dataclass, as it is sent to the workers and names the run.
+    """A network and its objective: a frozen dataclass, since it is sent to the workers and identifies the run.
 
-    `is_joint` says that the workers compute together, so that none may leave out a batch, not even one without rows.
+    `is_joint`: computing a loss needs all workers at once, so none may skip a batch, not even one without rows.
     """
 
     is_joint: ClassVar[bool]
 
     def network(self) -> nn.Module:
-        """The network with its first weights."""
+        """The network with its initial weights."""
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
         """The sum of the losses of a batch's examples, and how many examples there are."""
@@ -76,7 +76,7 @@ def train(
         spark: where the group runs.
         task: the network and its loss.
         feed: the rows.
-        config: how.
+        config: epochs, batch size, optimiser, early stopping, checkpoints.
         validation: rows that `task.quality` is measured on after every epoch, in as many shards.
         metadata: kept with the weights.
         on_epoch: called with each epoch as it ends, from another thread; without a connection, after its stage.
@@ -100,7 +100,7 @@ def train(
                 train_stage, task=task, feed=feed, config=config, validation=validation,
                 batch_size=batch_size, last_step=min(done + every, n_steps), reporter=reporter,
             )  # fmt: skip
-            stage = run_group(_given(spark, saved, n_shards), work, STATE)
+            stage = run_group(_worker_inputs(spark, saved, n_shards), work, STATE)
         summary: dict[str, Any] = json.loads(stage.where("file = 'progress'").collect()[0]["content"])
         for epoch in summary["epochs"]:
             report(epoch)
@@ -129,7 +129,7 @@ class _ReportOnce:
 
 def train_stage(
     group: Group,
-    given: Iterable[pa.RecordBatch],
+    state_rows: Iterable[pa.RecordBatch],
     task: TrainingTask,
     feed: Feed,
     config: TrainingConfig,
@@ -138,12 +138,12 @@ def train_stage(
     last_step: int,
     reporter: Reporter | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """One worker's part of a stage, from the state it is given to `last_step`; rank 0 yields the state after it."""
+    """One worker's part of a stage, from a state to `last_step`; rank 0 yields the state after it."""
     with training_group(group, config.device) as together:
         torch.manual_seed(config.seed)
         network = task.network().to(together.device)
         optimiser = torch.optim.AdamW(_parameters(network, config), lr=config.learning_rate)
-        state = state_of(given)
+        state = state_of(state_rows)
         state.put_into(network, optimiser)
         n_batches = feed.n_batches(batch_size)
         while state.step < last_step and not state.ended:
@@ -194,12 +194,12 @@ def _step(
 
 
 def share_of_rate(config: TrainingConfig, step: int, n_steps: int) -> float:
-    """What a step's learning rate is of the highest one."""
+    """The learning rate of a step as a share of the maximum."""
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     done = (step - config.warmup_steps) / max(n_steps - config.warmup_steps, 1)
-    falling = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + torch.cos(torch.tensor(torch.pi * done)).item()) / 2}
-    return falling[config.decay]
+    decayed = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + torch.cos(torch.tensor(torch.pi * done)).item()) / 2}
+    return decayed[config.decay]
 
 
 def _end_epoch(
@@ -211,7 +211,7 @@ def _end_epoch(
     batch_size: int,
     state: State,
 ) -> None:
-    """Notes the metrics of the epoch, keeps the best weights, and ends training when they have not changed of late."""
+    """Records the metrics of the epoch, keeps the best weights, and stops early if they are not recent."""
     quality = None if validation is None else _quality(together, network, task, validation, batch_size)
     state.end_epoch(quality)
     if not config.patience or quality is None:
@@ -237,7 +237,7 @@ def _quality(
 
 
 def _parameters(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Matrices, which decay, and the rest, which does not."""
+    """Parameter groups: matrices with weight decay, all others without."""
     named = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
         {"params": [one for one in named if one.dim() > 1], "weight_decay": config.weight_decay},
@@ -245,8 +245,8 @@ def _parameters(network: nn.Module, config: TrainingConfig) -> list[dict[str, An
     ]
 
 
-def _given(spark: SparkSession, state: DataFrame | None, n_workers: int) -> DataFrame:
-    """What each worker is given, one partition each: the whole state, or nothing."""
+def _worker_inputs(spark: SparkSession, state: DataFrame | None, n_workers: int) -> DataFrame:
+    """The input of each worker, one partition each: the whole state, or nothing."""
     if state is None:
         return spark.createDataFrame([], STATE).repartition(n_workers)
     ranks = spark.range(n_workers).select(F.col("id").cast("int").alias("block"))
@@ -254,6 +254,6 @@ def _given(spark: SparkSession, state: DataFrame | None, n_workers: int) -> Data
 
 
 def _digest(task: TrainingTask, config: TrainingConfig, feed: Feed, validation: Feed | None) -> str:
-    """Names the work: the same rows, network and config have the same, and nothing else has."""
+    """Identifies the work: equal only for the same rows, network, config and number of workers."""
     described = repr((task, config, feed.digest, len(feed.files), validation and validation.digest))
     return hashlib.sha256(described.encode()).hexdigest()[:16]
