@@ -1,11 +1,11 @@
-"""Seconds of a worker group's stage on one machine and without Spark: for machines with a GPU.
+"""Seconds of a worker group's stage on one machine without Spark, to measure GPUs.
 
     python -m benchmarks.one_worker keep FOLDER topn --train … --test … --model lightgcn --set backend=arrow
     python -m benchmarks.one_worker run FOLDER --device cuda
 
-`keep` runs a benchmark up to the stage that trains a network, or that ALS is fitted in, and writes what a group of one
-would be given to FOLDER: `benchmarks.topn`, `benchmarks.nextitem`. `run` needs torch, Numba and PySpark, but no
-JVM; the folder may lie elsewhere than it was written. The result is kept too, in result.arrow.
+`keep` runs a benchmark up to the stage that trains a network or fits ALS, and writes the input of a group of one to
+FOLDER: `benchmarks.topn`, `benchmarks.nextitem`. `run` needs torch, Numba and PySpark, but no JVM; the folder may have
+been moved. The result is kept in result.arrow.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RUNNERS = ("cartograph.core.training.trainer", "cartograph.cf.factorisation.nat
 
 
 class Kept(Exception):
-    """The stage is written, and the benchmark needs not go on."""
+    """The stage is written: the benchmark can stop."""
 
 
 class Value:
@@ -53,7 +53,7 @@ def main() -> None:
     """Keeps a stage, or runs one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    keeping = commands.add_parser("keep", help="write what a group of one is given")
+    keeping = commands.add_parser("keep", help="write the input of a group of one")
     keeping.add_argument("folder", type=Path)
     keeping.add_argument("case", choices=("topn", "nextitem"))
     keeping.add_argument("arguments", nargs=argparse.REMAINDER, help="of the benchmark")
@@ -134,12 +134,12 @@ def run(folder: Path, device: str) -> None:
     memory = PeakMemory()
     work = _Unpickler(io.BytesIO((folder / _WORK).read_bytes()), folder).load()
     given = pa.ipc.open_file(str(folder / _GIVEN)).read_all()
-    told: dict[str, Any] = {"config": work.keywords["config"].model_copy(update={"device": device})}
+    changed: dict[str, Any] = {"config": work.keywords["config"].model_copy(update={"device": device})}
     epochs = _Epochs()
     if "reporter" in work.keywords:
-        told["reporter"] = epochs
+        changed["reporter"] = epochs
     start = time.perf_counter()
-    made = list(work.func(Group(0, {}, 300.0), given.to_batches(), **{**work.keywords, **told}))
+    made = list(work.func(Group(0, {}, 300.0), given.to_batches(), **{**work.keywords, **changed}))
     seconds = time.perf_counter() - start
     with pa.OSFile(str(folder / _RESULT), "wb") as sink, pa.ipc.new_file(sink, made[0].schema) as writer:
         for batch in made:
@@ -156,20 +156,20 @@ class _Epochs:
     """Stands in for the connection to the driver: shows the epochs, and keeps them."""
 
     def __init__(self) -> None:
-        self._told: list[dict[str, float]] = []
+        self._reported: list[dict[str, float]] = []
 
     def send(self, epoch: dict[str, float]) -> None:
         """Takes an epoch."""
-        self._told.append(epoch)
+        self._reported.append(epoch)
         show(epoch)
 
     def last(self) -> dict[str, float]:
         """The last epoch's metrics."""
-        return self._told[-1] if self._told else {}
+        return self._reported[-1] if self._reported else {}
 
     def seconds_per_epoch(self) -> float | None:
         """The mean over all epochs but the first, which warms up."""
-        return seconds_per_epoch(self._told)
+        return seconds_per_epoch(self._reported)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Whether as many purchases come as are predicted, and whether intervals are as long as they were made.
+"""Calibration of predicted repurchases, and accuracy of intervals where the true ones are known.
 
     python -m benchmarks.repurchases --interactions build/relations/interactions.csv.gz [--horizon 30]
         [--truth build/relations/repeats.csv]
 
 Interactions are those of `benchmarks.relations`; the last `--horizon` days are predicted from the days before.
-`fifths`: of a fifth of the pairs of customer and product, by probability, the purchases predicted and those that came.
+`fifths`: for each fifth of the pairs of customer and product, by probability, the predicted and the actual purchases.
 Truth is a CSV item_id, days (`benchmarks.shop_relations` writes it): `interval_ratio` is the median of predicted over
 planted intervals, `interval_error` the median distance of that from one, of products bought by `--min-buyers` or more.
 """
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def fifths(rows: pd.DataFrame, came: pd.DataFrame) -> list[tuple[float, int]]:
-    """Purchases predicted and come, the least likely fifth first."""
+    """Predicted and actual purchases, the least likely fifth first."""
     ordered = rows.sort_values(["probability", "user_id", "product_id"])
     known = set(zip(came["user_id"], came["product_id"], strict=True))
     hits = np.array([pair in known for pair in zip(ordered["user_id"], ordered["product_id"], strict=True)])
@@ -66,7 +66,7 @@ def fifths(rows: pd.DataFrame, came: pd.DataFrame) -> list[tuple[float, int]]:
 
 
 def compared(times: pd.DataFrame, buyers: pd.Series[Any], truth: pd.DataFrame) -> dict[str, float]:
-    """How far predicted intervals are from planted ones."""
+    """How much predicted intervals differ from planted ones."""
     asked = times[times["product_id"].isin(buyers.index)].merge(truth, left_on="product_id", right_on="item_id")
     ratio = np.exp(asked["typical"]) / asked["days"]
     return {

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.sequence.configured import configured
+from cartograph.sequence.models import configured
 from cartograph.sequence.repurchases import repurchases
 from cartograph.sequence.settings import SequenceSettings
 

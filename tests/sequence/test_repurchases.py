@@ -1,4 +1,4 @@
-"""What is predicted of repurchases happens as often as predicted, and where nothing is known much is left open."""
+"""Repurchases happen as often as predicted, and probabilities stay low where nothing was bought again."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cartograph.core.model_classes import model_class
-from cartograph.sequence.configured import configured
 from cartograph.sequence.gru import Gru
+from cartograph.sequence.models import configured
 from cartograph.sequence.network import NetworkConfig
 from cartograph.sequence.settings import NetworkSettings, SequenceSettings, SequenceTrainingSettings
 from cartograph.sequence.transformer import Transformer
