@@ -124,7 +124,7 @@ class NetworkSettings(ArchitectureSettings):
     """What each network has of its own."""
 
     smoothing: Share = Field(default=0.0, description="label smoothing, with the full loss")
-    epochs: Positive = Field(default=20, description="passes over the histories, at most")
+    epochs: Positive = Field(default=20, description="maximum number of epochs")
     learning_rate: AboveZero = Field(default=0.002, description="of AdamW, at its maximum")
     weight_decay: NotNegative = Field(default=0.01, description="of AdamW, on matrices only")
 

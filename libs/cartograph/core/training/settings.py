@@ -41,7 +41,7 @@ class TrainingSettings(Section):
 class TrainingConfig(TrainingSettings):
     """How one network is trained: what the networks of a step share, and what is its own."""
 
-    epochs: Positive = Field(default=10, description="passes over the training rows, at most")
+    epochs: Positive = Field(default=10, description="maximum number of passes over the rows")
     learning_rate: AboveZero = Field(default=1e-3, description="of AdamW, at its maximum")
     weight_decay: NotNegative = Field(default=0.0, description="of AdamW, on matrices only")
     shuffle_rows: Count = Field(default=100_000, description="rows that a worker shuffles together; 0: none")
