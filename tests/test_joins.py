@@ -35,10 +35,10 @@ SMALL: dict[str, dict[str, str]] = {
     "evaluate/exposure.py": {"askers": LISTS, "n_products": ONE},
     "evaluate/beyond_accuracy.py": {"expected": LISTS, "never_bought": ONE},
     "evaluate/popularity.py": {
-        "_bands(products, head_share, tail_share)": "a row per number of buyers: the root of twice the purchases",
+        "_bands(products, settings)": "a row per number of buyers: the root of twice the purchases",
         "n_all_users": ONE,
     },
-    "experiment/reward_rates.py": {"at_places": LISTS},
+    "experiment/reward_rates.py": {"of_ranks": LISTS},
     "evaluate/list_scores.py": {"models": LISTS, "n_universe": ONE},
     "evaluate/slices.py": {"kept": SHOWN},
     "graph/analytics/by_graphframes.py": {"total": ONE},

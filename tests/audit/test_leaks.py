@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.audit.findings import Finding, Leak, Sources
+from cartograph.audit.findings import Finding, Sources
 from cartograph.audit.leaks import AUDITED, audit, described
-from cartograph.core.errors import UserError
+from cartograph.audit.settings import AuditSettings
 from cartograph.core.tables import schema
-from cartograph.runtime.job import Suite
-from cartograph.runtime.tables import Tables
-from jobs import audit as audit_job
-from tests.small_lake import LATER, judged_shop
 
 DAY = date(2011, 3, 1)
 NOON = datetime(2011, 2, 1, 12)
@@ -55,7 +48,7 @@ PRODUCTS = [
     {"product_id": "shown", "title": "A bowl", "first_seen_at": NOON},
 ]
 USERS = [{"user_id": name, "is_wholesale": False, "is_bot": False} for name in ("u1", "u2", "quiet")]
-FACTS = [
+DELIVERED = [
     {"row_id": "1", "source": "s", "batch_id": "b", "product_id": "cup", "seen_at": "2011-02-01 12:00:00"},
     {"row_id": "2", "source": "s", "batch_id": "b", "product_id": "JAR", "seen_at": "2011-03-05 12:00:00"},
 ]
@@ -69,7 +62,7 @@ SHOWN = [
     for n in range(4)
 ]
 
-# Per table a row that is as it should be, and one that leaks: what is different in it, and what must be found.
+# Per table a correct row, and rows that leak: what differs in them, the check, and what must be reported.
 CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str, str]]]] = {
     "gold.candidates": (
         {"model": "als", "user_id": "quiet", "rank": 1, "product_id": "fresh"},
@@ -217,7 +210,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[dict[str, Any], str, str]]]] =
           "experiment=test, arm=new, metric=revenue has 4 customers; before 2011-03-01 there were 3")],
     ),
 }  # fmt: skip
-EXPECTED = [(name, check, told) for name, (_, leaks) in CASES.items() for _, check, told in leaks]
+EXPECTED = [(name, check, example) for name, (_, leaks) in CASES.items() for _, check, example in leaks]
 
 
 def frame(spark: SparkSession, name: str, rows: Rows) -> DataFrame:
@@ -233,7 +226,7 @@ def found(spark: SparkSession) -> dict[tuple[str, str], Finding]:
         frame(spark, "silver.baskets", BASKETS),
         frame(spark, "silver.products", PRODUCTS),
         frame(spark, "silver.users", USERS),
-        frame(spark, "bronze.products", FACTS),
+        frame(spark, "bronze.products", DELIVERED),
         frame(spark, "gold.exposures", SHOWN),
         frame(spark, "silver.listings", LISTED),
     )
@@ -242,75 +235,35 @@ def found(spark: SparkSession) -> dict[tuple[str, str], Finding]:
     frames["silver.products"] = sources.products.where("product_id <> 'late'")
     frames["silver.baskets"] = sources.baskets.where("order_id <> 'o3'")
     assert set(frames) == set(AUDITED)
-    return {(each.table, each.check): each for each in audit(frames, sources, DAY, sample=50)}
+    return {(each.table, each.check): each for each in audit(frames, sources, DAY, AuditSettings(sample=50))}
 
 
-@pytest.mark.parametrize(("name", "check", "told"), EXPECTED, ids=[f"{name} {check}" for name, check, _ in EXPECTED])
-def test_a_planted_leak_is_found_and_told_with_its_row(
-    found: dict[tuple[str, str], Finding], name: str, check: str, told: str
+@pytest.mark.parametrize(("name", "check", "example"), EXPECTED, ids=[f"{name} {check}" for name, check, _ in EXPECTED])
+def test_a_planted_leak_is_found_and_reported_with_its_row(
+    found: dict[tuple[str, str], Finding], name: str, check: str, example: str
 ) -> None:
-    assert found[name, check].example == told
+    assert found[name, check].example == example
 
 
 def test_only_what_was_planted_is_found(found: dict[tuple[str, str], Finding]) -> None:
     leaks = {key for key, finding in found.items() if finding.n_leaked}
-    told_only = {("silver.products", "facts"), ("silver.baskets", "lines")}
+    reported_only = {("silver.products", "facts"), ("silver.baskets", "lines")}
     # Where a row leaks in one way, what else that breaks: a day that is too late is also later than any purchase.
-    assert leaks == {(name, check) for name, check, _ in EXPECTED} | told_only
+    assert leaks == {(name, check) for name, check, _ in EXPECTED} | reported_only
     assert found["gold.repurchases", "last_purchase"].n_leaked == 2
     others = [finding.n_leaked for key, finding in found.items() if key in leaks and key[1] != "last_purchase"]
     assert set(others) == {1}
 
 
-def test_facts_and_lines_that_came_later_are_counted(found: dict[tuple[str, str], Finding]) -> None:
-    facts, lines = found["silver.products", "facts"], found["silver.baskets", "lines"]
-    assert (facts.n_checked, facts.example) == (4, "product_id=jar has facts of 2011-03-05")
+def test_attributes_and_lines_that_came_later_are_counted(found: dict[tuple[str, str], Finding]) -> None:
+    attributes, lines = found["silver.products", "facts"], found["silver.baskets", "lines"]
+    assert (attributes.n_checked, attributes.example) == (4, "product_id=jar has attributes of 2011-03-05")
     assert (lines.n_checked, lines.example) == (2, "order_id=o2 has a line of 2011-03-03 12:00:00")
 
 
-def test_findings_are_told_a_line_each() -> None:
+def test_leaks_are_described_a_line_each() -> None:
     leak, none = Finding("gold.rules", "n_baskets", 200, 3, "a says 2"), Finding("gold.rules", "products", 9, 0, None)
     assert described([leak, none], DAY) == (
         "  - gold.rules, n_baskets: 3 of 200 were not known before 2011-03-01, for example a says 2"
     )
     assert described([none], DAY) == ""
-
-
-@pytest.fixture(scope="module")
-def shop(spark: SparkSession) -> Suite:
-    return judged_shop(spark)
-
-
-def with_audit(suite: Suite, **changed: Any) -> Suite:
-    """The suite with other settings of the audit."""
-    audit_settings = suite.config.audit.model_copy(update=changed)
-    return replace(suite, config=suite.config.model_copy(update={"audit": audit_settings}))
-
-
-def test_the_job_passes_a_lake_that_knows_nothing_of_later(shop: Suite) -> None:
-    shop.run("audit", audit_job.run, as_of=LATER)
-    rows = shop.tables.read("gold.audit", LATER).collect()
-    checked = {(row["table"], row["check"]): row["n_checked"] for row in rows}
-    assert [row for row in rows if row["n_leaked"]] == []
-    assert checked["gold.rules", "n_baskets"] == 24
-    assert checked["gold.candidates", "users"] > 100
-
-
-def test_the_job_fails_on_a_leak_once_it_has_written_what_it_found(shop: Suite, tmp_path: Path) -> None:
-    shutil.copytree(shop.tables.root, tmp_path / "lake")
-    leaky = with_audit(replace(shop, tables=Tables(shop.spark, str(tmp_path / "lake"))), tables=("gold.repurchases",))
-    bought = {"user_id": "user01", "product_id": "cup0", "n_purchases": 1, "last_on": LATER, "interval_days": 7.0}
-    row = {"as_of": LATER, "expected_on": LATER, "probability": 0.5}
-    rows = shop.spark.createDataFrame([bought | row], schema.table("gold.repurchases").columns)
-    leaky.tables.replace("gold.repurchases", rows, as_of=LATER)
-    with pytest.raises(
-        Leak, match=r"gold\.repurchases, last_on: 1 of 1 .* user_id=user01, product_id=cup0 has last_on"
-    ):
-        leaky.run("audit", audit_job.run, as_of=LATER)
-    assert leaky.tables.read("gold.audit", LATER).where("n_leaked > 0").count() >= 1
-    with_audit(leaky, told=("gold.repurchases",)).run("audit", audit_job.run, as_of=LATER)  # does not fail
-
-
-def test_a_table_without_a_check_is_refused(shop: Suite) -> None:
-    with pytest.raises(UserError, match=r"audit\.tables: no check for gold\.evaluation; there are for gold\.associ"):
-        with_audit(shop, tables=("gold.evaluation",)).run("audit", audit_job.run, as_of=LATER)

@@ -14,12 +14,13 @@ from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
 from cartograph.core.views.seen import seen
-from cartograph.evaluate.beyond_accuracy import Known, tastes
 from cartograph.evaluate.bootstrap import bucket_sums, means, resampled_means
 from cartograph.evaluate.diversity import category_features, diversities, vector_features
 from cartograph.evaluate.evaluation import Evaluation, evaluation
 from cartograph.evaluate.exposure import EXPOSURE_METRICS
+from cartograph.evaluate.known import Known, tastes
 from cartograph.evaluate.popularity import product_popularity
+from cartograph.evaluate.settings import EvaluateSettings
 from cartograph.evaluate.slices import largest
 from cartograph.evaluate.truth import basket_truth, user_truth
 from cartograph.runtime.tables import Tables
@@ -29,7 +30,7 @@ from tests.core.test_metrics import oracle
 EVENT = "user_id string, product_id string, event_type string, quantity int, unit_price double"
 KS = (2, 5)
 N_PRODUCTS = 14  # two of them never sold before the horizon, but listed
-MEASURED = {"ks": KS, "n_buckets": 50, "n_resamples": 200, "seed": 1, "compared": ["ndcg"]}
+SETTINGS = EvaluateSettings(k=KS, n_buckets=100, n_resamples=200, seed=1, compared=("ndcg",), min_users=1)
 REGIONS = {f"u{n}": ("north", "north", "south", None)[n % 4] for n in range(20)}
 PATHS = {f"p{n}": ([f"c{n % 3}", f"c{n % 3}{n % 2}"] if n < 12 else None) for n in range(N_PRODUCTS)}
 
@@ -64,7 +65,7 @@ class World:
         return spark.createDataFrame(events, EVENT), spark.createDataFrame(later, EVENT), lists
 
     def truth(self) -> dict[str, dict[str, set[str]]]:
-        """Per slice and user the relevant products, by the words of the definition."""
+        """Per slice and user the relevant products, straight from the definition."""
         bands = self.bands()
         known = {user for user, _ in self.before}
         truth: dict[str, dict[str, set[str]]] = {}
@@ -179,17 +180,17 @@ def spread(listed: list[str], vectors: dict[str, np.ndarray | None]) -> float | 
     return float(np.mean(pairs)) if pairs else None
 
 
-def judged(spark: SparkSession, world: World) -> Evaluation:
+def evaluated_world(spark: SparkSession, world: World) -> Evaluation:
     """What `evaluation` makes of the world."""
     before, after, lists = world.frames(spark)
-    popularity = product_popularity(before, 0.2, 0.2)
+    popularity = product_popularity(before, SETTINGS)
     products = spark.createDataFrame(list(PATHS.items()), "product_id string, category array<string>")
     catalogue = products.select("product_id", F.get("category", F.lit(0)).alias("category"))
     users = spark.createDataFrame(list(REGIONS.items()), "user_id string, region string")
     sold = catalogue.join(popularity, "product_id")
     categories, regions = largest(sold, "category", 2, weight="n_users"), largest(users, "region", 1)
     known = Known(popularity, catalogue, tastes(before, catalogue), category_features(products))
-    return evaluation(lists, user_truth(before, after, popularity, categories, regions), known, **MEASURED)
+    return evaluation(lists, user_truth(before, after, popularity, categories, regions), known, SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +200,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def evaluated(spark: SparkSession, world: World) -> dict[tuple[str, str, str, int], dict[str, float]]:
-    rows = judged(spark, world).values.collect()
+    rows = evaluated_world(spark, world).values.collect()
     return {(row.model, row.slice, row.metric, row.k): row.asDict() for row in rows}
 
 
@@ -223,7 +224,7 @@ def test_every_slice_and_metric_agrees_with_the_oracle_to_nine_digits(
         assert got == pytest.approx(world.expected(model, name, k), abs=1e-9)
 
 
-def test_intervals_surround_the_value_and_what_is_no_mean_has_none(
+def test_intervals_contain_the_value_and_exposure_metrics_have_none(
     evaluated: dict[tuple[str, str, str, int], dict[str, float]],
 ) -> None:
     for (_, _, metric, _), row in evaluated.items():
@@ -234,13 +235,13 @@ def test_intervals_surround_the_value_and_what_is_no_mean_has_none(
     assert evaluated["als", "all", "ndcg", 5]["low"] < evaluated["als", "all", "ndcg", 5]["high"]
 
 
-def test_the_number_of_users_counts_those_without_a_list_too(
+def test_n_users_includes_customers_without_a_list(
     world: World, evaluated: dict[tuple[str, str, str, int], dict[str, float]]
 ) -> None:
     assert evaluated["als", "all", "ndcg", 5]["n_users"] == len(world.truth()["all"])
 
 
-def test_the_distance_from_the_best_model_is_that_of_the_means(
+def test_the_difference_from_the_best_model_is_that_of_the_means(
     evaluated: dict[tuple[str, str, str, int], dict[str, float]],
 ) -> None:
     for name in ("all", "region=north"):
@@ -253,7 +254,7 @@ def test_the_distance_from_the_best_model_is_that_of_the_means(
         assert (max(both, key=both.__getitem__), name, "ndcg_behind_best", 5) not in evaluated
 
 
-def test_lists_are_as_diverse_as_their_vectors_say_pair_by_pair(spark: SparkSession) -> None:
+def test_diversity_is_the_mean_over_pairs(spark: SparkSession) -> None:
     draw = np.random.default_rng(4)
     vectors = {f"p{n}": draw.normal(size=3).astype(np.float32).astype(float) for n in range(8)} | {"p7": np.zeros(3)}
     lists = {"a": ["p1", "p2", "p3", "p4", "p5"], "b": ["p1"], "c": ["p7", "p6", "none"], "d": ["none", "other"]}
@@ -271,13 +272,14 @@ def test_the_interval_is_as_wide_as_theory_says(spark: SparkSession) -> None:
     values = draw.random(4000)
     rows = [("als", "all", f"u{index}", float(value)) for index, value in enumerate(values)]
     scores = spark.createDataFrame(rows, "model string, slice string, cluster_id string, `ndcg@5` double")
-    [row] = means(bucket_sums(scores, ["ndcg@5"], 1000, 4), ["ndcg@5"], 1000, 1000, 4).collect()
+    settings, names = EvaluateSettings(seed=4, min_users=1), ["ndcg@5"]
+    [row] = means(bucket_sums(scores, names, settings), names, settings).collect()
     error = values.std() / np.sqrt(len(values))
     assert row.value == pytest.approx(values.mean(), abs=1e-9)
     assert (row.high - row.low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)
 
 
-def test_few_customers_and_customers_who_are_all_alike_get_no_intervals_and_no_p_values(spark: SparkSession) -> None:
+def test_few_or_identical_customers_have_no_intervals_and_no_p_values(spark: SparkSession) -> None:
     draw = np.random.default_rng(3)
     rows = [
         (model, name, f"u{user}", float(draw.random()), 0.1)
@@ -286,20 +288,21 @@ def test_few_customers_and_customers_who_are_all_alike_get_no_intervals_and_no_p
         for user in range(n_users)
     ]
     columns = "model string, slice string, cluster_id string, `ndcg@5` double, `recall@5` double"
-    names, compared = ["ndcg@5", "recall@5"], ["ndcg", "recall"]
-    sums = bucket_sums(spark.createDataFrame(rows, columns), names, 200, 4)
-    made = means(sums, names, 200, 200, 4, compared, min_users=100).collect()
+    names = ["ndcg@5", "recall@5"]
+    settings = EvaluateSettings(n_buckets=200, n_resamples=200, seed=4, compared=("ndcg", "recall"), min_users=100)
+    sums = bucket_sums(spark.createDataFrame(rows, columns), names, settings)
+    made = means(sums, names, settings).collect()
     found = {(row.slice, row.metric): (row.low, row.high) for row in made if row.model == "als"}
     behind = {(row.slice, row.metric): (row.low, row.high) for row in made if "behind" in row.metric}
     assert None not in found["many", "ndcg"]
     assert found["few", "ndcg"] == found["few", "recall"] == (None, None)
-    assert found["many", "recall"] == (None, None)  # 0.1 for everybody, which says little of the next customer
+    assert found["many", "recall"] == (None, None)  # 0.1 for everybody: no variance
     assert None not in behind["many", "ndcg_behind_best"]
     assert behind["few", "ndcg_behind_best"] == behind["many", "recall_behind_best"] == (None, None)
     assert [key for key in behind if key[1].endswith("_p")] == [("many", "ndcg_behind_best_p")]
 
 
-def test_about_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
+def test_about_nineteen_of_twenty_intervals_contain_the_true_mean() -> None:
     draw = np.random.default_rng(8)
     weights = draw.poisson(1.0, (400, 100)).astype(float)
     held = 0
@@ -310,12 +313,12 @@ def test_about_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
     assert 0.90 <= held / 300 <= 0.98
 
 
-def test_right_answers_are_what_lists_may_hold(spark: SparkSession) -> None:
+def test_right_answers_are_products_that_lists_may_contain(spark: SparkSession) -> None:
     """Ann looked at the lamp and put it in the basket, bob bought it; both buy it now, and ann the cup again."""
     before = [("ann", "lamp", "view"), ("ann", "lamp", "cart"), ("ann", "cup", "purchase"), ("bob", "lamp", "purchase")]
     after = [("ann", "lamp", "purchase"), ("ann", "cup", "purchase"), ("bob", "lamp", "purchase")]
     history, horizon = (spark.createDataFrame([(*row, 1, 1.0) for row in rows], EVENT) for rows in (before, after))
-    popularity = product_popularity(history, 0.2, 0.2)
+    popularity = product_popularity(history, SETTINGS)
 
     def answers(*seen_by: str) -> dict[str, set[tuple[str, str]]]:
         found: dict[str, set[tuple[str, str]]] = {}
@@ -331,7 +334,7 @@ def test_right_answers_are_what_lists_may_hold(spark: SparkSession) -> None:
         assert not {(row.user_id, row.product_id) for row in masked.collect()} & found.get("all", set())
 
 
-def test_a_basket_asks_about_one_of_its_products_and_answers_with_the_others(spark: SparkSession) -> None:
+def test_a_basket_has_one_query_product_and_the_others_as_right_answers(spark: SparkSession) -> None:
     rows = [("o1", ["a", "b", "c"]), ("o2", ["a"]), ("o3", ["b", "c"])]
     truth = basket_truth(spark.createDataFrame(rows, "order_id string, product_ids array<string>")).collect()
     assert {row.cluster_id for row in truth} == {"o1", "o3"}
@@ -339,14 +342,14 @@ def test_a_basket_asks_about_one_of_its_products_and_answers_with_the_others(spa
         assert sorted([row.list_id, *row.relevant]) == dict(rows)[row.cluster_id]
 
 
-def judge(spark: SparkSession, root: str) -> dict[str, float]:
+def evaluate_on_cluster(spark: SparkSession, root: str) -> dict[str, float]:
     """What `test_a_cluster_agrees_with_the_oracle` runs on a cluster: evaluate, write, read back."""
     tables, day = Tables(spark, root), date(2011, 3, 1)
-    tables.replace("gold.evaluation", judged(spark, World()).values, as_of=day)
+    tables.replace("gold.evaluation", evaluated_world(spark, World()).values, as_of=day)
     rows = tables.read("gold.evaluation", day).where("model = 'als' and slice = 'all' and k = 5").collect()
     return {row.metric: row.value for row in rows if "behind" not in row.metric}
 
 
 @pytest.mark.cluster
 def test_a_cluster_agrees_with_the_oracle(cluster: Cluster, world: World, tmp_path: Path) -> None:
-    assert cluster.run(judge, str(tmp_path)) == pytest.approx(world.expected("als", "all", 5), abs=1e-9)
+    assert cluster.run(evaluate_on_cluster, str(tmp_path)) == pytest.approx(world.expected("als", "all", 5), abs=1e-9)

@@ -1,4 +1,4 @@
-"""What was known before is taken out of the difference, and nothing else is."""
+"""CUPED removes what was known before from the difference, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from cartograph.experiment.cuped import adjusted_difference
 from cartograph.experiment.moments import Moments
-from cartograph.experiment.power import p_value
+from cartograph.experiment.power import fixed_sample_p
 
 CORRELATION = 0.8
 
@@ -39,14 +39,14 @@ def test_variance_falls_by_the_square_of_the_correlation(repeated: list) -> None
     assert np.mean([each.variance_left for each in repeated]) == pytest.approx(1 - CORRELATION**2, abs=0.01)
 
 
-def test_the_variance_told_is_the_variance_there_is(repeated: list) -> None:
+def test_the_estimated_variance_is_the_true_one(repeated: list) -> None:
     differences = np.array([each.difference for each in repeated])
     assert np.mean([each.variance for each in repeated]) == pytest.approx(differences.var(), rel=0.15)
     assert differences.mean() == pytest.approx(0, abs=3 * differences.std() / np.sqrt(len(differences)))
 
 
-def test_chance_is_called_a_finding_as_often_as_the_level_says(repeated: list) -> None:
-    share = np.mean([p_value(each.difference, each.variance) <= 0.05 for each in repeated])
+def test_the_false_positive_rate_is_the_level(repeated: list) -> None:
+    share = np.mean([fixed_sample_p(each.difference, each.variance) <= 0.05 for each in repeated])
     assert 0.03 <= share <= 0.07
 
 
@@ -64,20 +64,20 @@ def test_customers_without_a_past_leave_plain_means() -> None:
     assert found.variance == pytest.approx(7 / 3 + 1 / 3)
 
 
-def test_a_past_that_varies_by_rounding_alone_is_no_past() -> None:
+def test_a_past_that_varies_by_rounding_only_is_no_past() -> None:
     same = Moments(100, 2.0, 1.0, 0.1, 1e-33, 1e-18), Moments(100, 1.0, 1.0, 0.1, 1e-33, -1e-18)
     found = adjusted_difference(*same)
     assert (found.value, found.control_value, found.variance_left) == (2.0, 1.0, 1.0)
 
 
-def test_a_small_arm_in_which_nobody_did_anything_is_as_uncertain_as_its_size_makes_it() -> None:
+def test_a_small_arm_in_which_nobody_did_anything_is_as_uncertain_as_its_size_implies() -> None:
     idle, busy = Moments(20, 0.0, 0.0, 0, 0, 0), Moments(380, 0.05, 0.0475, 0, 0, 0)
-    apart = 0.0475 / 380
+    unpooled = 0.0475 / 380
     pooled = 379 * 0.0475 / 398 * (1 / 20 + 1 / 380)
     found = adjusted_difference(idle, busy)
     assert found.variance == pytest.approx(pooled)
-    assert found.variance > 10 * apart  # by which the arm would be worse by 4.5 standard errors
-    assert found.control_variance == pytest.approx(apart)
+    assert found.variance > 10 * unpooled  # by which the arm would be worse by 4.5 standard errors
+    assert found.control_variance == pytest.approx(unpooled)
 
 
 def test_adjusting_is_a_regression_on_the_past_within_arms() -> None:

@@ -1,4 +1,4 @@
-"""Drafted lists are fair, the same in Spark and in Python, and interest goes to the team whose product drew it."""
+"""Drafted lists are fair, the same in Spark and in Python, and interest counts for the team of the product."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.experiment.declared import Experiment
 from cartograph.experiment.interleaving import interleaved_lists, preferences, team_draft_of
 from cartograph.experiment.moments import arm_moments
+from tests.experiment.declarations import declaration
 
 NAMES = ("new", "control")
-SHARES = dict.fromkeys(NAMES, 0.5)
 
 
 def lists(seed: int) -> tuple[list[str], list[str]]:
@@ -47,7 +46,7 @@ def test_teams_are_of_equal_size_and_each_picks_its_best() -> None:
             assert product == next(each for each in own if each not in products[:place])
 
 
-def test_a_customer_who_takes_anything_prefers_nobody() -> None:
+def test_identical_lists_are_drafted_evenly_at_every_rank() -> None:
     same = [f"p{n}" for n in range(10)]
     drafted = [team_draft_of(same, same, NAMES, f"day:{user}", 10) for user in range(2000)]
     assert {tuple(products) for products, _ in drafted} == {tuple(same)}
@@ -75,8 +74,8 @@ def test_interest_within_the_window_counts_for_the_team_once_per_list(spark: Spa
          ("dan", "a", "view", start + timedelta(days=9, hours=1))],
         "user_id string, product_id string, event_type string, event_at timestamp",
     )  # fmt: skip
-    test = Experiment("test", "control", SHARES, primary="preference", window_days=3, interleaved=True)
-    found = preferences(exposures, events, [test], date(2025, 3, 12)).persist()
+    test = declaration(primary="preference", window_days=3, interleaved=True)
+    found = preferences(exposures, events, {"test": test}, date(2025, 3, 12)).persist()
     assert {row.user_id: row.preference for row in found.collect()} == {"ann": 1.0, "bob": -1.0, "cat": 0.0}
     moments = arm_moments(found, ["preference"])["test", "new"]["preference"]
     assert (moments.n, moments.mean, moments.variance) == (3, 0.0, 1.0)

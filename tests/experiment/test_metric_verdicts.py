@@ -1,4 +1,4 @@
-"""Verdicts and decisions: by hand, and by experiments in which nothing was changed."""
+"""Verdicts and decisions: by hand, and in simulated experiments without an effect."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import math
 import numpy as np
 import pytest
 
+from cartograph.experiment.arm_decisions import arm_decision, invalid_because
 from cartograph.experiment.cuped import Difference, adjusted_difference
-from cartograph.experiment.declared import Experiment
-from cartograph.experiment.enrolments import Counts
-from cartograph.experiment.metric_verdicts import Judged, Levels, Look, decision, faults, judged
+from cartograph.experiment.enrolments import EnrolmentCounts
+from cartograph.experiment.looks import Look
+from cartograph.experiment.metric_verdicts import MetricVerdict, metric_verdict
 from cartograph.experiment.moments import Moments
 from cartograph.experiment.sequential import always_valid_interval
+from cartograph.experiment.settings import ExperimentDeclaration, ExperimentSettings
+from tests.experiment.declarations import declaration
 
-HALVES = {"control": 0.5, "new": 0.5}
-TEST = Experiment("test", "control", HALVES, primary="revenue", guardrails={"returns": 0.1, "orders": 0.1}, effect=0.1)
-LEVELS = Levels()
+TEST = declaration(guardrails={"returns": 0.1, "orders": 0.1}, effect=0.1)
+SETTINGS = ExperimentSettings()
 
 
 def difference(value: float, variance: float = 1e-4, control: float = 10.0) -> Difference:
@@ -24,7 +26,7 @@ def difference(value: float, variance: float = 1e-4, control: float = 10.0) -> D
 
 
 def verdict(metric: str, value: float, variance: float = 1e-4) -> str:
-    return judged(metric, TEST, difference(value, variance), Look(), LEVELS).verdict
+    return metric_verdict(metric, TEST, difference(value, variance), Look(), SETTINGS).verdict
 
 
 @pytest.mark.parametrize(
@@ -50,55 +52,57 @@ def test_the_verdict_of_a_metric(metric: str, value: float, variance: float, exp
 def decided(**values: float) -> tuple[str, list[str]]:
     """The decision when metrics differ by so much, 0 unless given, with little variance."""
     metrics = ("revenue", "orders", "returns")
-    return decision([judged(each, TEST, difference(values.get(each, 0.0)), Look(), LEVELS) for each in metrics], [])
+    return arm_decision(
+        [metric_verdict(each, TEST, difference(values.get(each, 0.0)), Look(), SETTINGS) for each in metrics], []
+    )
 
 
-def test_what_is_better_and_harms_nothing_is_shipped() -> None:
+def test_an_arm_that_is_better_and_harms_nothing_is_shipped() -> None:
     assert decided(revenue=0.5) == ("ship", ["revenue is better than in the control"])
 
 
-def test_what_harms_is_stopped_however_good_it_is() -> None:
+def test_an_arm_that_harms_a_guardrail_is_stopped_however_good_it_is() -> None:
     assert decided(revenue=0.5, orders=-2.0, returns=2.0) == (
         "stop",
         ["orders is harmed", "returns is harmed", "revenue is better than in the control"],
     )
 
 
-def test_what_brings_too_little_is_stopped() -> None:
+def test_an_arm_that_gains_too_little_is_stopped() -> None:
     assert decided() == ("stop", ["revenue is not changed by as much as was looked for"])
 
 
-def test_a_guardrail_that_is_not_known_to_be_safe_keeps_a_good_arm_waiting() -> None:
+def test_an_arm_with_an_unclear_guardrail_continues() -> None:
     found = [
-        judged("revenue", TEST, difference(0.5), Look(), LEVELS),
-        judged("orders", TEST, difference(0.0, variance=1.0), Look(), LEVELS),
+        metric_verdict("revenue", TEST, difference(0.5), Look(), SETTINGS),
+        metric_verdict("orders", TEST, difference(0.0, variance=1.0), Look(), SETTINGS),
     ]
-    assert decision(found, []) == (
+    assert arm_decision(found, []) == (
         "continue",
-        ["revenue is better than in the control", "orders may be harmed still"],
+        ["revenue is better than in the control", "orders may still be harmed"],
     )
 
 
-def test_nothing_is_decided_on_numbers_that_cannot_be_believed() -> None:
-    found = [judged("revenue", TEST, difference(0.5), Look(), LEVELS)]
-    broken = faults(TEST, Counts({"control": 600, "new": 400, "old": 5}, 20, 3), 1e-9, LEVELS)
-    assert decision(found, broken) == (
+def test_nothing_is_decided_on_an_invalid_experiment() -> None:
+    found = [metric_verdict("revenue", TEST, difference(0.5), Look(), SETTINGS)]
+    problems = invalid_because(TEST, EnrolmentCounts({"control": 600, "new": 400, "old": 5}, 20, 3), 1e-9, SETTINGS)
+    assert arm_decision(found, problems) == (
         "invalid",
         [
-            "arms do not hold the customers that their shares promise (p = 1e-09)",
+            "the numbers of customers per arm do not match the declared shares (p = 1e-09)",
             "there are exposures of arms that were not declared: old",
             "20 of 1,005 customers were shown several arms",  # 3 in a wrong arm are tolerated
         ],
     )
 
 
-def test_an_arm_nobody_can_be_judged_in_yet_goes_on() -> None:
-    assert decision([], []) == ("continue", ["too few customers whose window is over"])
+def test_an_arm_without_verdicts_continues() -> None:
+    assert arm_decision([], []) == ("continue", ["too few customers whose window is over"])
 
 
 def test_what_an_earlier_look_ruled_out_stays_ruled_out() -> None:
-    earlier = judged("revenue", TEST, difference(0.5), Look(), LEVELS).always
-    later = judged("revenue", TEST, difference(0.05, variance=0.5), earlier, LEVELS)
+    earlier = metric_verdict("revenue", TEST, difference(0.5), Look(), SETTINGS).always
+    later = metric_verdict("revenue", TEST, difference(0.05, variance=0.5), earlier, SETTINGS)
     assert later.verdict == "better"
     assert (later.always.p, later.always.low) == (earlier.p, earlier.low)
     assert Look.of(0.2, None, 3.0) == Look(0.2, -math.inf, 3.0)
@@ -114,7 +118,7 @@ def first_decisions(
     rate: float, per_day: dict[str, int], effect: float, n_days: int, control_rate: float = 0.03, n: int = 300
 ) -> list[str]:
     """What is decided first of `n` experiments that are looked at daily, of a metric that customers do or do not."""
-    experiment = Experiment("test", "control", HALVES, primary="converted", effect=effect)
+    experiment = declaration(primary="converted", effect=effect)
     draw, found = np.random.default_rng(1), []
     rates = {"new": rate, "control": control_rate}
     did = {name: np.cumsum(draw.binomial(per_day[name], rates[name], (n, n_days)), axis=1) for name in rates}
@@ -122,8 +126,10 @@ def first_decisions(
         look, decided = Look(), "continue"
         for day in range(n_days):
             arms = {name: binary(per_day[name] * (day + 1), did[name][number, day]) for name in rates}
-            one = judged("converted", experiment, adjusted_difference(arms["new"], arms["control"]), look, LEVELS)
-            look, decided = one.always, decision([one], [])[0]
+            one = metric_verdict(
+                "converted", experiment, adjusted_difference(arms["new"], arms["control"]), look, SETTINGS
+            )
+            look, decided = one.always, arm_decision([one], [])[0]
             if decided != "continue":
                 break
         found.append("worse" if one.verdict == "worse" else decided)
@@ -138,82 +144,80 @@ def test_a_true_gain_on_few_customers_a_day_is_shipped_and_hardly_ever_stopped()
 
 
 @pytest.mark.parametrize(("new", "control"), [(20, 20), (10, 190)])
-def test_rare_acts_without_an_effect_are_called_better_or_worse_at_most_as_often_as_the_level_says(
-    new: int, control: int
-) -> None:
+def test_for_rare_events_the_false_positive_rate_is_at_most_the_level(new: int, control: int) -> None:
     found = first_decisions(0.03, {"new": new, "control": control}, effect=0.5, n_days=100)
     assert found.count("ship") + found.count("worse") <= 0.05 * len(found)
 
 
-def test_two_of_two_against_none_of_three_decides_nothing_and_leaves_nothing() -> None:
-    experiment = Experiment("test", "control", HALVES, primary="converted", effect=0.5)
-    levels = Levels(min_users=2)
+def test_very_few_customers_decide_nothing_and_leave_no_look() -> None:
+    experiment = declaration(primary="converted", effect=0.5)
+    low_minimum = ExperimentSettings(min_users=2)
     for arms in ((binary(2, 2), binary(3, 0)), (binary(200, 0), binary(200, 0)), (binary(20, 4), binary(20, 3))):
-        found = judged("converted", experiment, adjusted_difference(*arms), Look(), LEVELS)
+        found = metric_verdict("converted", experiment, adjusted_difference(*arms), Look(), SETTINGS)
         assert (found.verdict, found.always, found.p_value) == ("unclear", Look(), 1.0)
         assert (found.low, found.high, found.detectable) == (-math.inf, math.inf, math.inf)
-    assert judged("converted", experiment, adjusted_difference(*arms), Look(), levels).low > -1
-    decided, reasons = decision([found], [])
+    assert metric_verdict("converted", experiment, adjusted_difference(*arms), Look(), low_minimum).low > -1
+    decided, reasons = arm_decision([found], [])
     assert decided == "continue"
-    assert reasons[-1] == "nothing is known of converted yet: 20 customers are fewer than 100"
+    assert reasons[-1] == "nothing is known about converted yet: 20 customers are fewer than 100"
 
 
-def test_a_guardrail_that_nobody_has_touched_is_not_known_to_be_safe() -> None:
+def test_a_guardrail_without_any_events_is_not_known_to_be_safe() -> None:
     found = [
-        judged("revenue", TEST, difference(0.5), Look(), LEVELS),
-        judged("returns", TEST, Difference(1000, 1000, 0.0, 0.0, 0.0), Look(), LEVELS),
+        metric_verdict("revenue", TEST, difference(0.5), Look(), SETTINGS),
+        metric_verdict("returns", TEST, Difference(1000, 1000, 0.0, 0.0, 0.0), Look(), SETTINGS),
     ]
-    assert decision(found, []) == (
+    assert arm_decision(found, []) == (
         "continue",
         [
             "revenue is better than in the control",
-            "returns may be harmed still",
-            "nothing is known of returns yet: all customers did the same",
+            "returns may still be harmed",
+            "nothing is known about returns yet: all customers did the same",
         ],
     )
 
 
-def test_what_is_lost_beyond_the_tolerated_share_takes_the_control_for_an_estimate() -> None:
+def test_the_tolerated_loss_accounts_for_the_uncertainty_of_the_control() -> None:
     # 9.6 of 10 where a loss of 1 is tolerated: 0.6 above the bar, with a variance of 4e-2 + (0.1**2 - 2 * 0.1) * 2e-2.
     found = Difference(1000, 1000, 9.6, 10.0, 4e-2, control_variance=2e-2)
-    assert judged("orders", TEST, found, Look(), LEVELS).verdict == "safe"
+    assert metric_verdict("orders", TEST, found, Look(), SETTINGS).verdict == "safe"
     assert always_valid_interval(0.6, 4e-2 - 0.19 * 2e-2, 1.0, 0.05)[0] > 0
     assert always_valid_interval(0.6, 4e-2, 1.0, 0.05)[0] < 0  # were the control's mean known
 
 
-def test_looks_that_contradict_each_other_make_nothing_clear() -> None:
-    earlier = judged("revenue", TEST, difference(0.5), Look(), LEVELS).always
-    later = judged("revenue", TEST, difference(-0.5), earlier, LEVELS)
+def test_looks_that_contradict_each_other_make_the_verdict_unclear() -> None:
+    earlier = metric_verdict("revenue", TEST, difference(0.5), Look(), SETTINGS).always
+    later = metric_verdict("revenue", TEST, difference(-0.5), earlier, SETTINGS)
     assert later.verdict == "unclear"
-    assert decision([later], [])[1][-1].endswith("looks contradict each other, so it has changed with time")
+    assert arm_decision([later], [])[1][-1].endswith("looks contradict each other, so it has changed over time")
 
 
 def test_one_of_twenty_customers_with_two_devices_does_not_make_an_experiment_invalid() -> None:
-    assert faults(TEST, Counts({"control": 10, "new": 10}, 1, 0), 1.0, LEVELS) == []
-    assert faults(TEST, Counts({"control": 100, "new": 100}, 8, 0), 1.0, LEVELS) != []
+    assert invalid_because(TEST, EnrolmentCounts({"control": 10, "new": 10}, 1, 0), 1.0, SETTINGS) == []
+    assert invalid_because(TEST, EnrolmentCounts({"control": 100, "new": 100}, 8, 0), 1.0, SETTINGS) != []
 
 
-def looked_at_daily(experiment: Experiment, n_days: int = 20) -> list[Judged]:
+def looked_at_daily(experiment: ExperimentDeclaration, seed: int, n_days: int = 20) -> list[MetricVerdict]:
     """The last look at each arm, all of which are as the control: 100 new customers a day and arm."""
-    draw = np.random.default_rng(int(experiment.name))
-    looks: dict[str, Judged] = {}
+    draw = np.random.default_rng(seed)
+    looks: dict[str, MetricVerdict] = {}
     values = {name: draw.normal(10, 2, (n_days, 100)) for name in experiment.shares}
     for day in range(1, n_days + 1):
         control = values["control"][:day]
-        for name in experiment.arms:
+        for name in experiment.treatments:
             arm = values[name][:day]
             variance = arm.var(ddof=1) / arm.size + control.var(ddof=1) / control.size
             found = Difference(arm.size, control.size, arm.mean(), control.mean(), variance)
             earlier = looks[name].always if name in looks else Look()
-            looks[name] = judged("revenue", experiment, found, earlier, LEVELS)
+            looks[name] = metric_verdict("revenue", experiment, found, earlier, SETTINGS)
     return list(looks.values())
 
 
 @pytest.mark.parametrize("n_arms", [1, 3])
-def test_of_experiments_that_change_nothing_at_most_the_level_is_called_better_or_worse(n_arms: int) -> None:
+def test_without_an_effect_at_most_the_level_is_called_better_or_worse(n_arms: int) -> None:
     shares = dict.fromkeys(["control", *(f"arm{n}" for n in range(n_arms))], 1 / (n_arms + 1))
     alarms = []
     for number in range(300):
-        experiment = Experiment(f"{number}", "control", shares, effect=0.03)
-        alarms.append(any(each.verdict in {"better", "worse"} for each in looked_at_daily(experiment)))
+        verdicts = looked_at_daily(declaration(shares=shares, effect=0.03), seed=number)
+        alarms.append(any(each.verdict in {"better", "worse"} for each in verdicts))
     assert np.mean(alarms) <= 0.05

@@ -1,4 +1,4 @@
-"""Values of policies that were not shown, where the truth is known."""
+"""Values of policies that were not shown, in simulations whose truth is known."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.experiment.logged_decisions import decisions, logged_places
+from cartograph.experiment.logged_decisions import logged_decisions, policy_decisions
 from cartograph.experiment.off_policy import off_policy_values
+from cartograph.experiment.settings import ExperimentSettings, OffPolicySettings
 
+SETTINGS = ExperimentSettings(min_users=2)
 N_TRIALS, N_USERS, PER_USER = 200, 100, 3
 CHOSEN = np.array([0.4, 0.3, 0.2, 0.1])  # propensities of four products
 EARNS = np.array([0.1, 0.2, 0.3, 0.6])  # their true rates
 WANTED = np.array([0.0, 0.1, 0.2, 0.7])  # the policy to be judged
-PREDICTED = np.array([0.15, 0.2, 0.25, 0.5])  # a predictor that is not quite right
+PREDICTED = np.array([0.15, 0.2, 0.25, 0.5])  # a reward model that is slightly wrong
 TRUTH = float(WANTED @ EARNS)
 
 
@@ -38,11 +40,11 @@ def logs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def estimated(spark: SparkSession) -> pd.DataFrame:
-    return off_policy_values(spark.createDataFrame(logs())).toPandas()
+    return off_policy_values(spark.createDataFrame(logs()), SETTINGS).toPandas()
 
 
 @pytest.mark.parametrize("estimator", ["ips", "snips", "dr"])
-def test_estimates_centre_on_the_truth_and_their_intervals_hold_it(estimated: pd.DataFrame, estimator: str) -> None:
+def test_estimates_are_unbiased_and_their_intervals_contain_the_truth(estimated: pd.DataFrame, estimator: str) -> None:
     found = estimated[estimated.estimator == estimator]
     assert len(found) == N_TRIALS
     assert found.value.mean() == pytest.approx(TRUTH, abs=0.025)
@@ -74,12 +76,14 @@ def test_one_trial_agrees_with_the_definitions(estimated: pd.DataFrame) -> None:
     assert found.largest_weight.iloc[0] == pytest.approx(weight.max())
 
 
-def test_one_customer_and_rewards_that_never_come_get_no_interval(spark: SparkSession) -> None:
+def test_one_customer_and_rewards_that_never_come_have_no_interval(spark: SparkSession) -> None:
     rows = [("one", "u0", 1.0, 1.0), *[("one", f"u{n}", float(n % 2), 0.0) for n in range(1, 200)]]
     rows += [("never", f"u{n}", 0.0, 1.0) for n in range(200)] + [("many", f"u{n}", n % 2.0, 1.0) for n in range(200)]
     log = pd.DataFrame(rows, columns=["model", "user_id", "reward", "probability"])
     given = spark.createDataFrame(log.assign(propensity=0.5, predicted=0.5, expected=0.5))
-    found = {(row.model, row.estimator): row for row in off_policy_values(given, min_users=100).collect()}
+    found = {
+        (row.model, row.estimator): row for row in off_policy_values(given, ExperimentSettings(min_users=100)).collect()
+    }
     for estimator in ("ips", "snips", "dr"):
         assert (found["one", estimator].low, found["one", estimator].high) == (None, None)
         assert found["many", estimator].low < found["many", estimator].high
@@ -87,7 +91,7 @@ def test_one_customer_and_rewards_that_never_come_get_no_interval(spark: SparkSe
     assert found["never", "ips"].low is found["never", "snips"].high is None
 
 
-def test_places_of_drawn_lists_are_held_against_another_models_lists(spark: SparkSession) -> None:
+def test_logged_decisions_are_compared_with_another_models_lists(spark: SparkSession) -> None:
     start, hour = datetime(2025, 3, 1), timedelta(hours=1)
     exposures = spark.createDataFrame(
         [("e1", "ann", start, ["a", "b"], [0.5, 0.25]), ("e2", "bob", start, ["b", "a"], [0.5, 0.5]),
@@ -104,12 +108,14 @@ def test_places_of_drawn_lists_are_held_against_another_models_lists(spark: Spar
         [("als", "ann", 1, "a"), ("als", "ann", 2, "c"), ("als", "bob", 1, "a")],
         "model string, user_id string, rank int, product_id string",
     )
-    places = logged_places(exposures, events, 1, date(2025, 3, 10)).persist()
-    rows = {(row.exposure_id, row["rank"]): (row.product_id, row.propensity, row.reward) for row in places.collect()}
+    settings = OffPolicySettings(window_days=1)
+    logged = logged_decisions(exposures, events, settings, date(2025, 3, 10)).persist()
+    rows = {(row.exposure_id, row["rank"]): (row.product_id, row.propensity, row.reward) for row in logged.collect()}
     assert rows == {
         ("e1", 1): ("a", 0.5, 1.0), ("e1", 2): ("b", 0.25, 0.0), ("e2", 1): ("b", 0.5, 0.0), ("e2", 2): ("a", 0.5, 0.0),
     }  # fmt: skip
-    asked = {(row.user_id, row.propensity): (row.probability, row.reward) for row in decisions(places, lists).collect()}
-    assert asked == {("ann", 0.5): (1.0, 1.0), ("ann", 0.25): (0.0, 0.0), ("bob", 0.5): (0.0, 0.0)}
-    [ips] = off_policy_values(decisions(places, lists)).where("estimator = 'ips'").collect()
+    decisions = policy_decisions(logged, lists, settings)
+    found = {(row.user_id, row.propensity): (row.probability, row.reward) for row in decisions.collect()}
+    assert found == {("ann", 0.5): (1.0, 1.0), ("ann", 0.25): (0.0, 0.0), ("bob", 0.5): (0.0, 0.0)}
+    [ips] = off_policy_values(decisions, SETTINGS).where("estimator = 'ips'").collect()
     assert ips.value == pytest.approx((1 / 0.5) / 3)

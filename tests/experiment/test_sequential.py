@@ -1,4 +1,4 @@
-"""Looking every day does not make findings of chance, and effects are found all the same."""
+"""Reading results every day does not add false positives, and effects are still found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cartograph.experiment.power import p_value
+from cartograph.experiment.power import fixed_sample_p
 from cartograph.experiment.sequential import always_valid_interval, always_valid_p
 
 LOOKS, PER_LOOK, TAU = 40, 50, 0.1
@@ -31,9 +31,9 @@ def found(effect: float, p_of) -> float:
     ]))  # fmt: skip
 
 
-def test_chance_is_called_a_finding_at_most_as_often_as_the_level_says_however_often_one_looks() -> None:
+def test_the_false_positive_rate_is_at_most_the_level_however_often_one_looks() -> None:
     assert found(0.0, lambda d, v: always_valid_p(d, v, TAU)) <= 0.05
-    assert found(0.0, p_value) > 0.25  # what reading a fixed-sample test every day does
+    assert found(0.0, fixed_sample_p) > 0.25  # what reading a fixed-sample test every day does
 
 
 def test_an_effect_of_the_size_looked_for_is_found() -> None:
@@ -43,7 +43,7 @@ def test_an_effect_of_the_size_looked_for_is_found() -> None:
 
 @pytest.mark.parametrize("difference", [0.0, 0.05, 0.11, -0.2])
 @pytest.mark.parametrize("variance", [1e-4, 1e-3, 1e-2])
-def test_the_interval_holds_zero_exactly_where_the_p_value_is_above_the_level(
+def test_the_interval_contains_zero_exactly_if_the_p_value_is_above_the_level(
     difference: float, variance: float
 ) -> None:
     p = always_valid_p(difference, variance, TAU)
@@ -54,7 +54,7 @@ def test_the_interval_holds_zero_exactly_where_the_p_value_is_above_the_level(
 
 @pytest.mark.parametrize(("variance", "tau"), [(0.1, 0.0), (0.0, 0.1), (0.0, 0.0)])
 @pytest.mark.parametrize("difference", [0.0, 0.3])
-def test_without_a_size_to_look_for_or_without_variance_nothing_is_known(
+def test_without_an_effect_size_or_without_variance_nothing_is_known(
     difference: float, variance: float, tau: float
 ) -> None:
     assert always_valid_p(difference, variance, tau) == 1.0

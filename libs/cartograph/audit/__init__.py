@@ -1,1 +1,1 @@
-"""Whether lists of a day hold anything that was not known on that day."""
+"""Leakage: whether the tables of a day contain anything that was not known on that day."""

@@ -1,4 +1,4 @@
-"""What the leak audit finds: one row per table and thing looked at."""
+"""What the audit finds: one row per table and check."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cartograph.core.tables.schema import table
 
 
 class Leak(UserError):
-    """Something in a partition comes from its own day or later."""
+    """A partition contains something from its own day or later."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How many rows of a table were looked at for one thing, how many leak, and one of those in words."""
+    """The number of rows of a table that were checked and that leak, with one of the leaks in words."""
 
     table: str
     check: str
@@ -28,37 +28,37 @@ class Finding:
 
 @dataclass(frozen=True)
 class Sources:
-    """The tables that everything is recomputed from, rows of all days.
+    """The tables that everything is recomputed from, rows of all days; None for those that were not written.
 
-    `users` is None where no source tells about customers, `facts` (bronze.products) where products come from nowhere
-    but silver, `exposures` where nothing was shown in an experiment, `listings` where there is no catalogue.
+    `users` come from sources that describe customers, `raw_products` are bronze.products, `exposures` the lists shown
+    in experiments, `listings` the catalogues.
     """
 
     events: DataFrame
     baskets: DataFrame
     products: DataFrame
     users: DataFrame | None = None
-    facts: DataFrame | None = None
+    raw_products: DataFrame | None = None
     exposures: DataFrame | None = None
     listings: DataFrame | None = None
 
 
-def summary(rows: DataFrame, name: str, check: str, is_leak: Column, told: Column) -> DataFrame:
-    """One row: table, check, n_checked, n_leaked, example (what is told of the first leak), id (null).
+def summary(rows: DataFrame, name: str, check: str, is_leak: Column, example: Column) -> DataFrame:
+    """One row: table, check, n_checked, n_leaked, example (the first leak in words), id (null).
 
     Args:
-        rows: what is looked at.
-        name: of the table.
-        check: what is looked for.
-        is_leak: of a row.
-        told: a leak in words.
+        rows: the rows that are checked.
+        name: name of the table.
+        check: name of the check.
+        is_leak: whether a row leaks.
+        example: a leak in words.
     """
     return rows.agg(
         F.lit(name).alias("table"),
         F.lit(check).alias("check"),
         F.count(F.lit(1)).alias("n_checked"),
         F.count_if(F.coalesce(is_leak, F.lit(False))).alias("n_leaked"),
-        F.min(F.when(is_leak, told)).alias("example"),
+        F.min(F.when(is_leak, example)).alias("example"),
         F.lit(None).cast("string").alias("id"),
     )
 

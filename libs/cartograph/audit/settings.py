@@ -8,12 +8,12 @@ from cartograph.core.settings import Positive, Section
 
 
 class AuditSettings(Section):
-    """evaluate.audit."""
+    """Whether a day's partitions contain anything from that day or later."""
 
-    tables: tuple[str, ...] = Field(default=(), description="that are looked at; []: all that there is a check for")
+    tables: tuple[str, ...] = Field(default=(), description="tables to audit; []: all that there is a check for")
     told: tuple[str, ...] = Field(
         default=("silver.products", "silver.baskets"),
-        description="leaks in these are told, and do not fail the run: preprocess keeps what is known last of a "
-        "product, and an order whole, so a day run later reads what came since",
+        description="tables whose leaks are reported but do not fail the run: preprocess keeps the newest attributes "
+        "of a product, and an order as a whole, so a day that is run later reads what came since",
     )
-    sample: Positive = Field(default=200, description="rows of a table whose counts are made again, drawn by a hash")
+    sample: Positive = Field(default=200, description="rows per table whose counts are recomputed, sampled by a hash")

@@ -1,11 +1,11 @@
-"""Means with 95 % intervals, without ever holding the customers in one place.
+"""Means with 95 % bootstrap intervals, without ever collecting the customers in one place.
 
-Customers are dealt into buckets by a hash; the bucket sums, whose number does not grow with the customers, are then
-resampled with Poisson weights (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). Every model
-and slice meets the same weights, so their values move together as in a paired bootstrap.
+Customers are hashed into buckets; the bucket sums, whose number does not grow with the customers, are then resampled
+with Poisson weights (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). All models and slices
+share the same weights, so their values are resampled together as in a paired bootstrap.
 
-Resampling a few customers only shows those again, so its intervals are too narrow, and where all have the same value
-they have no width at all. There an interval would say more than is known: it is null.
+With few customers the bootstrap intervals are too narrow, and where all customers have the same value they have no
+width at all. Both would claim more than is known, so such intervals are null.
 """
 
 from __future__ import annotations
@@ -23,63 +23,50 @@ from pyspark.sql import functions as F
 
 from cartograph.core.statistics.metrics import direction
 from cartograph.evaluate.paired import behind_best
+from cartograph.evaluate.settings import EvaluateSettings
 
 Floats = NDArray[np.float64]
 
 _COLUMNS = "model string, slice string, metric string, k int, value double, low double, high double, n_users long"
-_DECIMALS = 12  # rows are added in order of arrival, so further digits differ from run to run
+_DECIMALS = 12  # Rows are added in order of arrival, so further digits differ from run to run.
 
 
-def bucket_sums(scores: DataFrame, names: Sequence[str], n_buckets: int, seed: int) -> DataFrame:
+def bucket_sums(scores: DataFrame, names: Sequence[str], settings: EvaluateSettings) -> DataFrame:
     """One row per model, slice and bucket of customers: `sum <metric>` and `n <metric>` of every metric.
 
     Args:
-        scores: model, slice, cluster_id (what is resampled) and `names`; null values are left out of their mean.
+        scores: model, slice, cluster_id (the unit that is resampled) and `names`; null values do not count.
         names: columns to average, each `metric@k`.
-        n_buckets: groups that are resampled.
-        seed: of the groups.
+        settings: number of buckets and seed.
     """
-    bucket = F.pmod(F.xxhash64(F.lit(seed), "cluster_id"), F.lit(n_buckets)).cast("int").alias("bucket")
-    return scores.groupBy("model", "slice", bucket).agg(
+    bucket = F.pmod(F.xxhash64(F.lit(settings.seed), "cluster_id"), F.lit(settings.n_buckets)).cast("int")
+    return scores.groupBy("model", "slice", bucket.alias("bucket")).agg(
         *[F.sum(f"`{name}`").alias(f"sum {name}") for name in names],
         *[F.count(f"`{name}`").alias(f"n {name}") for name in names],
     )
 
 
-def means(
-    sums: DataFrame,
-    names: Sequence[str],
-    n_buckets: int,
-    n_resamples: int,
-    seed: int,
-    compared: Sequence[str] = (),
-    min_users: int = 1,
-) -> DataFrame:
+def means(sums: DataFrame, names: Sequence[str], settings: EvaluateSettings) -> DataFrame:
     """One row per model, slice and metric: the mean over customers and its 95 % bootstrap interval.
 
-    Columns: model, slice, metric, k, value, low, high, n_users (rows with a value). Metrics of `compared` have two rows
-    more for every model but the best of the slice, see `paired.behind_best`; the one of p values is left out where
-    intervals are null: with fewer than `min_users`, or without any variance.
+    Columns: model, slice, metric, k, value, low, high, n_users (rows with a value). Metrics of `settings.compared` have
+    two more rows for every model but the best of the slice, see `paired.behind_best`; the p-value is left out where
+    intervals are null: with fewer than `settings.min_users` rows, or without any variance.
 
     Args:
-        sums: of `bucket_sums`, with the same `names`, `n_buckets` and `seed`.
+        sums: see `bucket_sums`, made with the same `names` and `settings`.
         names: columns to average, each `metric@k`.
-        n_buckets: groups that are resampled.
-        n_resamples: times that is done.
-        seed: of the weights.
-        compared: metrics whose differences between models are told.
-        min_users: rows without which there are no intervals and no p values.
+        settings: resampling, compared metrics and the minimum number of rows.
     """
-    summary = _summary_of(names, n_buckets, n_resamples, seed, compared, min_users)
-    return sums.groupBy("slice").applyInPandas(summary, _COLUMNS)
+    return sums.groupBy("slice").applyInPandas(_summary_of(names, settings), _COLUMNS)
 
 
 @dataclass(frozen=True)
-class Resampled:
-    """Means of every metric of one model: of all, under every resampling (rows), and what they are means of."""
+class ResampledMeans:
+    """Means of every metric of one model: over all customers, in every resample (rows), and the number of values."""
 
     values: Floats
-    draws: Floats
+    resamples: Floats
     n: Floats
 
     @classmethod
@@ -94,36 +81,39 @@ class Resampled:
 
 
 def resampled_means(sums: Floats, counts: Floats, buckets: NDArray[np.integer[Any]], weights: Floats) -> Floats:
-    """Means under every resampling: rows are resamples, columns metrics; nan where a resample is empty.
+    """Means in every resample: rows are resamples, columns metrics; nan where a resample is empty.
 
     Args:
-        sums: of the values, shape (buckets present, metrics).
-        counts: of the values, same shape.
+        sums: sums of the values, shape (buckets present, metrics).
+        counts: numbers of values, same shape.
         buckets: numbers of the buckets present.
-        weights: Poisson draws, shape (resamples, all buckets).
+        weights: Poisson weights, shape (resamples, all buckets).
     """
-    drawn = weights[:, buckets]
+    present = weights[:, buckets]
     kinds, kind_of = np.unique(counts, axis=1, return_inverse=True)  # most metrics are means over the same customers
-    n_drawn = (drawn @ kinds)[:, kind_of.ravel()]
-    return np.divide(drawn @ sums, n_drawn, out=np.full(n_drawn.shape, np.nan), where=n_drawn > 0)
+    n = (present @ kinds)[:, kind_of.ravel()]
+    return np.divide(present @ sums, n, out=np.full(n.shape, np.nan), where=n > 0)
+
+
+def bucket_weights(settings: EvaluateSettings) -> Floats:
+    """How often each resample (rows) contains each bucket: the same for all models and slices."""
+    return _bucket_weights(settings.n_buckets, settings.n_resamples, settings.seed)
 
 
 @lru_cache(maxsize=1)
-def drawn_weights(n_buckets: int, n_resamples: int, seed: int) -> Floats:
-    """How often each resample (rows) draws each bucket; the same for all models and slices, so drawn once a process."""
+def _bucket_weights(n_buckets: int, n_resamples: int, seed: int) -> Floats:
+    """Sampled once per process."""
     return np.random.default_rng(seed).poisson(1.0, (n_resamples, n_buckets)).astype(float)
 
 
-def _summary_of(
-    names: Sequence[str], n_buckets: int, n_resamples: int, seed: int, compared: Sequence[str], min_users: int
-) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def _summary_of(names: Sequence[str], settings: EvaluateSettings) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def summary(group: pd.DataFrame) -> pd.DataFrame:
-        weights = drawn_weights(n_buckets, n_resamples, seed)
-        models = {str(model): Resampled.of(rows, names, weights) for model, rows in group.groupby("model")}
-        parts = [_values(model, each, names, min_users) for model, each in models.items()]
-        for place, name in enumerate(names):
-            if name.partition("@")[0] in compared:
-                parts.append(_behind(models, place, name, min_users))
+        weights = bucket_weights(settings)
+        models = {str(model): ResampledMeans.of(rows, names, weights) for model, rows in group.groupby("model")}
+        parts = [_values(model, each, names, settings.min_users) for model, each in models.items()]
+        for position, name in enumerate(names):
+            if name.partition("@")[0] in settings.compared:
+                parts.append(_behind(models, position, name, settings.min_users))
         together = pd.concat(parts, ignore_index=True)
         together["slice"] = group["slice"].iloc[0]
         for column in ("value", "low", "high"):
@@ -133,33 +123,32 @@ def _summary_of(
     return summary
 
 
-def _values(model: str, found: Resampled, names: Sequence[str], min_users: int) -> pd.DataFrame:
-    """The means of one model; metrics that nobody has are left out."""
+def _values(model: str, found: ResampledMeans, names: Sequence[str], min_users: int) -> pd.DataFrame:
+    """The means of one model; metrics without any value are left out."""
     present = found.n > 0
-    low, high = np.nanpercentile(found.draws[:, present], [2.5, 97.5], axis=0)
-    is_unknown = (found.n[present] < min_users) | _are_equal(found.draws[:, present])
+    low, high = np.nanpercentile(found.resamples[:, present], [2.5, 97.5], axis=0)
+    is_unknown = (found.n[present] < min_users) | _are_equal(found.resamples[:, present])
     low, high = (np.where(is_unknown, np.nan, bound) for bound in (low, high))
     metric, k = zip(*[name.split("@") for name in np.asarray(names)[present]], strict=True)
     columns = {"model": model, "metric": metric, "k": k, "value": found.values[present]}
     return pd.DataFrame(columns | {"low": low, "high": high, "n_users": found.n[present]})
 
 
-def _are_equal(draws: Floats) -> NDArray[np.bool_]:
-    """Whether the means under all resamplings (rows) are the same, but for rounding, and so nothing varies."""
-    most, least = np.nanmax(draws, axis=0), np.nanmin(draws, axis=0)
+def _are_equal(resamples: Floats) -> NDArray[np.bool_]:
+    """Whether the means of all resamples (rows) are the same up to rounding, so that nothing varies."""
+    most, least = np.nanmax(resamples, axis=0), np.nanmin(resamples, axis=0)
     found: NDArray[np.bool_] = most - least <= 1e-12 * np.maximum(np.abs(most), np.abs(least))
     return found
 
 
-def _behind(models: Mapping[str, Resampled], place: int, name: str, min_users: int) -> pd.DataFrame:
-    """How far the models are behind the best of them in the metric of that place."""
-    values = {model: float(each.values[place]) for model, each in models.items() if each.n[place] > 0}
+def _behind(models: Mapping[str, ResampledMeans], position: int, name: str, min_users: int) -> pd.DataFrame:
+    """How far each model is behind the best one in the metric at that position of `names`."""
+    values = {model: float(each.values[position]) for model, each in models.items() if each.n[position] > 0}
     metric, k = name.split("@")
-    draws = {model: models[model].draws[:, place] for model in values}
-    found = behind_best(values, draws, sign=direction(metric))
+    resamples = {model: models[model].resamples[:, position] for model in values}
     rows = []
-    for each in found:
-        n_users = models[each.model].n[place]
+    for each in behind_best(values, resamples, sign=direction(metric)):
+        n_users = models[each.model].n[position]
         same = {"model": each.model, "metric": f"{metric}_behind_best", "k": k, "n_users": n_users}
         if n_users < min_users or each.low == each.high:
             rows.append(same | {"value": each.value, "low": None, "high": None})

@@ -1,7 +1,7 @@
-"""How unlike each other the products of a list are: the mean of 1 - cosine over its pairs.
+"""How different the products of a list are from each other: the mean of 1 - cosine over its pairs.
 
 Intra-list diversity (Smyth and McClave 2001; Ziegler et al. 2005). With unit vectors, the cosines of all pairs of n
-products add up to (|sum of the vectors|^2 - n) / 2, so no pair is looked at.
+products add up to (|sum of the vectors|^2 - n) / 2, so no pair is computed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _LISTS_PER_TASK = 100_000
 
 
 def vector_features(vectors: DataFrame) -> DataFrame:
-    """Product vectors as `diversities` takes them: product_id, names (none), numbers."""
+    """Product vectors in the form that `diversities` expects: product_id, names (none), numbers."""
     return vectors.select(
         "product_id", no_values("string").alias("names"), F.col("vector").cast("array<double>").alias("numbers")
     )
 
 
 def category_features(products: DataFrame) -> DataFrame:
-    """Category paths as `diversities` takes them: product_id, names (each path down to a level), numbers (1 each).
+    """Category paths in the form that `diversities` expects: product_id, names (of all levels), numbers (1s).
 
     The cosine of two products is the share of levels that their paths have in common.
 
@@ -50,27 +50,27 @@ def category_features(products: DataFrame) -> DataFrame:
 def diversities(lists: DataFrame, features: DataFrame, ks: Sequence[int]) -> DataFrame:
     """One row per list: list_key and a `diversity@k` each, null for fewer than two products.
 
-    A product without features is like no other. Lists are dealt to tasks, and to each task go the features of the
-    products that its lists name.
+    A product without features is similar to no other. Lists are partitioned, and each partition gets the features of
+    the products in its lists.
 
     Args:
         lists: list_key, product_ids (best first).
-        features: product_id, names and numbers of what is not 0; without names, numbers of all dimensions.
+        features: product_id, names and values of the non-zero dimensions; without names, values of all dimensions.
         ks: list lengths.
     """
-    nothing = no_values("string").alias("mask")
+    no_mask = no_values("string").alias("mask")
     no_numbers = F.array().cast("array<double>").alias("values")
-    asked = lists.select(F.col("list_key").alias("id"), F.col("product_ids").alias("ids"), no_numbers, nothing)
-    named = features.select(
+    queries = lists.select(F.col("list_key").alias("id"), F.col("product_ids").alias("ids"), no_numbers, no_mask)
+    known = features.select(
         F.col("product_id").alias("id"), F.col("names").alias("ids"), F.col("numbers").alias("values")
     )
     columns = ", ".join(f"`diversity@{k}` double" for k in ks)
-    dealt = with_lists(asked, named, _LISTS_PER_TASK)
-    return dealt.mapInArrow(partial(_measured, ks=tuple(ks)), f"list_key string, {columns}")
+    partitioned = with_lists(queries, known, _LISTS_PER_TASK)
+    return partitioned.mapInArrow(partial(_diversities, ks=tuple(ks)), f"list_key string, {columns}")
 
 
-def _measured(batches: Iterable[pa.RecordBatch], ks: Sequence[int]) -> Iterator[pa.RecordBatch]:
-    """The rows of `diversities` of one task."""
+def _diversities(batches: Iterable[pa.RecordBatch], ks: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    """The rows of `diversities` of one partition."""
     received = [batch for batch in batches if batch.num_rows]
     if not received:
         return
@@ -88,7 +88,7 @@ def _measured(batches: Iterable[pa.RecordBatch], ks: Sequence[int]) -> Iterator[
 
 
 def _units(products: pa.Table) -> sp.csr_matrix:
-    """A row of length one per product, or of zeros."""
+    """A unit vector per product, or zeros without features."""
     starts, numbers = flat(products["values"].chunk(0))
     names = flat(products["ids"].chunk(0))[1]
     if len(names):
@@ -102,7 +102,7 @@ def _units(products: pa.Table) -> sp.csr_matrix:
 
 
 def _diversity(starts: NDArray[np.int64], places: NDArray[np.int64], units: sp.csr_matrix, k: int) -> pa.Array:
-    """Of each list's first `k` products; `places` says which row of `units` each is, -1 for none."""
+    """Diversity of each list's first `k` products; `places` are their rows in `units`, -1 for none."""
     lengths = np.minimum(np.diff(starts), k)
     rank = np.arange(len(places)) - np.repeat(starts[:-1], np.diff(starts))
     kept = np.flatnonzero((rank < k) & (places >= 0))
@@ -112,5 +112,5 @@ def _diversity(starts: NDArray[np.int64], places: NDArray[np.int64], units: sp.c
     squares = np.asarray(sums.multiply(sums).sum(axis=1)).ravel()
     own = held @ np.asarray(units.multiply(units).sum(axis=1)).ravel()
     n_pairs = lengths * (lengths - 1)
-    likeness = np.divide(squares - own, n_pairs, out=np.zeros(len(lengths)), where=n_pairs > 0)
-    return pa.array(1.0 - likeness, mask=n_pairs == 0)
+    similarity = np.divide(squares - own, n_pairs, out=np.zeros(len(lengths)), where=n_pairs > 0)
+    return pa.array(1.0 - similarity, mask=n_pairs == 0)

@@ -1,4 +1,4 @@
-"""Which products lists show, and how evenly: coverage, Gini coefficient, and the shares of best and slow sellers."""
+"""Which products are listed, and how evenly: coverage, Gini coefficient, and the shares of best and slow sellers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ EXPOSURE_METRICS = ("coverage", "gini", "head_exposure", "mid_exposure", "tail_e
 def exposure(
     lists: DataFrame, truth: DataFrame, popularity: DataFrame, n_products: DataFrame, ks: Sequence[int]
 ) -> DataFrame:
-    """One row per model, slice, k and metric of the lists of the slice's customers, each as often as it is asked for.
+    """One row per model, slice, k and metric of the lists of the slice's customers; a list counts once per truth row.
 
-    coverage: share of the catalogue that they show. gini: how unevenly places are spread over the catalogue, products
-    never shown included. head_exposure, mid_exposure, tail_exposure: shares of the places held by products of that
-    popularity (popularity bias: Abdollahpouri et al. 2019); without a sale before, a product is tail.
+    coverage: share of the catalogue that is listed. gini: how unevenly listings are distributed over the catalogue,
+    products never listed included. head_exposure, mid_exposure, tail_exposure: shares of the listings that go to
+    products of that popularity (popularity bias: Abdollahpouri et al. 2019); a product without earlier sales is tail.
 
     Columns: model, slice, metric, k, value, n_users. None of them is a mean over customers, so there is no interval.
 
     Args:
         lists: model, list_id, rank, product_id.
         truth: slice, list_id.
-        popularity: of `product_popularity`.
+        popularity: see `product_popularity`.
         n_products: one row, n_products: the size of the catalogue.
         ks: list lengths.
     """
@@ -46,16 +46,16 @@ def exposure(
 
 
 def _sums(places: DataFrame) -> DataFrame:
-    """One row per model, slice and k: products shown, their places, those of each band, places times position.
+    """One row per model, slice and k: products listed, their listings, those of each band, listings times position.
 
-    Products with as many places are added up first, so that what is sorted are few rows.
+    Products with equally many listings are added up first, so that few rows are sorted.
     """
     key = ["model", "slice", "k"]
     held = [F.sum(F.when(F.col("band") == band, F.col("n_places")).otherwise(0)).alias(band) for band in _BANDS]
-    alike = places.groupBy(*key, "n_places").agg(F.count(F.lit(1)).alias("n"), *held)
+    grouped = places.groupBy(*key, "n_places").agg(F.count(F.lit(1)).alias("n"), *held)
     fewer = F.sum("n").over(Window.partitionBy(*key).orderBy("n_places")) - F.col("n")
     positions = F.col("n") * fewer + F.col("n") * (F.col("n") + 1) / 2
-    ranked = alike.withColumn("weighted", F.col("n_places") * positions)
+    ranked = grouped.withColumn("weighted", F.col("n_places") * positions)
     return ranked.groupBy(*key).agg(
         F.sum("n").alias("n_shown"),
         F.sum(F.col("n") * F.col("n_places")).cast("double").alias("places"),

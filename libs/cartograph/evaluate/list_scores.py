@@ -1,4 +1,4 @@
-"""Each list against its truth: one row of metric values per model, slice and list."""
+"""Each list compared with its truth: one row of metric values per model, slice and list."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.statistics import metrics
-from cartograph.evaluate.beyond_accuracy import LIST_METRICS, Known, list_values, with_facts
+from cartograph.evaluate.beyond_accuracy import LIST_METRICS, list_values, with_attributes
 from cartograph.evaluate.diversity import diversities
+from cartograph.evaluate.known import Known
 
 TRUTH_METRICS = ("auc", "serendipity", "revenue", "user_coverage")
 
 
 def whole_lists(lists: DataFrame, truth: DataFrame, known: Known, ks: Sequence[int]) -> DataFrame:
-    """One row per list that is asked for: places in order, and the metrics that are the list's own.
+    """One row per list with a truth: its products in order of rank, and the metrics of the list itself.
 
-    Columns: model, list_id, places (array of rank, product_id, expected_at) and a `metric@k` for each of LIST_METRICS;
-    those that there is nothing to tell of are null.
+    Columns: model, list_id, places (array of rank, product_id, expected_at) and a `metric@k` for each of LIST_METRICS,
+    null where the data for it is missing.
 
     Args:
         lists: model, list_id, rank, product_id.
-        truth: rows with the list_id of every list asked for.
+        truth: rows with the list_id of every list to be scored.
         known: see `Known`.
         ks: list lengths.
     """
-    asked = lists.where(F.col("rank") <= max(ks)).join(truth.select("list_id").distinct(), "list_id", "left_semi")
+    scored = lists.where(F.col("rank") <= max(ks)).join(truth.select("list_id").distinct(), "list_id", "left_semi")
     place = F.struct("rank", "product_id", "expected_at", "self_information", "category").alias("place")
-    rows = with_facts(asked, known, max(ks)).select("model", "list_id", place)
+    rows = with_attributes(scored, known, max(ks)).select("model", "list_id", place)
     grouped = rows.groupBy("model", "list_id").agg(F.sort_array(F.collect_list("place")).alias("places"))
     tasted = grouped.withColumn("categories", F.col("places.category"))
     if known.tastes is None:
@@ -51,25 +52,24 @@ def list_scores(
 ) -> DataFrame:
     """One row per model and row of `truth`: the value of every metric at every k.
 
-    A customer with truth but without a list scores zero, except in what is a list's own, which is null. The full
-    ranking counts: nothing is sampled. serendipity is the share of the first k places that were hit by products which
-    are not among the k best sellers (Ge, Delgado-Battenfeld and Jannach 2010: useful, and not what a primitive list
-    holds); revenue what was spent on the products that the first k places held.
+    A customer with truth but without a list scores zero, except in LIST_METRICS, which are null. The full ranking
+    counts: no negatives are sampled. serendipity is the share of the first k products that are hits and not among the
+    k best sellers (Ge, Delgado-Battenfeld and Jannach 2010: useful, and absent from a primitive list); revenue is what
+    was spent on the first k products.
 
     Columns: model, slice, list_id, cluster_id and one `metric@k` each.
 
     Args:
-        whole: of `whole_lists`.
+        whole: see `whole_lists`.
         models: one row per model.
         truth: slice, list_id, cluster_id, relevant, paid.
         n_universe: one row, n_universe: products that could have been listed or bought.
         ks: list lengths.
     """
-    asked = truth.crossJoin(F.broadcast(models))
-    answered = asked.join(whole, ["model", "list_id"], "left").join(F.broadcast(n_universe))
-    hit = F.filter("places", lambda place: F.array_contains("relevant", place["product_id"]))
-    told = F.transform(
-        hit,
+    expected = truth.crossJoin(F.broadcast(models))
+    answered = expected.join(whole, ["model", "list_id"], "left").join(F.broadcast(n_universe))
+    hits = F.transform(
+        F.filter("places", lambda place: F.array_contains("relevant", place["product_id"])),
         lambda place: F.struct(
             place["rank"].alias("rank"),
             place["expected_at"].alias("expected_at"),
@@ -78,9 +78,9 @@ def list_scores(
     )
     nothing = F.array().cast("array<struct<rank:int,expected_at:int,paid:double>>")
     n_listed = F.when(F.col("places").isNull(), 0).otherwise(F.size("places"))
-    hits = answered.withColumns({"hits": F.coalesce(told, nothing), "n_listed": n_listed})
-    # Columns of their own, so that they are worked out once and not again in each metric.
-    cut = hits.withColumns({f"hits@{k}": F.filter("hits", _within(k)) for k in ks})
+    with_hits = answered.withColumns({"hits": F.coalesce(hits, nothing), "n_listed": n_listed})
+    # Columns of their own, so that they are computed once and not again in each metric.
+    cut = with_hits.withColumns({f"hits@{k}": F.filter("hits", _within(k)) for k in ks})
     own = [F.col(f"`{metric}@{k}`") for metric in LIST_METRICS for k in ks]
     return cut.select("model", "slice", "list_id", "cluster_id", *own, *_values(ks))
 

@@ -1,4 +1,4 @@
-"""How well known each product was, and how surprising it is to be shown it."""
+"""How popular each product was, and how surprising it is to be shown it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.statistics import metrics
+from cartograph.evaluate.settings import EvaluateSettings
 
 
-def product_popularity(events: DataFrame, head_share: float, tail_share: float) -> DataFrame:
+def product_popularity(events: DataFrame, settings: EvaluateSettings) -> DataFrame:
     """One row per product with purchases: its buyers, its popularity band and its self-information.
 
     Head products are the best sellers that together make up `head_share` of all (customer, product) purchases, tail
@@ -21,7 +22,7 @@ def product_popularity(events: DataFrame, head_share: float, tail_share: float) 
     products = buyers.groupBy("product_id").agg(F.count(F.lit(1)).alias("n_users"))
     n_all_users = buyers.agg(F.countDistinct("user_id").alias("n_all_users"))
     return (
-        products.join(F.broadcast(_bands(products, head_share, tail_share)), "n_users")
+        products.join(F.broadcast(_bands(products, settings)), "n_users")
         .join(F.broadcast(n_all_users))
         .select(
             "product_id",
@@ -32,14 +33,14 @@ def product_popularity(events: DataFrame, head_share: float, tail_share: float) 
     )
 
 
-def _bands(products: DataFrame, head_share: float, tail_share: float) -> DataFrame:
-    """One row per number of buyers: the band of the products that have so many.
+def _bands(products: DataFrame, settings: EvaluateSettings) -> DataFrame:
+    """One row per number of buyers: the popularity band of products with that many.
 
-    The running sum goes over distinct counts, of which there are few, not over products.
+    The running sum is over distinct counts, of which there are few, not over products.
     """
     sales = products.groupBy("n_users").agg((F.col("n_users") * F.count(F.lit(1))).alias("n_sales"))
     everything = Window.partitionBy()
     sold_by_better = F.sum("n_sales").over(Window.orderBy(F.desc("n_users"))) - F.col("n_sales")
     share: Column = sold_by_better / F.sum("n_sales").over(everything)
-    band = F.when(share < head_share, "head").when(share < 1 - tail_share, "mid").otherwise("tail")
+    band = F.when(share < settings.head_share, "head").when(share < 1 - settings.tail_share, "mid").otherwise("tail")
     return sales.select("n_users", band.alias("popularity"))

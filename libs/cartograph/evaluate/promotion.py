@@ -1,61 +1,32 @@
-"""Whether a challenger's lists should take the place of those that are shown: only when they are shown to be better.
+"""Whether a challenger's lists should replace those that are shown: only if they are shown to be better.
 
-A challenger is held against the champion on the same customers (`paired`), at levels that allow for the number of
-challengers (Holm 1979), and must not cost what guardrails protect.
+A challenger is compared with the champion on the same customers (`paired`), at levels that are corrected for the number
+of challengers (Holm 1979), and must not harm the metrics that guardrails protect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.statistics.guardrails import State, guardrail_state
+from cartograph.core.statistics.guardrails import guardrail_state
 from cartograph.core.statistics.metrics import direction
-from cartograph.evaluate.bootstrap import Resampled, drawn_weights
-from cartograph.evaluate.paired import Compared, compared
+from cartograph.evaluate.bootstrap import ResampledMeans, bucket_weights
+from cartograph.evaluate.exposure import EXPOSURE_METRICS
+from cartograph.evaluate.paired import ModelDifference, model_differences
+from cartograph.evaluate.settings import EvaluateSettings, PromotionSettings
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What a challenger has to show.
-
-    Args:
-        champion: model whose lists are shown.
-        challengers: models that may take its place.
-        metric, k: decide; a mean over customers.
-        slice: where they are taken.
-        level: chance allowed that any challenger is promoted that is not better.
-        min_gain: the interval of the difference must lie above this; p values are of a difference that is this large.
-        min_users: customers without whom nothing is decided.
-        guardrails: largest loss of a metric that is tolerated, as a share of the champion's.
-    """
-
-    champion: str
-    challengers: Sequence[str]
-    metric: str = "ndcg"
-    k: int = 10
-    slice: str = "all"
-    level: float = 0.05
-    min_gain: float = 0.0
-    min_users: int = 500
-    guardrails: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How bucket sums are resampled, as for `bootstrap.means`."""
-
-    n_buckets: int
-    n_resamples: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Decision:
+class PromotionDecision:
     """What becomes of a challenger: promote, keep (the champion stays) or not_enough, with the reasons in words."""
 
     challenger: str
@@ -70,123 +41,166 @@ class Decision:
     p_value: float | None = None
 
 
-def decisions(
-    sums: pd.DataFrame, shown: Mapping[tuple[str, str], float], gate: Gate, resampling: Resampling
-) -> list[Decision]:
-    """One per challenger. At most one is promoted: of several that may be, the one that gains most.
+@dataclass(frozen=True)
+class Measured:
+    """The metrics of the compared models in the slice that decides.
+
+    `models` are means over customers, their metrics in the order of `names` (`metric@k`); `exposure` has, by model and
+    metric, the values that are no such means (`evaluate.exposure`).
+    """
+
+    names: list[str]
+    models: Mapping[str, ResampledMeans]
+    exposure: Mapping[tuple[str, str], float]
+
+
+def promotion_decisions(sums: DataFrame, values: DataFrame, settings: EvaluateSettings) -> list[PromotionDecision]:
+    """One decision per challenger.
+
+    Only bucket sums come to the driver: as many rows as there are buckets, per model.
 
     Args:
-        sums: of `bootstrap.bucket_sums`, those of the slice: as many rows per model as there are buckets.
-        shown: by model and metric, the values at `gate.k` of metrics that are no means over customers (`exposure`).
-        gate: see `Gate`.
-        resampling: see `Resampling`.
+        sums: see `bootstrap.bucket_sums`.
+        values: rows of gold.evaluation of the same day.
+        settings: the champion, its challengers and what they have to show, and the resampling.
+    """
+    rule = settings.promotion
+    compared = (F.col("slice") == rule.slice) & F.col("model").isin(rule.champion, *rule.challengers)
+    exposure = values.where(compared & (F.col("k") == rule.k) & F.col("metric").isin(*EXPOSURE_METRICS)).collect()
+    by_metric = {(row["model"], row["metric"]): row["value"] for row in exposure}
+    return decided(sums.where(compared).toPandas(), by_metric, settings)
+
+
+def decided(
+    sums: pd.DataFrame, exposure: Mapping[tuple[str, str], float], settings: EvaluateSettings
+) -> list[PromotionDecision]:
+    """One decision per challenger. At most one is promoted: of several that qualify, the one that gains most.
+
+    Args:
+        sums: see `bootstrap.bucket_sums`, those of the slice: as many rows per model as there are buckets.
+        exposure: see `Measured`, at `settings.promotion.k`.
+        settings: the champion, its challengers and what they have to show, and the resampling.
 
     Raises:
-        UserError: a metric is none of those measured.
+        UserError: a metric is not among those measured.
     """
+    rule = settings.promotion
     names = [column.removeprefix("sum ") for column in sums.columns if column.startswith("sum ")]
-    _check(gate, names, shown)
-    weights = drawn_weights(resampling.n_buckets, resampling.n_resamples, resampling.seed)
-    models = {str(model): Resampled.of(rows, names, weights) for model, rows in sums.groupby("model")}
-    absent = [_absent(model, gate) for model in gate.challengers if not {model, gate.champion} <= models.keys()]
-    asked = [model for model in gate.challengers if {model, gate.champion} <= models.keys()]
-    place = names.index(f"{gate.metric}@{gate.k}")
-    found = _differences(models, asked, gate, place) if asked else []
-    judged = [_judged(each, models, names, shown, gate, place) for each in found]
-    return _one_promoted(judged) + absent
+    _require_measured(rule, names, exposure)
+    weights = bucket_weights(settings)
+    models = {str(model): ResampledMeans.of(rows, names, weights) for model, rows in sums.groupby("model")}
+    measured = Measured(names, models, exposure)
+    present = [model for model in rule.challengers if {model, rule.champion} <= models.keys()]
+    differences = _differences(measured, present, rule) if present else []
+    decisions = [_decision(each, measured, rule) for each in differences]
+    absent = [_absent(model, rule) for model in rule.challengers if model not in present]
+    return _one_promoted(decisions) + absent
 
 
-def _check(gate: Gate, names: Sequence[str], shown: Mapping[tuple[str, str], float]) -> None:
+def promotion_rows(decisions: Sequence[PromotionDecision], rule: PromotionSettings, day: date) -> list[dict[str, Any]]:
+    """The rows of gold.promotions for that day."""
+    same = {"as_of": day, "champion": rule.champion, "metric": rule.metric, "k": rule.k, "slice": rule.slice}
+    return [same | vars(each) for each in decisions]
+
+
+def described(decisions: Sequence[PromotionDecision], champion: str) -> str:
+    """The decisions in words, a line each."""
+    lines = [f"{each.challenger} vs. {champion}: {each.decision} ({'; '.join(each.reasons)})" for each in decisions]
+    return "\n".join(lines)
+
+
+def aliases(decisions: Sequence[PromotionDecision], champion: str) -> dict[str, str]:
+    """The model to be shown (champion), and the next in line: the former champion, or the best challenger."""
+    promoted = [each.challenger for each in decisions if each.decision == "promote"]
+    if promoted:
+        return {"champion": promoted[0], "challenger": champion}
+    compared = [each for each in decisions if each.difference is not None]
+    best = max(compared, key=lambda each: each.difference or 0.0, default=None)
+    return {"champion": champion} | ({"challenger": best.challenger} if best else {})
+
+
+def _require_measured(rule: PromotionSettings, names: Sequence[str], exposure: Mapping[tuple[str, str], float]) -> None:
     known = sorted({name.partition("@")[0] for name in names})
-    if f"{gate.metric}@{gate.k}" not in names:
+    if f"{rule.metric}@{rule.k}" not in names:
         raise UserError(
-            f"evaluate.promotion: no {gate.metric} at {gate.k} is measured; metrics are {', '.join(known)}, "
+            f"evaluate.promotion: {rule.metric} at {rule.k} is not measured; metrics are {', '.join(known)}, "
             f"at {', '.join(sorted({name.partition('@')[2] for name in names}, key=int))}"
         )
-    unknown = sorted(set(gate.guardrails) - set(known) - {metric for _, metric in shown})
-    if unknown and shown:
+    unknown = sorted(set(rule.guardrails) - set(known) - {metric for _, metric in exposure})
+    if unknown and exposure:
         raise UserError(f"evaluate.promotion.guardrails: {', '.join(unknown)} is not measured")
 
 
-def _differences(models: Mapping[str, Resampled], asked: Sequence[str], gate: Gate, place: int) -> list[Compared]:
+def _differences(measured: Measured, challengers: Sequence[str], rule: PromotionSettings) -> list[ModelDifference]:
     """Each challenger against the champion; gains are above 0."""
-    sign = direction(gate.metric)
-    champion = models[gate.champion]
-    values = {model: sign * float(models[model].values[place] - champion.values[place]) for model in asked}
-    draws = {model: sign * (models[model].draws[:, place] - champion.draws[:, place]) for model in asked}
-    return compared(values, draws, gate.level, gate.min_gain)
+    sign, position = direction(rule.metric), measured.names.index(f"{rule.metric}@{rule.k}")
+    models, champion = measured.models, measured.models[rule.champion]
+    values = {name: sign * float(models[name].values[position] - champion.values[position]) for name in challengers}
+    resamples = {
+        name: sign * (models[name].resamples[:, position] - champion.resamples[:, position]) for name in challengers
+    }
+    return model_differences(values, resamples, rule.level, rule.min_gain)
 
 
-def _judged(
-    found: Compared,
-    models: Mapping[str, Resampled],
-    names: Sequence[str],
-    shown: Mapping[tuple[str, str], float],
-    gate: Gate,
-    place: int,
-) -> Decision:
+def _decision(found: ModelDifference, measured: Measured, rule: PromotionSettings) -> PromotionDecision:
     """The decision on one challenger, as if there were no others."""
-    challenger, champion = models[found.model], models[gate.champion]
-    n_users = int(min(challenger.n[place], champion.n[place]))
-    what = f"{gate.metric}@{gate.k} differs by {found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
-    if n_users < gate.min_users:
-        decision, reasons = "not_enough", [f"{n_users:,} customers are fewer than {gate.min_users:,}"]
+    position = measured.names.index(f"{rule.metric}@{rule.k}")
+    challenger, champion = measured.models[found.model], measured.models[rule.champion]
+    n_users = int(min(challenger.n[position], champion.n[position]))
+    what = f"{rule.metric}@{rule.k} differs by {found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+    if n_users < rule.min_users:
+        decision, reasons = "not_enough", [f"{n_users:,} customers are fewer than {rule.min_users:,}"]
     else:
-        broken = [
+        harm = [
             reason
-            for metric, tolerated in gate.guardrails.items()
-            for reason in _broken(metric, tolerated, found.model, models, names, shown, gate)
+            for metric, tolerated in rule.guardrails.items()
+            for reason in _harm(metric, tolerated, found.model, measured, rule)
         ]
-        is_better = found.low > gate.min_gain and found.p_value <= gate.level
-        gain = f"{what}: {'above' if is_better else 'not shown to be above'} {gate.min_gain:g}"
-        decision, reasons = "promote" if is_better and not broken else "keep", [gain, *broken]
-    values = float(champion.values[place]), float(challenger.values[place])
-    return Decision(found.model, decision, reasons, n_users, *values, found.value, found.low, found.high, found.p_value)
+        is_better = found.low > rule.min_gain and found.p_value <= rule.level
+        gain = f"{what}: {'above' if is_better else 'not shown to be above'} {rule.min_gain:g}"
+        decision, reasons = "promote" if is_better and not harm else "keep", [gain, *harm]
+    values = float(champion.values[position]), float(challenger.values[position])
+    interval = found.value, found.low, found.high, found.p_value
+    return PromotionDecision(found.model, decision, reasons, n_users, *values, *interval)
 
 
-def _broken(
-    metric: str,
-    tolerated: float,
-    challenger: str,
-    models: Mapping[str, Resampled],
-    names: Sequence[str],
-    shown: Mapping[tuple[str, str], float],
-    gate: Gate,
-) -> list[str]:
-    """Why a guardrail holds the challenger back; nothing if it is safe.
+def _harm(metric: str, tolerated: float, challenger: str, measured: Measured, rule: PromotionSettings) -> list[str]:
+    """Why a guardrail stops the challenger; empty if it is safe.
 
-    Of a mean over customers, a loss beyond the tolerated one must be ruled out; others have no interval.
+    For a mean over customers, a loss beyond the tolerated one must be ruled out; other metrics have no interval.
     """
     sign = direction(metric)
-    name = f"{metric}@{gate.k}"
-    if name in names:
-        at = names.index(name)
-        before, after = (float(models[model].values[at]) for model in (gate.champion, challenger))
-        draws = sign * (models[challenger].draws[:, at] - models[gate.champion].draws[:, at])
-        low, high = np.nanpercentile(draws, [50 * gate.level, 100 - 50 * gate.level])
+    name = f"{metric}@{rule.k}"
+    both = rule.champion, challenger
+    if name in measured.names:
+        position = measured.names.index(name)
+        before, after = (float(measured.models[model].values[position]) for model in both)
+        old, new = (measured.models[model].resamples[:, position] for model in both)
+        low, high = np.nanpercentile(sign * (new - old), [50 * rule.level, 100 - 50 * rule.level])
     else:
-        before, after = (shown.get((model, metric), float("nan")) for model in (gate.champion, challenger))
+        before, after = (measured.exposure.get((model, metric), float("nan")) for model in both)
         low = high = sign * (after - before)
-    state: State = guardrail_state(float(low), float(high), tolerated * abs(before))
+    state = guardrail_state(float(low), float(high), tolerated * abs(before))
     if state == "safe":
         return []
     word = "is harmed" if state == "harmed" else "may be harmed"
     return [f"{name} {word}: {after:.4f} instead of {before:.4f}, where a loss of {tolerated:.1%} is tolerated"]
 
 
-def _one_promoted(judged: Sequence[Decision]) -> list[Decision]:
+def _one_promoted(decisions: Sequence[PromotionDecision]) -> list[PromotionDecision]:
     """The same decisions with one promotion at most."""
-    better = [each for each in judged if each.decision == "promote"]
+    better = [each for each in decisions if each.decision == "promote"]
     if not better:
-        return list(judged)
+        return list(decisions)
     first = max(better, key=lambda each: (each.difference or 0.0, each.challenger))
     reason = f"{first.challenger} gains more"
     second = {each.challenger for each in better} - {first.challenger}
     return [
         replace(each, decision="keep", reasons=[*each.reasons, reason]) if each.challenger in second else each
-        for each in judged
+        for each in decisions
     ]
 
 
-def _absent(model: str, gate: Gate) -> Decision:
-    return Decision(model, "not_enough", [f"{model} and {gate.champion} do not both have lists of that day"], 0)
+def _absent(model: str, rule: PromotionSettings) -> PromotionDecision:
+    reason = f"{model} and {rule.champion} do not both have lists for that day"
+    return PromotionDecision(model, "not_enough", [reason], 0)

@@ -1,4 +1,4 @@
-"""Parts of the catalogue and of the customers that lists are judged on apart: the largest few."""
+"""Slices by category and by customer segment: the largest few."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pyspark.sql import functions as F
 
 
 def largest(members: DataFrame, by: str, n: int, weight: str | None = None) -> DataFrame:
-    """The members of the `n` largest groups: all columns, and slice (`category=Kitchen`).
+    """The members of the `n` largest groups, with all columns and slice (`category=Kitchen`).
 
     Args:
         members: one row per product or customer; `by` is null for those in no group.
         by: column that names the group.
         n: groups kept.
-        weight: column that a member counts by; None: 1 each.
+        weight: column with the weight of a member; None: 1 each.
     """
     named = members.where(F.col(by).isNotNull())
     size = F.count(F.lit(1)) if weight is None else F.sum(weight)

@@ -1,6 +1,6 @@
-"""Who is in an experiment and in which arm: decided by a salted hash, so that nothing has to be stored to know it.
+"""Who is in an experiment and in which arm: decided by a salted hash, so that no assignment has to be stored.
 
-The shop's server and the jobs must come to the same answer, so the rule is given twice: as a Spark expression and in
+The shop's server and the jobs must agree, so the rule is written twice: as a Spark expression and in
 plain Python. Both read the first 52 bits of SHA-256 of `<salt>:<user_id>` as a number from 0 to 1 (Kohavi, Tang and
 Xu 2020, ch. 14, on why the salt must differ between experiments).
 """
@@ -21,13 +21,13 @@ _RANGE = float(16**_DIGITS)
 def arm(user: Column, salt: str, shares: Mapping[str, float], traffic: float = 1.0) -> Column:
     """The arm of a customer (string); null for those outside the experiment, and for guests.
 
-    Whether a customer takes part and which arm they get come from two hashes, so that raising `traffic` adds customers
-    and moves nobody.
+    Two hashes decide whether a customer takes part and in which arm, so that raising `traffic` adds customers and moves
+    nobody.
 
     Args:
         user: user_id.
-        salt: of this experiment alone.
-        shares: of the arms, adding up to 1.
+        salt: salt of this experiment only.
+        shares: share per arm, adding up to 1.
         traffic: share of customers who take part.
     """
     place, chosen = position(user, salt), F.lit(None).cast("string")
@@ -43,7 +43,7 @@ def position(user: Column, salt: str) -> Column:
 
 
 def arm_of(user_id: str, salt: str, shares: Mapping[str, float], traffic: float = 1.0) -> str | None:
-    """What `arm` says of one customer, for servers that have no Spark."""
+    """The result of `arm` for one customer, for servers without Spark."""
     if position_of(user_id, f"{salt}:traffic") >= traffic:
         return None
     place = position_of(user_id, salt)
@@ -51,13 +51,13 @@ def arm_of(user_id: str, salt: str, shares: Mapping[str, float], traffic: float 
 
 
 def position_of(user_id: str, salt: str) -> float:
-    """What `position` says of one customer."""
+    """The result of `position` for one customer."""
     return int(hashlib.sha256(f"{salt}:{user_id}".encode()).hexdigest()[:_DIGITS], 16) / _RANGE
 
 
 def _ends(shares: Mapping[str, float]) -> list[tuple[str, float]]:
     """Each arm with the end of its part of 0 to 1, in order of name; the last ends at 1 whatever rounding says."""
-    shares = dict(sorted(shares.items()))  # so that the order in a settings file means nothing
+    shares = dict(sorted(shares.items()))  # so that their order in a settings file does not matter
     total = sum(shares.values())
     if min(shares.values(), default=0.0) <= 0 or abs(total - 1) > 1e-6:
         raise ValueError(f"shares of arms must be above 0 and add up to 1, not {dict(shares)}")

@@ -1,12 +1,12 @@
-"""The difference between two arms, less what was known of their customers before.
+"""The difference between two arms, adjusted for what was known about their customers before.
 
 CUPED (Deng, Xu, Kohavi and Walker 2013): y - theta (x - mean x), with x the same metric before the customer entered the
 experiment and theta = cov(x, y) / var(x). Arms are random, so the difference stays what it was in expectation, and its
 variance falls by the square of the correlation of x and y.
 
-The variance told is the larger of two: of the arms apart, s1² / n1 + s2² / n2, and pooled, s² (1 / n1 + 1 / n2). Where
-few of a small arm have done anything yet, mean and variance of that arm are small together, and a small arm beside a
-large one would look certain to be worse: taken apart, a tenth to a half of such experiments without an effect are.
+The variance is the larger of two: unpooled, s1² / n1 + s2² / n2, and pooled, s² (1 / n1 + 1 / n2). Where few customers
+of a small arm have done anything yet, mean and variance of that arm are small together, and a small arm beside a large
+one would seem certain to be worse: unpooled, a tenth to a half of such experiments without an effect do.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Difference:
 
     @property
     def difference(self) -> float:
-        """What the arm has more than the control."""
+        """By how much the arm exceeds the control."""
         return self.value - self.control_value
 
 
 def adjusted_difference(arm: Moments, control: Moments) -> Difference:
-    """`arm` against `control`, adjusted; theta is that of both arms, within them."""
+    """`arm` compared with `control`, adjusted; theta is pooled within the arms."""
     theta = _theta(arm, control)
     everyone = (arm.n * arm.before_mean + control.n * control.before_mean) / (arm.n + control.n)
     value, control_value = (each.mean - theta * (each.before_mean - everyone) for each in (arm, control))
@@ -50,15 +50,15 @@ def adjusted_difference(arm: Moments, control: Moments) -> Difference:
 
 
 def difference_variance(n: int, n_control: int, spread: float, control_spread: float) -> float:
-    """The variance of a difference of two means, taken apart or pooled: the larger.
+    """The variance of a difference of two means, unpooled or pooled: the larger.
 
     Args:
         n, n_control: customers.
         spread, control_spread: variances of the metric over the customers of each arm.
     """
-    apart = spread / n + control_spread / n_control
+    unpooled = spread / n + control_spread / n_control
     pooled = ((n - 1) * spread + (n_control - 1) * control_spread) / (n + n_control - 2)
-    return max(apart, pooled * (1 / n + 1 / n_control))
+    return max(unpooled, pooled * (1 / n + 1 / n_control))
 
 
 def adjusted_variance(arm: Moments, theta: float) -> float:
@@ -67,7 +67,7 @@ def adjusted_variance(arm: Moments, theta: float) -> float:
 
 
 def _theta(arm: Moments, control: Moments) -> float:
-    """Pooled slope of the metric on its own past; 0 where nobody has a past, or all the same one, but for rounding."""
+    """Pooled slope of the metric on its own past; 0 where nobody has a past, or all the same one up to rounding."""
     spread = sum((each.n - 1) * each.before_variance for each in (arm, control))
     common = sum((each.n - 1) * each.covariance for each in (arm, control))
     size = sum(each.n * each.before_mean**2 for each in (arm, control))

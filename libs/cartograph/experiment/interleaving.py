@@ -1,26 +1,27 @@
 """Two lists merged into one, so that each customer compares them without knowing: team-draft interleaving.
 
 In rounds, a coin decides which list picks first; each picks its best product that is not there yet, and the product
-belongs to its team. Whose products draw more interest is preferred (Radlinski, Kurup and Joachims 2008). It needs far
-fewer customers than an A/B test (Chapelle, Joachims, Radlinski and Yue 2012), but tells of preference only, not of
-revenue.
+belongs to its team. The team whose products attract more interest is preferred (Radlinski, Kurup and Joachims 2008). It
+needs far fewer customers than an A/B test (Chapelle, Joachims, Radlinski and Yue 2012), but measures preference only,
+not revenue.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.experiment.declared import Experiment
+from cartograph.experiment.by_experiment import by_experiment
+from cartograph.experiment.interest import elapsed, interesting
 from cartograph.experiment.moments import BEFORE
+from cartograph.experiment.settings import ExperimentDeclaration
 
 PREFERENCE = "preference"
-INTEREST = ("view", "cart", "purchase")  # events that count for the team whose product they are about
-_COINS = 64  # digits of SHA-256, one a round
+_COINS = 64  # Digits of SHA-256, one per round.
 
 
 def interleaved_lists(lists: DataFrame, arm: str, control: str, salt: str, k: int) -> DataFrame:
@@ -28,7 +29,7 @@ def interleaved_lists(lists: DataFrame, arm: str, control: str, salt: str, k: in
 
     Args:
         lists: model, user_id, rank, product_id; the models are `arm` and `control`.
-        salt: of the coins. Give each day its own, or a customer always meets the same list first.
+        salt: salt of the coins. Use a new one each day, or a customer always gets the same list first.
         k: length of a list, at most 128.
     """
     place = F.struct("rank", "product_id")
@@ -47,8 +48,8 @@ def team_draft(first: Column, second: Column, names: tuple[str, str], key: Colum
 
     Args:
         first, second: arrays of product_id, best first.
-        names: of the teams of the two.
-        key: what the coins are a hash of (string).
+        names: names of the two teams.
+        key: string whose hash gives the coins.
     """
     digest = F.sha2(key, 256)
 
@@ -73,7 +74,7 @@ def team_draft(first: Column, second: Column, names: tuple[str, str], key: Colum
 def team_draft_of(
     first: Sequence[str], second: Sequence[str], names: tuple[str, str], key: str, k: int
 ) -> tuple[list[str], list[str]]:
-    """What `team_draft` makes of two lists, for servers that have no Spark: product_ids and teams."""
+    """The result of `team_draft` for two lists, for servers without Spark: product_ids and teams."""
     coins = hashlib.sha256(key.encode()).hexdigest()
     products: list[str] = []
     teams: list[str] = []
@@ -87,42 +88,34 @@ def team_draft_of(
     return products, teams
 
 
-def preferences(exposures: DataFrame, events: DataFrame, experiments: Iterable[Experiment], as_of: date) -> DataFrame:
+def preferences(
+    exposures: DataFrame, events: DataFrame, experiments: Mapping[str, ExperimentDeclaration], as_of: date
+) -> DataFrame:
     """One row per experiment and customer: arm, preference (1: for the arm, -1: for the control, 0: for neither).
 
-    A product counts for its team once per list if the customer looked at it, put it in the basket or bought it within
-    the window. Lists whose window is not over do not count yet. Half the mean, plus a half, is the share of customers
-    who prefer the arm, ties shared.
+    A product counts for its team once per list if the customer viewed it, put it in the cart or bought it within the
+    window. Lists whose window is not over do not count yet. Half the mean, plus a half, is the share of customers who
+    prefer the arm, ties shared.
 
     Columns: experiment, user_id, arm, preference, before_preference (0: nobody had one).
 
     Args:
         exposures: rows of gold.exposures with teams.
         events: rows of silver.events before `as_of`.
-        experiments: those that are interleaved.
-        as_of: the day that everything happened before.
+        experiments: declarations by name, of those that are interleaved.
+        as_of: the day before which everything happened.
     """
-    window, arm = F.lit(None).cast("int"), F.lit(None).cast("string")
-    for each in experiments:
-        is_this = F.col("experiment") == each.name
-        window = F.when(is_this, each.window_days).otherwise(window)
-        arm = F.when(is_this, each.arms[0]).otherwise(arm)
-    until = F.expr("exposed_at + make_dt_interval(window_days)")
-    lists = (
-        exposures.withColumns({"window_days": window, "arm": arm})
-        .where(F.col("window_days").isNotNull() & F.col("user_id").isNotNull())
-        .withColumn("until", until)
-        .where(F.col("until") <= F.lit(as_of).cast("timestamp"))
-    )
-    shown = lists.select("experiment", "user_id", "arm", "exposure_id", "exposed_at", "until",
-                         F.explode(F.arrays_zip("product_ids", "teams")).alias("place"))  # fmt: skip
-    shown = shown.select("*", F.col("place.product_ids").alias("product_id"), F.col("place.teams").alias("team"))
-    acts = events.where(F.col("event_type").isin(*INTEREST)).select("user_id", "product_id", "event_at")
-    met = shown.join(acts, ["user_id", "product_id"]).where("event_at >= exposed_at and event_at < until")
-    credited = met.select("experiment", "user_id", "exposure_id", "product_id", "team", "arm").distinct()
+    window = by_experiment({name: each.window_days for name, each in experiments.items()}, "int")
+    arm = by_experiment({name: each.treatments[0] for name, each in experiments.items()}, "string")
+    lists = elapsed(exposures.withColumn("arm", arm), window, as_of)
+    pairs = lists.select("experiment", "user_id", "arm", "exposure_id", "exposed_at", "until",
+                         F.explode(F.arrays_zip("product_ids", "teams")).alias("pair"))  # fmt: skip
+    shown = pairs.select("*", F.col("pair.product_ids").alias("product_id"), F.col("pair.teams").alias("team"))
+    interest = interesting(shown, events)
+    credited = interest.select("experiment", "user_id", "exposure_id", "product_id", "team", "arm").distinct()
     sides = credited.groupBy("experiment", "user_id").agg(
         F.signum(F.sum(F.when(F.col("team") == F.col("arm"), 1).otherwise(-1))).alias(PREFERENCE)
     )
-    askers = lists.select("experiment", "user_id", "arm").distinct()
-    compared = askers.join(sides, ["experiment", "user_id"], "left").na.fill(0.0, [PREFERENCE])
+    customers = lists.select("experiment", "user_id", "arm").distinct()
+    compared = customers.join(sides, ["experiment", "user_id"], "left").na.fill(0.0, [PREFERENCE])
     return compared.withColumn(BEFORE + PREFERENCE, F.lit(0.0))

@@ -1,4 +1,4 @@
-"""What is known of an arm: moments of a metric over its customers, counted by Spark."""
+"""Moments of a metric over the customers of an arm, aggregated by Spark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 @dataclass(frozen=True)
 class Moments:
-    """Of one metric in one arm: the metric itself, and the same metric of the same customers before they entered."""
+    """Moments of one metric in one arm, and of the same metric of the same customers before they entered."""
 
     n: int
     mean: float
@@ -21,14 +21,14 @@ class Moments:
     covariance: float
 
 
-BEFORE = "before_"  # leads the name of a metric taken before the experiment
+BEFORE = "before_"  # Prefix of a metric measured before the experiment.
 
 
 def arm_moments(outcomes: DataFrame, metrics: Sequence[str]) -> dict[tuple[str, str], dict[str, Moments]]:
     """Per experiment and arm the moments of each metric; arms of fewer than two customers are left out.
 
     Only these few numbers per arm come to the driver. Spark's own aggregates are used, not sums of squares, which lose
-    their digits where the mean is large beside the spread.
+    precision where the mean is large relative to the spread.
 
     Args:
         outcomes: experiment, arm, `metrics` and `before_<metric>` of each, one row per customer.

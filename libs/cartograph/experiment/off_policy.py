@@ -1,6 +1,6 @@
 """What a policy would have earned, from the log of another one that chose at random with known propensities.
 
-With w = (probability of the policy evaluated) / (propensity of the one that was logged), per decision:
+With w = (probability under the policy evaluated) / (propensity of the one that was logged), per decision:
 
     IPS     mean of w r                                 unbiased, wide
     SNIPS   sum of w r / sum of w                       nearly unbiased, far narrower (Swaminathan and Joachims 2015)
@@ -8,8 +8,8 @@ With w = (probability of the policy evaluated) / (propensity of the one that was
                                                         (Dudík, Langford and Li 2011)
 
 All three are ratios of sums over customers, so sums and sums of squares give their variance (delta method), with
-decisions about one customer as dependent as they may be. What they rest on are the customers who were shown something
-that the policy would have shown too: where those are few, or the variance is 0, the interval is null.
+decisions about one customer clustered. Only customers who were shown something that the policy would have shown too
+contribute: if they are few, or the variance is 0, the interval is null.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from statistics import NormalDist
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.experiment.settings import ExperimentSettings
+
 ESTIMATORS = ("ips", "snips", "dr")
 _ROUNDING = 1e-12
 
 
-def off_policy_values(decisions: DataFrame, level: float = 0.05, min_users: int = 2) -> DataFrame:
+def off_policy_values(decisions: DataFrame, settings: ExperimentSettings) -> DataFrame:
     """One row per model and estimator: value (mean reward of a decision) and its interval.
 
-    Columns: model, estimator, value, low, high, n_users, n_decisions, effective_n (decisions that would tell as much if
-    all weighed the same: small means that the two policies have little in common), largest_weight. Intervals are null
-    where too little is known, SNIPS where the policy evaluated never agrees with what was logged.
+    Columns: model, estimator, value, low, high, n_users, n_decisions, effective_n (effective sample size: small means
+    that the two policies have little in common), largest_weight. Intervals are null where the data is insufficient,
+    SNIPS where the policy evaluated never agrees with what was logged.
 
     Args:
         decisions: model, user_id, reward, propensity (above 0), probability, predicted, expected (double).
-        level: intervals hold the value in 1 - level of all cases.
-        min_users: customers in whose lists the policies agree at least once, without whom there is no interval.
+        settings: level of the intervals, and minimum number of customers in whose lists the policies agree at least
+            once.
     """
     weight = F.col("probability") / F.col("propensity")
     one, earned = F.lit(1.0), weight * F.col("reward")
@@ -54,8 +56,8 @@ def off_policy_values(decisions: DataFrame, level: float = 0.05, min_users: int 
         F.max("largest").alias("largest_weight"),
         F.count_if(F.col("largest") > 0).alias("n_agreeing"),
     )
-    is_told = F.col("n_agreeing") >= min_users
-    values = F.explode(F.array(*[_value(name, level, is_told) for name in ratios])).alias("of")
+    is_sufficient = F.col("n_agreeing") >= settings.min_users
+    values = F.explode(F.array(*[_value(name, settings.level, is_sufficient) for name in ratios])).alias("of")
     effective = F.col("snips_B") ** 2 / F.nullif("squares", F.lit(0.0))
     return sums.select(
         "model", values, "n_users", "n_decisions", F.coalesce(effective, F.lit(0.0)).alias("effective_n"),
@@ -73,13 +75,13 @@ def _sums(name: str) -> list[Column]:
     return [F.sum(column).alias(f"{name}_{of}") for of, column in products.items()]
 
 
-def _value(name: str, level: float, is_told: Column) -> Column:
-    """The ratio and its interval: null where nothing weighs anything, or varies, or too little `is_told`."""
+def _value(name: str, level: float, is_sufficient: Column) -> Column:
+    """The ratio and its interval: null where all weights are 0, nothing varies, or the data is not sufficient."""
     a, b, aa, ab, bb = (F.col(f"{name}_{of}") for of in ("A", "B", "AA", "AB", "BB"))
     below = F.nullif(b, F.lit(0.0))
     value = a / below
     spread = aa - 2 * value * ab + value * value * bb
-    varies = is_told & (spread > _ROUNDING * aa)
+    varies = is_sufficient & (spread > _ROUNDING * aa)
     half = F.when(varies, F.lit(NormalDist().inv_cdf(1 - level / 2)) * F.sqrt(spread) / below)
     return F.struct(
         F.lit(name).alias("estimator"), value.alias("value"), (value - half).alias("low"), (value + half).alias("high")

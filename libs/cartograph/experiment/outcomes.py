@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
+from typing import get_args
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.experiment.declared import Experiment
+from cartograph.experiment.by_experiment import by_experiment
 from cartograph.experiment.moments import BEFORE
+from cartograph.experiment.settings import ExperimentDeclaration, Metric
 
-METRICS = ("revenue", "orders", "units", "converted", "carts", "views", "returns")
+METRICS: tuple[str, ...] = get_args(Metric)
 
 
-def outcomes(entered: DataFrame, events: DataFrame, experiments: Iterable[Experiment], as_of: date) -> DataFrame:
+def outcomes(
+    entered: DataFrame, events: DataFrame, experiments: Mapping[str, ExperimentDeclaration], as_of: date
+) -> DataFrame:
     """One row per experiment and customer whose window is over: arm, each metric, `before_<metric>` of each.
 
-    Everybody is watched equally long, so late comers do not look like poor customers. Customers seen in several arms
-    or in a wrong one are left out.
+    All customers are observed for equally long, so that late entrants do not look like low spenders. Customers exposed
+    to several arms or to a wrong one are left out.
 
     Args:
-        entered: of `entries`.
+        entered: see `enrolments`.
         events: rows of silver.events before `as_of`.
-        experiments: give the windows.
-        as_of: the day that everything happened before.
+        experiments: declarations by name, with the windows.
+        as_of: the day before which everything happened.
     """
-    windows = _windows(entered, experiments)
-    over = F.expr("entered_at + make_dt_interval(window_days)") <= F.lit(as_of).cast("timestamp")
-    judged = windows.where(over & ~F.col("is_crossed") & ~F.col("is_misplaced"))
-    near = (F.col("event_at") >= F.expr("entered_at - make_dt_interval(before_days)")) & (
+    windows = entered.withColumns({
+        name: by_experiment({key: getattr(each, name) for key, each in experiments.items()}, "int")
+        for name in ("window_days", "before_days")
+    })  # fmt: skip
+    is_over = F.expr("entered_at + make_dt_interval(window_days)") <= F.lit(as_of).cast("timestamp")
+    observed = windows.where(is_over & ~F.col("is_crossed") & ~F.col("is_misplaced"))
+    is_near = (F.col("event_at") >= F.expr("entered_at - make_dt_interval(before_days)")) & (
         F.col("event_at") < F.expr("entered_at + make_dt_interval(window_days)")
     )
-    after = F.col("event_at") >= F.col("entered_at")
-    acts = judged.join(events, "user_id").where(near).select(*judged.columns, after.alias("is_after"), *_facts())
-    is_after = F.col("is_after")
+    is_after = (F.col("event_at") >= F.col("entered_at")).alias("is_after")
+    acts = observed.join(events, "user_id").where(is_near).select(*observed.columns, is_after, *_event_values())
     sums = acts.groupBy("experiment", "user_id").agg(
-        *[column.alias(name) for name, column in _measured(is_after).items()],
-        *[column.alias(BEFORE + name) for name, column in _measured(~is_after).items()],
+        *[column.alias(name) for name, column in _metrics(F.col("is_after")).items()],
+        *[column.alias(BEFORE + name) for name, column in _metrics(~F.col("is_after")).items()],
     )
     names = [*METRICS, *(BEFORE + metric for metric in METRICS)]
-    watched = judged.select("experiment", "user_id", "arm").join(sums, ["experiment", "user_id"], "left")
-    return watched.na.fill(0.0, names)
+    customers = observed.select("experiment", "user_id", "arm").join(sums, ["experiment", "user_id"], "left")
+    return customers.na.fill(0.0, names)
 
 
-def _windows(entered: DataFrame, experiments: Iterable[Experiment]) -> DataFrame:
-    """`entered` with window_days and before_days of its experiment."""
-    after = before = F.lit(None).cast("int")
-    for each in experiments:
-        is_this = F.col("experiment") == each.name
-        after = F.when(is_this, each.window_days).otherwise(after)
-        before = F.when(is_this, each.before_days).otherwise(before)
-    return entered.withColumns({"window_days": after, "before_days": before})
-
-
-def _facts() -> list[Column]:
+def _event_values() -> list[Column]:
     """What the metrics are made of, per event; a purchase without a quantity is one piece."""
     pieces = F.coalesce("quantity", F.lit(1)).cast("double")
     return [
@@ -65,7 +61,7 @@ def _facts() -> list[Column]:
     ]
 
 
-def _measured(within: Column) -> dict[str, Column]:
+def _metrics(within: Column) -> dict[str, Column]:
     """Each metric over the events that are `within` the period: double, in order of METRICS."""
     kind = F.col("event_type")
     bought = within & (kind == "purchase")

@@ -1,8 +1,8 @@
-"""How much interest a product draws in a place, as far as the log can tell: place times product.
+"""The reward model: how much interest a product attracts at a rank, as rate of the rank times factor of the product.
 
-A product's factor is its interest over what its places alone would have brought it (clicks over expected clicks, Zhang
-and Jones 2007), shrunk to 1. What is said to one half of the customers is learned from the other half: a prediction
-that had seen its own reward would make doubly robust estimates look narrower than they are.
+A product's factor is its interest over what its ranks alone would have brought it (clicks over expected clicks, Zhang
+and Jones 2007), shrunk to 1. Predictions for one half of the customers are learned from the other half (cross-fitting):
+a prediction that had seen its own reward would make doubly robust intervals too narrow.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from pyspark.sql import functions as F
 
 
 @dataclass(frozen=True)
-class Rates:
-    """`places`: side, rank, rate; `products`: side, product_id, factor. `side` is that of the customers told."""
+class RewardRates:
+    """`ranks`: side, rank, rate; `products`: side, product_id, factor. `side`: whom they are for."""
 
-    places: DataFrame
+    ranks: DataFrame
     products: DataFrame
 
 
-def reward_rates(places: DataFrame, prior_strength: float) -> Rates:
+def reward_rates(logged: DataFrame, prior_strength: float) -> RewardRates:
     """Rates for each half of the customers, learned from the other.
 
     Args:
-        places: user_id, rank, product_id, reward.
-        prior_strength: expected interest that a product must have had to be believed half.
+        logged: user_id, rank, product_id, reward.
+        prior_strength: expected rewards at which a product's own rate gets half the weight.
     """
-    learned = places.withColumn("side", 1 - side())
-    at_places = learned.groupBy("side", "rank").agg(F.avg("reward").alias("rate"))
+    learned = logged.withColumn("side", 1 - side())
+    of_ranks = learned.groupBy("side", "rank").agg(F.avg("reward").alias("rate"))
     prior = F.lit(float(prior_strength))
     products = (
-        learned.join(F.broadcast(at_places), ["side", "rank"])
+        learned.join(F.broadcast(of_ranks), ["side", "rank"])
         .groupBy("side", "product_id")
         .agg(((F.sum("reward") + prior) / (F.sum("rate") + prior)).alias("factor"))
     )
-    return Rates(at_places, products)
+    return RewardRates(of_ranks, products)
 
 
 def side() -> Column:

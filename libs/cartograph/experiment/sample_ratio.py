@@ -1,8 +1,8 @@
-"""Sample-ratio check: whether arms hold as many customers as they were promised.
+"""Sample ratio test: whether arms have as many customers as their declared shares imply.
 
-Where they do not, customers were lost or logged twice in a way that depends on the arm, and no difference between arms
-can be believed (Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online controlled experiments"). The test is
-exact, as chi-squared calls two customers of twenty in an arm of one in a hundred impossible.
+If not, customers were lost or logged twice in a way that depends on the arm, and no difference between arms can be
+trusted (Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online controlled experiments"). The test is
+exact, as chi-squared would call two of twenty customers in an arm with a share of one in a hundred impossible.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from scipy.stats import binom
 
 
 def sample_ratio_p(n_users: Mapping[str, int], shares: Mapping[str, float]) -> float:
-    """How likely numbers as uneven as these are if customers were dealt by `shares`; 1 without customers.
+    """The p-value of these numbers if customers were assigned by `shares`; 1 without customers.
 
-    Twice the smaller tail of the binomial distribution, of the most uneven arm; times the arms where they are more than
-    two.
+    Twice the smaller tail of the binomial distribution, for the most extreme arm; times the number of arms if there are
+    more than two (Bonferroni).
 
     Args:
         n_users: customers per arm; an arm that is not named has none.
-        shares: of the arms, adding up to 1.
+        shares: share per arm, adding up to 1.
 
     Raises:
         ValueError: customers were logged in an arm that has no share.

@@ -1,13 +1,13 @@
-"""A test that may be looked at every day: the mixture sequential probability ratio test.
+"""A test that may be read every day: the mixture sequential probability ratio test.
 
-A fixed-sample p value that is read daily calls chance a finding far more often than its level says. The likelihood
-ratio of the difference d with variance V, mixed over effects drawn from N(0, tau^2), is a martingale without an effect:
+A fixed-sample p-value that is read daily has far more false positives than its level says. The likelihood ratio of the
+difference d with variance V, mixed over effects from N(0, tau^2), is a martingale without an effect:
 
     ratio = sqrt(V / (V + tau^2)) exp(d^2 tau^2 / (2 V (V + tau^2)))
 
-so the chance that it ever exceeds 1 / level is at most `level` (Johari, Pekelis and Walsh 2017, "Peeking at A/B tests";
-Robbins 1970). `tau` is the size of effects looked for: a wrong one costs power, never validity. V is an estimate, and
-one of 0 does not mean certainty: nobody has done anything yet, or everybody the same. Then nothing is known.
+so the probability that it ever exceeds 1 / level is at most `level` (Johari, Pekelis and Walsh 2017, "Peeking at A/B
+tests"; Robbins 1970). `tau` is the size of the effects looked for: a wrong one costs power, never validity. V is an
+estimate, and 0 does not mean certainty: nobody has done anything yet, or everybody the same. Then nothing is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 
 
 def always_valid_p(difference: float, variance: float, tau: float) -> float:
-    """The p value of one look; the smallest of all looks so far is valid whenever one stops.
+    """The p-value of one look; the smallest of all looks so far is valid whenever one stops.
 
     1 if there is no variance, or `tau` is 0.
     """

@@ -1,4 +1,4 @@
-"""Section `experiment` of the settings: what is tried on customers, and how sure one wants to be."""
+"""Section `experiment` of the settings: what is tried on customers, and the error rates of its tests."""
 
 from __future__ import annotations
 
@@ -6,25 +6,43 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cartograph.core.settings import Positive, Section
+from cartograph.core.settings import AboveZero, NotNegative, Positive, Section
 
 Metric = Literal["revenue", "orders", "units", "converted", "carts", "views", "returns"]
 
-Chance = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ExperimentDeclaration(Section):
-    """evaluate.experiment.Experiment."""
+    """What is decided before an experiment begins; every key must be given."""
 
-    control: str
-    shares: dict[str, Annotated[float, Field(gt=0, le=1)]]
-    salt: str | None
-    primary: Metric | Literal["preference"]
-    guardrails: dict[Metric, Annotated[float, Field(ge=0)]]
-    effect: Annotated[float, Field(gt=0)]
-    window_days: Positive
-    before_days: Positive
-    interleaved: bool
+    control: str = Field(description="the arm that the others are compared with")
+    shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="share of the customers per arm, such as {fused: 0.5, lightgcn: 0.5}"
+    )
+    salt: str | None = Field(
+        description="salt of the hash that assigns customers to arms; null if they are assigned elsewhere"
+    )
+    primary: Metric | Literal["preference"] = Field(
+        description="metric that decides: revenue, orders, units, converted, carts, views, returns, or preference if "
+        "lists are interleaved"
+    )
+    guardrails: dict[Metric, NotNegative] = Field(
+        description="metrics that must not be harmed, with the tolerated loss as a share of the control's mean"
+    )
+    effect: AboveZero = Field(
+        description="the effect looked for, as a share of the control's mean: sets the power and the sequential test"
+    )
+    window_days: Positive = Field(
+        description="days after entering during which a customer's events count; customers count once they are over"
+    )
+    before_days: Positive = Field(description="days before entering whose events serve as CUPED covariates")
+    interleaved: bool = Field(description="true if the lists of two arms are merged and shown to everyone")
+
+    @property
+    def treatments(self) -> list[str]:
+        """The arms that are compared with the control."""
+        return [name for name in self.shares if name != self.control]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -42,45 +60,42 @@ class ExperimentDeclaration(Section):
 
 
 class OffPolicySettings(Section):
-    """evaluate.logged and evaluate.off_policy."""
+    """What a model's lists would have earned, estimated from lists that were shown with known propensities."""
 
     horizon_days: Positive = Field(
-        default=30, description="lists of as_of - horizon_days are held against what was shown since"
+        default=30, description="the lists of as_of - horizon_days are evaluated on the exposures since"
     )
-    window_days: Positive = Field(default=1, description="interest so long after a list was shown is its merit")
-    prior_strength: Annotated[float, Field(gt=0)] = Field(
-        default=10.0, description="interest expected of a product before its own counts half in predicted rewards"
+    window_days: Positive = Field(
+        default=1, description="days after an exposure during which interest counts as reward"
+    )
+    prior_strength: AboveZero = Field(
+        default=10.0,
+        description="expected rewards at which a product's own reward rate gets half the weight in the reward model",
     )
 
 
 class ExperimentSettings(Section):
-    """Experiments on customers, and what their logs say of models that were not shown."""
+    """Experiments on customers, and what their logs say about models that were not shown."""
 
-    level: Chance = Field(
-        default=0.05,
-        description="share of experiments without an effect that may be called one, however often one looks",
+    level: Probability = Field(
+        default=0.05, description="false positive rate of an experiment, however often its results are read"
     )
-    power: Chance = Field(
-        default=0.8, description="chance of finding the effect looked for, behind n_needed and detectable"
+    power: Probability = Field(
+        default=0.8, description="probability of finding the effect looked for, behind n_needed and detectable"
     )
-    sample_ratio_level: Chance = Field(
-        default=0.001, description="arms as uneven as chance makes them less often than this: the experiment is invalid"
+    sample_ratio_level: Probability = Field(
+        default=0.001,
+        description="level of the sample ratio test: below this p-value the experiment is invalid",
     )
     min_users: Annotated[int, Field(ge=2)] = Field(
         default=100,
-        description="customers that an arm and its control need before they are judged; also those whose lists must "
-        "agree with a model's at least once before its off-policy values get an interval",
+        description="minimum number of customers in an arm and in its control for a verdict; and of customers whose "
+        "lists agree with a model's at least once, for a confidence interval of its off-policy values",
     )
     declared: dict[str, ExperimentDeclaration] = Field(
         default={},
-        description="experiments by name, declared before they begin, each with all of these: new_ranker: control: "
-        "fused the arm that the others are held against shares: {fused: 0.5, lightgcn: 0.5} of the arms "
-        "salt: new_ranker_1 of the hash that deals customers; null: dealt elsewhere primary: revenue "
-        "decides; or orders, units, converted, carts, views, returns guardrails: {returns: 0.02} must not "
-        "be harmed by more than this share effect: 0.02 looked for, as a share of the control's mean "
-        "window_days: 14 what a customer does so long after entering counts before_days: 28 … and so long "
-        "before is known of them (CUPED) interleaved: false true: two arms in one list; then primary: "
-        "preference",
+        description="experiments by name, declared before they begin, each with all of these keys: "
+        + "; ".join(f"{name} ({field.description})" for name, field in ExperimentDeclaration.model_fields.items()),
     )
     off_policy: OffPolicySettings = Field(
         default=OffPolicySettings(),

@@ -41,6 +41,7 @@ from cartograph.core.tables import schema
 from cartograph.core.views.histories import active, histories
 from cartograph.core.views.liking import RatingScale, with_liking
 from cartograph.runtime import preflight
+from cartograph.runtime.conditions import before
 from cartograph.runtime.config import redacted
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
@@ -85,6 +86,10 @@ class Job:
     def read(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame:
         """Rows of table `name` before the job's `as_of` (or the one given); for a table with as_of, that partition."""
         return self._read(name, as_of or self.as_of, equals)
+
+    def read_since(self, name: str, day: date, **equals: Any) -> DataFrame:
+        """Rows of table `name` from `day` 00:00 UTC on and before the job's `as_of`."""
+        return self.read(name, **equals).where(~before(schema.columns_of(name), day))
 
     def read_any(self, name: str, as_of: date | None = None, **equals: Any) -> DataFrame | None:
         """As `read`; None where no step has written such rows."""
