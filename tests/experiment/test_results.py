@@ -44,7 +44,7 @@ def entered_at(number: int) -> datetime:
 
 
 def exposures() -> list[dict[str, Any]]:
-    """`test` is assigned by its salt, `faulty` lost half an arm, those of `young` are not over, `taste` drafts lists."""
+    """`test` is assigned by its salt, `faulty` lost half an arm, `young` has open windows, `taste` interleaves lists."""
     rows = []
     for number, user in enumerate(USERS):
         arms = {"test": arm_of(user, "s", HALVES), "young": "new" if number % 2 else "control", "taste": "both"}
