@@ -44,7 +44,7 @@ def entered_at(number: int) -> datetime:
 
 
 def exposures() -> list[dict[str, Any]]:
-    """`test` is assigned by its salt, `faulty` lost half an arm, `young` has open windows, `taste` interleaves lists."""
+    """`test` is assigned by its salt, `faulty` lost half an arm, `young` has open windows, `taste` is interleaved."""
     rows = []
     for number, user in enumerate(USERS):
         arms = {"test": arm_of(user, "s", HALVES), "young": "new" if number % 2 else "control", "taste": "both"}
