@@ -1,4 +1,4 @@
-"""What a guardrail says of an interval of gains."""
+"""The state of a guardrail for an interval of gains."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ from cartograph.core.statistics.guardrails import guardrail_state
         (float("-inf"), float("inf"), "unclear"),
     ],
 )
-def test_losses_must_be_ruled_out_not_just_unseen(low: float, high: float, state: str) -> None:
+def test_losses_must_be_ruled_out_not_just_unobserved(low: float, high: float, state: str) -> None:
     assert guardrail_state(low, high, tolerated=1.0) == state

@@ -1,4 +1,4 @@
-"""Many tests at once: q values are Benjamini and Hochberg's, and the least of two p values is no p value."""
+"""Many tests at once: q-values are Benjamini and Hochberg's, and the smallest of two p-values is corrected."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_q_values_are_those_of_scipy(spark: SparkSession) -> None:
     assert [found[n] for n in range(len(p))] == pytest.approx(false_discovery_control(p))
 
 
-def test_the_least_of_two_p_values_is_as_rare_as_it_says(spark: SparkSession) -> None:
-    """Of pairs of chance a tenth has one of .05 at most, and a twentieth is to be called that."""
+def test_the_corrected_smallest_of_two_p_values_is_a_p_value(spark: SparkSession) -> None:
+    """Of random pairs a tenth has a p-value of .05 or less, and a twentieth should."""
     pairs = np.random.default_rng(3).uniform(0, 1, (20_000, 2))
     rows = spark.createDataFrame(pairs.tolist(), "one double, other double")
     corrected = least_of(F.col("one"), F.col("other"))

@@ -9,7 +9,7 @@ from pyspark.sql import Row, SparkSession
 
 from cartograph.core.statistics.rule_measures import MEASURES, with_measures
 
-# A in 400, B in 200, both in 160 of 1000 baskets: P(A) = .4, P(B) = .2, P(AB) = .16, by chance .08.
+# A in 400, B in 200, both in 160 of 1000 baskets: P(A) = .4, P(B) = .2, P(AB) = .16, .08 if independent.
 BY_HAND = {
     "support": 0.16,
     "confidence": 0.4,
@@ -70,7 +70,7 @@ def test_a_rule_that_never_fails(spark: SparkSession) -> None:
     assert row.npmi == pytest.approx(math.log(5) / math.log(10))
 
 
-def test_sides_that_are_in_every_basket_say_nothing(spark: SparkSession) -> None:
+def test_sides_that_are_in_every_basket_are_uninformative(spark: SparkSession) -> None:
     row = measured(spark, 100, 100, 100, 100)
     expected = {"lift": 1, "leverage": 0, "conviction": 1, "zhang": 0, "certainty": 0, "npmi": 0, "log_likelihood": 0}
     assert {name: row[name] for name in expected} == pytest.approx(expected)

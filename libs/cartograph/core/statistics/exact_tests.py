@@ -1,7 +1,7 @@
-"""Exact tests: how likely it is that chance alone brings two things together as often as they are.
+"""Exact tests: the probability that two things occur together as often as they do if they are independent.
 
 Counts are those of `rule_measures`: `n_ab`, `n_a`, `n_b`, `n`. With the margins fixed and both sides independent, the
-baskets that hold both follow the hypergeometric distribution (Fisher 1935).
+baskets with both follow the hypergeometric distribution (Fisher 1935).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Longs = NDArray[np.int64]
 
 @njit(cache=True)
 def _probability(both: int, a: int, b: int, n: int) -> float:
-    """P(X = both) where a of n baskets hold A and b hold B, by log-gamma."""
+    """P(X = both) where a of n baskets contain A and b contain B, by log-gamma."""
     log = (
         math.lgamma(a + 1) - math.lgamma(both + 1) - math.lgamma(a - both + 1)
         + math.lgamma(n - a + 1) - math.lgamma(b - both + 1) - math.lgamma(n - a - b + both + 1)
@@ -70,7 +70,7 @@ def _quantile(share: float, a: int, b: int, n: int) -> int:
 
 @njit(cache=True)
 def fisher(n_ab: Longs, n_a: Longs, n_b: Longs, n: Longs) -> Doubles:
-    """Per rule the one-sided p value: how likely at least `n_ab` baskets hold both sides by chance."""
+    """Per rule the one-sided p-value: the probability of at least `n_ab` baskets with both sides under independence."""
     p = np.empty(n_ab.shape[0])
     for i in range(n_ab.shape[0]):
         p[i] = _at_least(n_ab[i], n_a[i], n_b[i], n[i])
@@ -79,7 +79,7 @@ def fisher(n_ab: Longs, n_a: Longs, n_b: Longs, n: Longs) -> Doubles:
 
 @njit(cache=True)
 def hyper_quantile(n_a: Longs, n_b: Longs, n: Longs, share: float) -> Longs:
-    """Per rule the number of baskets with both sides that chance exceeds with a probability of at most 1 - share."""
+    """Per rule the `share` quantile of the number of baskets with both sides under independence."""
     quantiles = np.empty(n_a.shape[0], np.int64)
     for i in range(n_a.shape[0]):
         quantiles[i] = _quantile(share, n_a[i], n_b[i], n[i])
@@ -87,7 +87,7 @@ def hyper_quantile(n_a: Longs, n_b: Longs, n: Longs, share: float) -> Longs:
 
 
 def p_value(n_ab: Column, n_a: Column, n_b: Column, n: Column) -> Column:
-    """Fisher's exact one-sided p value of `A => B`: the probability of at least `n_ab` by chance.
+    """Fisher's exact one-sided p-value of `A => B`: the probability of at least `n_ab` under independence.
 
     Hyper-confidence (Hahsler & Hornik 2007) is one minus this.
     """
@@ -95,9 +95,9 @@ def p_value(n_ab: Column, n_a: Column, n_b: Column, n: Column) -> Column:
 
 
 def hyper_lift(n_ab: Column, n_a: Column, n_b: Column, n: Column) -> Column:
-    """`n_ab` over the count that chance stays within in 99 of 100 cases (Hahsler & Hornik 2007); infinite over 0."""
-    chance = double_of(_hyper_quantiles, n_a, n_b, n)
-    return F.coalesce(n_ab / F.nullif(chance, F.lit(0.0)), F.lit(math.inf))
+    """`n_ab` over the 99 % quantile under independence (Hahsler & Hornik 2007); infinite if that is 0."""
+    quantile = double_of(_hyper_quantiles, n_a, n_b, n)
+    return F.coalesce(n_ab / F.nullif(quantile, F.lit(0.0)), F.lit(math.inf))
 
 
 def double_of(function: Callable[..., pd.Series], *columns: Column) -> Column:

@@ -1,4 +1,4 @@
-"""Metrics that a change must not harm: each gets a loss that is tolerated, and must be shown to stay within it."""
+"""Metrics that a change must not harm: each has a tolerated loss, and must be shown to stay within it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ State = Literal["safe", "harmed", "unclear"]
 
 
 def guardrail_state(low: float, high: float, tolerated: float) -> State:
-    """`safe` once losses beyond `tolerated` are ruled out, `harmed` once gains are and losses are not, else `unclear`.
+    """`safe` once losses beyond `tolerated` are ruled out, `harmed` once only gains are, else `unclear`.
 
-    Not having been seen to harm is not enough: that would let through whatever is tried on few customers
-    (non-inferiority; Kohavi, Tang and Xu 2020, ch. 21).
+    No evidence of harm is not enough: that would accept whatever is tried on few customers (non-inferiority; Kohavi,
+    Tang and Xu 2020, ch. 21).
 
     Args:
         low, high: interval of the gain over the control, losses negative.
-        tolerated: largest loss that is, 0 or more.
+        tolerated: largest tolerated loss, 0 or more.
     """
     if low >= -tolerated:
         return "safe"

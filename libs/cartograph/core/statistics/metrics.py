@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 RANKING_METRICS = ("precision", "recall", "hit_rate", "mrr", "map", "ndcg")
 
 # Metrics of lists and of experiments of which less is better; of all others, more is. Differences such as
-# `ndcg_behind_best` are gains whichever way the metric points: 0 or less, and more is better.
+# `ndcg_behind_best` are gains whatever the direction of the metric: 0 or less, and more is better.
 LOWER_IS_BETTER = frozenset({"calibration", "gini", "head_exposure", "returns"})
 
 
@@ -72,39 +72,38 @@ def ndcg(hits: Column, n_relevant: Column, k: int) -> Column:
 
 
 def auc(hits: Column, n_relevant: Column, n_listed: Column, n_products: Column) -> Column:
-    """Chance that a relevant product stands before one that is not, over the whole catalogue.
+    """Probability that a relevant product ranks before an irrelevant one, over the whole catalogue.
 
-    Whatever is not listed stands in one place, behind the list, and products in one place count half (the statistic of
-    Mann and Whitney; Hanley and McNeil 1982; per customer as in Rendle et al. 2009, BPR). Null where all products are
-    relevant.
+    All products that are not listed tie behind the list, and ties count half (the statistic of Mann and Whitney; Hanley
+    and McNeil 1982; per customer as in Rendle et al. 2009, BPR). Null where all products are relevant.
 
     Args:
         hits: ascending ranks of the relevant products in the list.
-        n_relevant: relevant products.
-        n_listed: products in the list.
-        n_products: products there are.
+        n_relevant: number of relevant products.
+        n_listed: number of products in the list.
+        n_products: number of products.
     """
     n_hits = F.size(hits)
     n_missed = n_relevant - n_hits
     n_wrong_behind = n_products - n_listed - n_missed
-    # Behind the j-th hit (from 0) at rank r there are n_listed - r places, n_hits - j - 1 of them hits.
+    # Behind the j-th hit (from 0) at rank r there are n_listed - r products, n_hits - j - 1 of them hits.
     beaten = F.transform(hits, lambda rank, j: (n_listed - rank) - (n_hits - j - 1) + n_wrong_behind)
     pairs = n_relevant * F.nullif(n_products - n_relevant, F.lit(0)).cast("double")
     return (_total(beaten) + n_missed * n_wrong_behind * 0.5) / pairs
 
 
 def gini(n_products: Column, n_shown: Column, places: Column, weighted_places: Column) -> Column:
-    """How unevenly places in lists are spread over the catalogue: 0, all products alike, to 1, one has them all.
+    """How unevenly listings are distributed over the catalogue: from 0, all products equally, to 1, one has them all.
 
     Gini 1912; of recommendations Fleder and Hosanagar 2009.
 
     Args:
-        n_products: products there are.
-        n_shown: products with a place.
-        places: sum of the places of each.
-        weighted_places: sum of places times position, products with a place being in ascending order from 1.
+        n_products: number of products.
+        n_shown: number of products that are listed.
+        places: number of listings.
+        weighted_places: sum of listings times position, the listed products in ascending order from 1.
     """
-    # Products never shown come first, and move the positions of the others.
+    # Products that are never listed come first, and shift the positions of the others.
     moved = weighted_places + places * (n_products - n_shown)
     return 2.0 * moved / (n_products * places) - (n_products + 1.0) / n_products
 

@@ -1,4 +1,4 @@
-"""What a p value is worth where many things are tested at once."""
+"""Corrections of p-values for many tests at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 
 
 def with_q_value(tests: DataFrame, p_value: str, q_value: str, key: Sequence[str]) -> DataFrame:
-    """The same rows with `q_value` (Benjamini & Hochberg 1995): of the rows up to it, at most that share is chance.
+    """The same rows with `q_value` (Benjamini & Hochberg 1995): the false discovery rate among the rows up to it.
 
     Args:
         tests: one row per test, all of one family; they are sorted in one task.
         p_value, q_value: columns, the second one new.
-        key: columns that tell the rows apart.
+        key: columns that identify a row.
     """
     everything = Window.partitionBy(F.lit(0))
     falling = everything.orderBy(F.desc("place")).rowsBetween(Window.unboundedPreceding, 0)
@@ -25,9 +25,9 @@ def with_q_value(tests: DataFrame, p_value: str, q_value: str, key: Sequence[str
 
 
 def least_of(*p_values: Column) -> Column:
-    """The p value of the least of so many p values: how likely one of them at least is as small (Sidak 1967).
+    """The p-value of the smallest of several p-values: the probability that at least one is as small (Sidak 1967).
 
-    Exact for independent tests, and no smaller than it should be for those that tend to agree. 1 - (1 - p) ** n loses
+    Exact for independent tests, and conservative for positively dependent ones. 1 - (1 - p) ** n loses
     small p, so it is expanded: p (1 + q + ... + q ** (n - 1)) for q = 1 - p.
     """
     least = F.least(*p_values) if len(p_values) > 1 else p_values[0]

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 @dataclass(frozen=True)
 class Counts:
-    """Baskets that hold both sides of a rule A => B, A, B, and all baskets, as double columns."""
+    """Numbers of baskets that contain both sides of a rule A => B, A, B, and all baskets, as double columns."""
 
     n_ab: Column
     n_a: Column
@@ -48,7 +48,7 @@ def leverage(c: Counts) -> Column:
 
 
 def leverage_baskets(c: Counts) -> Column:
-    """Leverage counted in baskets: how many more hold both than chance would give."""
+    """Leverage counted in baskets: how many more contain both than expected under independence."""
     return c.n_ab - c.n_a / c.n * c.n_b
 
 
@@ -68,12 +68,12 @@ def zhang(c: Counts) -> Column:
 
 
 def kulczynski(c: Counts) -> Column:
-    """Mean of P(B|A) and P(A|B); unchanged by baskets that hold neither."""
+    """Mean of P(B|A) and P(A|B); unchanged by baskets with neither."""
     return (c.n_ab / c.n_a + c.n_ab / c.n_b) / 2
 
 
 def imbalance(c: Counts) -> Column:
-    """|n_a - n_b| over the baskets that hold either: 0 for equally frequent sides (Wu, Chen & Han 2010)."""
+    """|n_a - n_b| over the baskets with either: 0 for equally frequent sides (Wu, Chen & Han 2010)."""
     return F.abs(c.n_a - c.n_b) / (c.n_a + c.n_b - c.n_ab)
 
 
@@ -93,7 +93,7 @@ def all_confidence(c: Counts) -> Column:
 
 
 def certainty(c: Counts) -> Column:
-    """How far A moves belief in B of the way to certain, -1 to 1 (certainty factor, Shortliffe & Buchanan 1975)."""
+    """How far A moves the belief in B towards certainty, -1 to 1 (certainty factor, Shortliffe & Buchanan 1975)."""
     given, before = c.n_ab / c.n_a, c.n_b / c.n
     room = F.when(given > before, 1 - before).otherwise(before)
     return F.when(given == before, F.lit(0.0)).otherwise((given - before) / room)
@@ -105,7 +105,7 @@ def added_value(c: Counts) -> Column:
 
 
 def npmi(c: Counts) -> Column:
-    """ln(lift) / -ln P(AB), -1 to 1 (Bouma 2009); 0 where every basket holds both, as that says nothing."""
+    """ln(lift) / -ln P(AB), -1 to 1 (Bouma 2009); 0 where every basket contains both, which is uninformative."""
     log_lift = F.log(lift(c))
     return F.when(c.n_ab == c.n, F.lit(0.0)).otherwise(log_lift / F.nullif(-F.log(c.n_ab / c.n), F.lit(0.0)))
 
@@ -126,7 +126,7 @@ def log_likelihood(c: Counts) -> Column:
 
 
 def shrunk_lift(c: Counts, shrinkage: float = 10.0) -> Column:
-    """(n_ab + s) / (expected + s): lift drawn towards 1 where baskets are few (after DuMouchel 1999)."""
+    """(n_ab + s) / (expected + s): lift shrunk towards 1 where baskets are few (after DuMouchel 1999)."""
     return (c.n_ab + shrinkage) / (c.n_a / c.n * c.n_b + shrinkage)
 
 
