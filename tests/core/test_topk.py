@@ -68,7 +68,7 @@ CATALOGUE = "product_id string, vector array<float>, category string, price doub
 WISHES = f"{QUERIES}, categories array<string>, price_low double, price_high double"
 
 
-def wishes(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
+def filtered(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
     """Queries for categories and prices, null where anything will do, and items, some without category or price."""
     rng = np.random.default_rng(8)
     names, prices = [None, "hats", "mugs", "toys"], [None, 1.0, 2.0, 3.0, 4.0]
@@ -86,7 +86,7 @@ def wishes(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
 
 
 def test_only_products_of_the_categories_and_prices_asked_for_are_shown(spark: SparkSession) -> None:
-    queries, items = wishes(spark)
+    queries, items = filtered(spark)
     catalogue = items.collect()
     expected = []
     for query in queries.collect():
@@ -107,7 +107,7 @@ def test_only_products_of_the_categories_and_prices_asked_for_are_shown(spark: S
 
 
 def test_asking_for_a_category_of_items_without_any_is_refused(spark: SparkSession) -> None:
-    queries, items = wishes(spark)
+    queries, items = filtered(spark)
     with pytest.raises(Exception, match="queries have categories, but items have neither category nor price"):
         top_k(queries.drop("price_low", "price_high"), items.select("product_id", "vector"), K).collect()
 

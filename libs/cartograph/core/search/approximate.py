@@ -1,9 +1,9 @@
-"""The k best products for many vectors, nearly: for catalogues so large that scoring every product takes too long.
+"""The k best products for many vectors, approximately: for catalogues too large for scoring every product.
 
 Products are cut into blocks, and tasks build a graph of neighbours of each block (HNSW: Malkov, Yashunin 2018, by inner
-product, with Faiss). A query walks each block's graph, and what the blocks found is merged exactly: scores are true
-inner products, but a product may be missed. How often is measured on a sample of the queries against
-`core.search.topk`, and the walks are made as wide as it takes to miss no more than is allowed.
+product, with Faiss). A query searches each block's graph, and the results are merged exactly: scores are true
+inner products, but a product may be missed. The recall is measured on a sample of the queries
+against `core.search.topk`, and the search is widened until it is high enough.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from cartograph.core.pairs.kernels import Codes, Floats, keep_best
 from cartograph.core.search.heaps import empty_heaps, order_best_first
 from cartograph.core.search.topk import exploded, masks_of, matrix_of, ranked_schema, top_k
 
-_LINKS = 16  # of a product in the graph
-_BUILD_WIDTH = 100  # products looked at to place one in the graph
-_WIDTHS = (64, 128, 256, 512, 1024, 2048)  # products a query keeps in mind on its walk
+_LINKS = 16  # Links per product in the graph.
+_BUILD_WIDTH = 100  # Candidates considered when a product is inserted into the graph.
+_WIDTHS = (64, 128, 256, 512, 1024, 2048)  # Candidates that a search keeps.
 
 Indexes = list[Broadcast[Any]]
 
@@ -35,7 +35,7 @@ def best_products(queries: DataFrame, items: DataFrame, k: int, approximate_abov
 
     Args:
         queries, items, k: as in `topk.top_k`.
-        approximate_above: so many items are searched approximately; None: never.
+        approximate_above: catalogues of more items are searched approximately; None: never.
     """
     if approximate_above is None or items.count() <= approximate_above:
         return top_k(queries, items, k)
@@ -46,26 +46,28 @@ def approximate_top_k(
     queries: DataFrame, items: DataFrame, k: int, min_recall: float = 0.95, block_rows: int = 200_000,
     n_sample: int = 200,
 ) -> DataFrame:  # fmt: skip
-    """Nearly the `k` items of the largest inner product per query: id, product_id, score (double), rank (int, from 1).
+    """About the `k` items of the largest inner product per query: id, product_id, score (double), rank (int, from 1).
 
-    Equal scores rank in order of product_id. Where not even the widest walk finds enough, the answer is the exact one.
+    Equal scores rank in order of product_id. If not even the widest search has enough recall, the result is exact.
 
     Args:
-        queries: id, vector and, if there are products not to show, mask, as in `topk.top_k`; prices and categories
-            cannot be asked for.
+        queries: id, vector and, if products are to be left out, mask, as in `topk.top_k`; filters by price and
+            category are not supported.
         items: product_id (any type that sorts), vector.
         min_recall: share of the exact lists that must be found, over the sample.
-        block_rows: items of a graph, which travels as one row. A task that builds one needs about twice
-            4 * block_rows * (length + 48) bytes, one that searches once as much for every block.
+        block_rows: items per graph, which is one row. A task that builds one needs about twice
+            4 * block_rows * (length + 48) bytes, one that searches the same once for every block.
         n_sample: queries that recall is measured on.
 
     Raises:
-        ValueError: `k` is not positive, or queries have columns that this search cannot heed.
+        ValueError: `k` is not positive, or queries have columns that this search does not support.
         ModuleNotFoundError: Faiss is not installed.
     """
-    unheeded = sorted(set(queries.columns) - {"id", "vector", "mask"})
-    if k < 1 or unheeded:
-        raise ValueError(f"k must be at least 1, not {k}" if k < 1 else f"approximate search cannot heed {unheeded}")
+    unsupported = sorted(set(queries.columns) - {"id", "vector", "mask"})
+    if k < 1 or unsupported:
+        raise ValueError(
+            f"k must be at least 1, not {k}" if k < 1 else f"approximate search does not support {unsupported}"
+        )
     indexes = build(items, block_rows)
     sample = queries.orderBy(F.xxhash64("id"), "id").limit(n_sample).localCheckpoint()
     exact = top_k(sample, items, k).localCheckpoint()
@@ -82,7 +84,7 @@ def recall(found: DataFrame, exact: DataFrame) -> float:
 
 
 def build(items: DataFrame, block_rows: int) -> Indexes:
-    """A graph of each block of about `block_rows` items, made by tasks and shipped to all, one after the other."""
+    """A graph of each block of about `block_rows` items, built by tasks and broadcast one after the other."""
     context = items.sparkSession.sparkContext
     n_blocks = -(-items.count() // block_rows)
     if not n_blocks:
@@ -91,12 +93,12 @@ def build(items: DataFrame, block_rows: int) -> Indexes:
     blocks = items.select("product_id", "vector").repartitionByRange(n_blocks, "product_id")
     built = blocks.sortWithinPartitions("product_id").mapInArrow(_build, f"index binary, product_ids array<{kind}>")
     kept = built.withColumn("block", F.spark_partition_id()).persist()
-    shipped = []
+    indexes = []
     for block in range(n_blocks):
         for row in kept.where(F.col("block") == block).toArrow().to_batches():
-            shipped.append(context.broadcast((row.column("index")[0].as_py(), row.column("product_ids").flatten())))
+            indexes.append(context.broadcast((row.column("index")[0].as_py(), row.column("product_ids").flatten())))
     kept.unpersist()
-    return shipped
+    return indexes
 
 
 def _build(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -117,7 +119,7 @@ def _build(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _searched(queries: DataFrame, items: DataFrame, indexes: Indexes, k: int, width: int) -> DataFrame:
-    """Ranked rows of each query by walks of so many products."""
+    """Ranked rows of each query by a search of that width."""
     columns = [name for name in ("id", "vector", "mask") if name in queries.columns]
     search = partial(_search_batches, indexes=indexes, k=k, width=width)
     return queries.select(*columns).mapInArrow(search, ranked_schema(queries, items))
@@ -138,7 +140,7 @@ def _search_batches(
 
 
 def _search(batch: pa.RecordBatch, graphs: Sequence[Any], product_ids: pa.Array, k: int, width: int) -> pa.RecordBatch:
-    """Ranked rows of one batch: queries with about as many masked products are asked together, for as many more."""
+    """Ranked rows of one batch: queries with similarly many masked products are searched together."""
     queries, (mask_starts, masked) = matrix_of(batch.column("vector")), masks_of(batch, product_ids)
     hidden = np.diff(mask_starts)
     wanted = k + np.where(hidden > 0, 2 ** np.ceil(np.log2(np.maximum(hidden, 1))), 0).astype(np.int64)
@@ -171,7 +173,7 @@ def _walk(queries: npt.NDArray[np.float32], graphs: Sequence[Any], n: int, width
 
 
 def _faiss() -> Any:
-    """The library, on one thread as a task has one core."""
+    """The library, with one thread as a task has one core."""
     try:
         import faiss
     except ModuleNotFoundError as error:

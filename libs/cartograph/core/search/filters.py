@@ -1,4 +1,4 @@
-"""What a query may be shown: products of certain categories, products of a price range. Applied to tiles of scores."""
+"""Query filters by category and price range, applied to tiles of scores."""
 
 from __future__ import annotations
 
@@ -46,9 +46,11 @@ class Attributes:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What each query of a batch allows: a row of `codes` between `starts` (all categories if `any_category`), and
-    prices from `low` to `high`."""
+class QueryFilter:
+    """What each query of a batch allows.
+
+    Categories are the `codes` between a row's `starts`, all if `any_category`; prices lie from `low` to `high`.
+    """
 
     attributes: Attributes
     starts: npt.NDArray[np.int64]
@@ -59,19 +61,19 @@ class Wishes:
 
     @classmethod
     def of(cls, batch: pa.RecordBatch, attributes: Attributes | None) -> Self | None:
-        """The wishes of a batch of queries; None if it has none.
+        """The filter of a batch of queries; None if it has none.
 
         Raises:
-            ValueError: queries ask for categories or prices, and items have neither.
+            ValueError: queries filter by category or price, and items have neither.
         """
-        asked = set(QUERY_COLUMNS) & set(batch.schema.names)
-        if not asked:
+        requested = set(QUERY_COLUMNS) & set(batch.schema.names)
+        if not requested:
             return None
         if attributes is None:
-            raise ValueError(f"queries have {', '.join(sorted(asked))}, but items have neither category nor price")
+            raise ValueError(f"queries have {', '.join(sorted(requested))}, but items have neither category nor price")
         n = batch.num_rows
         starts, codes, any_category = np.zeros(n + 1, np.int64), np.empty(0, np.int64), np.ones(n, dtype=bool)
-        if "categories" in asked:
+        if "categories" in requested:
             lists = batch.column("categories")
             any_category = pc.is_null(lists).to_numpy(zero_copy_only=False)
             lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
@@ -79,13 +81,13 @@ class Wishes:
             found = pc.fill_null(pc.index_in(lists.flatten(), value_set=attributes.names), -1)
             codes = found.to_numpy(zero_copy_only=False).astype(np.int64)
         bounds = {"price_low": -np.inf, "price_high": np.inf}
-        for name in set(bounds) & asked:
+        for name in set(bounds) & requested:
             bounds[name] = pc.fill_null(batch.column(name).cast(pa.float64()), bounds[name]).to_numpy()
         low, high = (np.broadcast_to(bound, n).astype(np.float32) for bound in bounds.values())
         return cls(attributes, starts, codes, any_category, low, high)
 
     def hide(self, tile: Floats, row: int, column: int) -> None:
-        """Sets the scores of what the queries from `row` on do not allow, of the items from `column` on, to -inf."""
+        """Sets to -inf the scores of items that are not allowed; the tile starts at query `row` and item `column`."""
         n_rows, n_columns = tile.shape
         allowed = np.zeros((n_rows, len(self.attributes.names) + 1), dtype=bool)
         allowed[self.any_category[row : row + n_rows]] = True
@@ -100,7 +102,7 @@ class Wishes:
 
 @njit(cache=True, nogil=True)
 def hide_tile(tile: Floats, categories: Codes, prices: Floats, allowed: Flags, low: Floats, high: Floats) -> None:
-    """Hides scores by the category and price of their column; the last column of `allowed` stands for no category.
+    """Hides scores by the category and price of their column; the last column of `allowed` means no category.
 
     A product of unknown price is shown only to queries without a bound on the price.
     """

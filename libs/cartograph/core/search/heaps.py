@@ -1,7 +1,7 @@
 """Compiled kernels that keep the k best scores of a row: binary heaps in plain arrays, the worst entry at the root.
 
-An entry is a score and a position; of equal scores the later position is the worse. Places not yet filled hold
-minus infinity and position -1.
+An entry is a score and a position; of equal scores the later position is worse. Free slots hold minus infinity and
+position -1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Positions = npt.NDArray[np.int64]
 
 
 def empty_heaps(n_rows: int, k: int, dtype: type[np.floating[Any]] = np.float32) -> tuple[Scores, Positions]:
-    """Scores and positions of `n_rows` heaps with `k` free places each."""
+    """Scores and positions of `n_rows` heaps with `k` free slots each."""
     return np.full((n_rows, k), -np.inf, dtype=dtype), np.full((n_rows, k), -1, dtype=np.int64)
 
 

@@ -17,7 +17,7 @@ from cartograph.core.search.topk import exploded
 from cartograph.core.views.seen import mask_of
 from cartograph.core.workers.groups import no_values, placed
 
-_USERS_PER_TASK = 20_000  # their histories name so many products at most: times `recent`, times a list's length
+_USERS_PER_TASK = 20_000  # A task holds at most this times `recent` lists.
 
 
 def lists_of(associations: DataFrame) -> DataFrame:
@@ -36,7 +36,7 @@ def lists_of(associations: DataFrame) -> DataFrame:
 
 
 def check_kept(k: int, n_neighbours: int) -> None:
-    """Refuses lists that are longer than those that were kept.
+    """Refuses lists longer than those that were kept.
 
     Raises:
         ValueError: fewer neighbours than `k` were kept.
@@ -64,8 +64,8 @@ def recommend_from_lists(
 
     A product's score is the sum of its scores in the lists of the customer's `recent` last distinct products
     (Sarwar et al. 2001, Item-based collaborative filtering), the last one counting 1, the one before `decay`, and so
-    on. With `mask_seen` what was seen is left out, and what is disliked in any case. Customers are dealt to tasks, and
-    to each task go the lists that its customers' products name.
+    on. With `mask_seen` what was seen is left out, and what is disliked in any case. Customers are partitioned,
+    and each partition gets the lists of its customers' products.
 
     Args:
         lists: product_id, associated_product_ids, scores; each product once in a list.
@@ -88,17 +88,17 @@ def recommend_sums(asked: DataFrame, lists: DataFrame, k: int, rows_per_task: in
     """The `k` products of the largest weighted sum over a customer's lists: user_id, product_id, score, rank.
 
     Args:
-        asked: id (the customer), ids (the lists named, each once) and values (what each counts), aligned, and mask
-            (products not to show).
+        asked: id (the customer), ids (of lists, each once) and values (their weights), aligned, and mask (products to
+            leave out).
         lists: id, ids (the products of the list, each once) and values (their scores), aligned.
-        rows_per_task: customers that a task answers; it holds the lists that they name.
+        rows_per_task: customers per task, which holds all their lists.
     """
     schema = "user_id string, product_id string, score double, rank int"
     return with_lists(asked, lists, rows_per_task).mapInArrow(partial(_recommended, k=k), schema)
 
 
 def with_lists(asked: DataFrame, lists: DataFrame, rows_per_task: int) -> DataFrame:
-    """The rows of `asked` dealt to tasks, and to each the lists that its rows name: is_list, id, ids, values, mask.
+    """The rows of `asked`, partitioned, with the lists that each partition needs: is_list, id, ids, values, mask.
 
     Nothing is broadcast, and nothing passes through the driver. Arguments as in `recommend_sums`; `dealt` takes what a
     task is given apart.
@@ -143,13 +143,13 @@ def _recommended(batches: Iterable[pa.RecordBatch], k: int) -> Iterator[pa.Recor
 
 
 def positions_of(lists: pa.ChunkedArray, value_set: pa.Array) -> tuple[Longs, Longs]:
-    """Row starts, and the place in `value_set` of what each row lists; -1 where it is not there."""
+    """Row starts, and the position in `value_set` of each listed value; -1 if it is not there."""
     starts, values = flat(lists.chunk(0))
     return starts, found_in(values, value_set)
 
 
 def found_in(values: pa.Array, value_set: pa.Array) -> Longs:
-    """The place of each value in `value_set`; -1 where it is not there."""
+    """The position of each value in `value_set`; -1 if it is not there."""
     positions = pc.index_in(values, value_set=value_set, skip_nulls=True).fill_null(-1)
     found: Longs = positions.to_numpy(zero_copy_only=False).astype(np.int64)
     return found

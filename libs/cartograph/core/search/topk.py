@@ -1,8 +1,8 @@
 """The k best products for many vectors, exactly: every model scores everything against everything here.
 
-Scores are inner products, made block by block: a tile of queries times a tile of items is one float32 matrix
-product that stays in the processor's cache, and a compiled kernel takes from it what beats each query's k-th best.
-Nothing is kept of a tile but that, so memory is bounded by the block sizes, however many scores there are.
+Scores are inner products, computed block by block: a tile of queries times a tile of items is one float32 matrix
+product that stays in the CPU cache, and a compiled kernel takes from it what beats each query's k-th best. Nothing else
+of a tile is kept, so memory is bounded by the block sizes, however many scores there are.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pyspark.sql import types as T
 from scipy.linalg.blas import sgemm
 from threadpoolctl import threadpool_limits
 
-from cartograph.core.search.filters import ITEM_COLUMNS, QUERY_COLUMNS, Attributes, Wishes
+from cartograph.core.search.filters import ITEM_COLUMNS, QUERY_COLUMNS, Attributes, QueryFilter
 from cartograph.core.search.heaps import Positions, Scores, empty_heaps, order_best_first, replace_worst
 
 Floats = npt.NDArray[np.float32]
 
-QUERY_TILE = 256  # rows and
-ITEM_TILE = 1024  # columns of a tile of scores: 1 MiB, half a core's cache
-_CHUNK = 64  # scores that are looked at together
+QUERY_TILE = 256  # Rows of a tile of scores.
+ITEM_TILE = 1024  # Columns of a tile: 1 MiB of scores, half a core's cache.
+_CHUNK = 64  # Scores that are compared together.
 
 
 def top_k(
@@ -38,28 +38,28 @@ def top_k(
 ) -> DataFrame:
     """The `k` items of the largest inner product per query: id, product_id, score (double), rank (int, from 1).
 
-    Exact up to float32 rounding; equal scores rank in order of product_id. A query has fewer than `k` rows when
-    fewer items are left to it. An empty catalogue gives no rows.
+    Exact up to float32 rounding; equal scores rank in order of product_id. A query has fewer than `k` rows if
+    fewer items are allowed. An empty catalogue gives no rows.
 
     Args:
-        queries: id (any type), vector (array<float>) and, if there are products not to show to this query,
-            mask (array of product_id); if only some products will do, categories (array of string), price_low and
-            price_high (double), where null sets no bound.
+        queries: id (any type), vector (array<float>) and, if products are to be left out for this query,
+            mask (array of product_id); to filter: categories (array of string), price_low and price_high (double),
+            where null sets no bound.
         items: product_id (any type that sorts), vector (array<float>) of the same length; category (string) and price
-            (double) if queries ask for them.
-        exclude: product_id of products to show to nobody (out of stock, for instance).
+            (double) if queries filter by them.
+        exclude: product_id of products to leave out for all queries (out of stock, for instance).
         block_rows: items a task holds at a time, 4 * block_rows * length bytes; product_ids are held for all.
 
     Raises:
-        ValueError: `k` is not positive; vectors are null or of different lengths (raised by the action); queries ask
-            for categories or prices that items do not have.
+        ValueError: `k` is not positive; vectors are null or of different lengths (raised by the action); queries
+            filter by categories or prices that items do not have.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     if exclude is not None:
         items = items.join(exclude.select("product_id"), "product_id", "left_anti")
     given = [name for name in ("product_id", "vector", *ITEM_COLUMNS) if name in items.columns]
-    blocks, catalogue = _shipped(items.select(*given), block_rows)
+    blocks, catalogue = _broadcast(items.select(*given), block_rows)
     n_threads = int(queries.sparkSession.conf.get("spark.task.cpus", "1") or 1)
     columns = [name for name in ("id", "vector", "mask", *QUERY_COLUMNS) if name in queries.columns]
     rank_batches = partial(_rank_batches, blocks=blocks, catalogue=catalogue, k=k, n_threads=n_threads)
@@ -67,12 +67,12 @@ def top_k(
 
 
 def ranked_schema(queries: DataFrame, items: DataFrame) -> T.StructType:
-    """Of ranked rows: id, product_id, score, rank."""
+    """The schema of ranked rows: id, product_id, score, rank."""
     scored = [T.StructField("score", T.DoubleType()), T.StructField("rank", T.IntegerType())]
     return T.StructType([queries.schema["id"], items.schema["product_id"], *scored])
 
 
-def _shipped(items: DataFrame, block_rows: int) -> tuple[list[Broadcast[Any]], Broadcast[Any]]:
+def _broadcast(items: DataFrame, block_rows: int) -> tuple[list[Broadcast[Any]], Broadcast[Any]]:
     """The items as broadcast float32 matrices of about `block_rows` rows; all their ids and attributes, in order."""
     context = items.sparkSession.sparkContext
     n_blocks = -(-items.count() // block_rows)
@@ -120,13 +120,13 @@ def _rank_batch(
 ) -> pa.RecordBatch:
     """Ranked rows of one batch of queries over all item blocks."""
     queries = matrix_of(batch.column("vector"))
-    masks, wishes = masks_of(batch, product_ids), Wishes.of(batch, attributes)
+    masks, query_filter = masks_of(batch, product_ids), QueryFilter.of(batch, attributes)
     scores, positions = empty_heaps(len(queries), k)
     first = 0
     for block in blocks:
         if block.shape[1] != queries.shape[1]:
             raise ValueError(f"query vectors have length {queries.shape[1]}, item vectors {block.shape[1]}")
-        _update(queries, block, first, *masks, wishes, scores, positions)
+        _update(queries, block, first, *masks, query_filter, scores, positions)
         first += len(block)
     order_best_first(scores, positions)
     return exploded(batch.column("id"), product_ids, scores, positions)
@@ -144,7 +144,7 @@ def matrix_of(vectors: pa.ListArray) -> Floats:
 
 
 def vectors_of(matrix: npt.NDArray[Any]) -> pa.ListArray:
-    """The rows of a matrix as lists: what `matrix_of` undoes for vectors."""
+    """The rows of a matrix as lists: the inverse of `matrix_of`."""
     offsets = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix.ravel()))
 
@@ -166,26 +166,26 @@ def _update(
     first: int,
     mask_starts: Positions,
     masked: Positions,
-    wishes: Wishes | None,
+    query_filter: QueryFilter | None,
     scores: Scores,
     positions: Positions,
 ) -> None:
-    """Brings the heaps `scores` and `positions` up to date with one block of items, the first at position `first`."""
+    """Updates the heaps `scores` and `positions` with one block of items, the first at position `first`."""
     buffer = np.empty(QUERY_TILE * ITEM_TILE, dtype=np.float32)
     for row in range(0, len(queries), QUERY_TILE):
         some = slice(row, row + QUERY_TILE)
         starts = mask_starts[row : row + QUERY_TILE + 1]
         for column in range(0, len(items), ITEM_TILE):
             tile = _products(queries[some], items[column : column + ITEM_TILE], buffer)
-            if wishes is not None:
-                wishes.hide(tile, row, first + column)
+            if query_filter is not None:
+                query_filter.hide(tile, row, first + column)
             push_tile(tile, first + column, starts, masked, scores[some], positions[some])
 
 
 def _products(queries: Floats, items: Floats, buffer: Floats) -> Floats:
     """Inner products (queries, items), written into `buffer`.
 
-    By SciPy's BLAS: the one in NumPy 1.26 is older than today's processors and falls back to code five times slower.
+    With SciPy's BLAS: the one in NumPy 1.26 does not know recent CPUs and falls back to code five times slower.
     """
     shape = (len(items), len(queries))
     out = buffer[: shape[0] * shape[1]].reshape(shape, order="F")
@@ -214,7 +214,7 @@ def push_tile(
 
 @njit(cache=True, nogil=True, inline="always")
 def _any_above(values: Floats, bar: float) -> bool:
-    """Whether a chunk holds anything better; the fixed length and the lack of an early exit let it vectorise."""
+    """Whether a chunk contains anything better; the fixed length and the lack of an early exit let it vectorise."""
     found = np.uint8(0)
     for at in range(_CHUNK):
         found |= np.uint8(values[at] > bar)
@@ -230,7 +230,7 @@ def push_values(values: Floats, first: int, scores: Scores, positions: Positions
 
 
 def exploded(ids: pa.Array, product_ids: pa.Array, scores: Scores, positions: Positions) -> pa.RecordBatch:
-    """One row per filled place of ordered heaps: id, product_id (of its position), score, rank."""
+    """One row per filled slot of ordered heaps: id, product_id (of its position), score, rank."""
     rows, ranks = np.nonzero(positions >= 0)
     columns = [
         ids.take(pa.array(rows)),

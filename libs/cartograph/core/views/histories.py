@@ -16,18 +16,18 @@ from cartograph.core.workers.groups import no_values
 def histories(events: DataFrame, max_length: int = 200, seen_by: Sequence[str] = SEEN_BY) -> DataFrame:
     """One row per customer: user_id, product_ids, event_types, event_ats (aligned arrays, oldest first) and more.
 
-    The newest `max_length` events of a customer are kept, so that one busy robot cannot fill a worker's memory.
+    The newest `max_length` events of a customer are kept, so that one busy bot cannot fill a worker's memory.
     Events of guests (user_id null) and returns are left out. Events of the same instant follow event_id. `last_at` is
     the time of the last event.
 
     Lists are made from the arrays and leave out `seen_ids`, all products that the customer has seen, each once, however
     long ago, and `disliked_ids`, those that their last rating dislikes (`core.views.liking`). Disliked products are in
-    no history, whatever else happened to them: what is like them is not wanted, nor is it what comes next.
+    no history, whatever else happened to them: nothing similar should be recommended.
 
     Args:
         events: rows of silver.events.
         max_length: events kept per customer.
-        seen_by: events that make a product a seen one, see `core.views.seen`.
+        seen_by: types of events that make a product seen, see `core.views.seen`.
     """
     newest_first = Window.partitionBy("user_id").orderBy(F.desc("event_at"), F.desc("event_id"))
     known = with_liking(events).where("user_id IS NOT NULL AND event_type <> 'return'")

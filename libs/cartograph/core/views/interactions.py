@@ -1,4 +1,4 @@
-"""Who had to do with what, and how strongly: events summed up per customer and product."""
+"""Interactions of customers with products and their weights: events summed per customer and product."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def interactions(
 
     The weight is the sum of the events' weights, negative where returns outweigh the rest; event types without a
     weight, and guests, are left out, and so are pairs whose weights cancel out. Of ratings the last one counts, for its
-    liking (`core.views.liking`) times the weight of ratings: a neutral one says nothing, and who dislikes a product has
-    a negative weight whatever he did with it before.
+    liking (`core.views.liking`) times the weight of ratings: a neutral one has no weight, and a customer who
+    dislikes a product has a negative weight whatever they did with it before.
 
     Args:
         events: rows of silver.events.
-        event_weights: what an event of each type weighs; a rating: the best one.
+        event_weights: weight of an event by type; for ratings, that of the best one.
         newest: keep this many products per customer, those touched last. Work on pairs grows with the square of a
-            history, so without a cap one robot or wholesaler costs more than all other customers together.
+            history, so without a cap one bot or wholesale customer costs more than all other customers together.
         half_life_days: an event weighs half as much for each such period between it and the newest event.
     """
     known = with_liking(events).where(F.col("user_id").isNotNull() & F.col("event_type").isin(*event_weights))
@@ -59,7 +59,7 @@ def _weight(event_weights: Mapping[str, float], decayed: bool) -> Column:
         if name == "rating":
             continue
         is_one = F.col("event_type") == name
-        if decayed:  # sums of decays differ in their last bits, so they are rounded
+        if decayed:  # Sums of decays differ in their last bits, so they are rounded.
             count = F.round(F.coalesce(F.sum(F.when(is_one, F.col("decay"))), F.lit(0.0)), 9)
         else:
             count = F.count_if(is_one)
@@ -73,7 +73,7 @@ def _weight(event_weights: Mapping[str, float], decayed: bool) -> Column:
 
 
 def debiased(weights: DataFrame, power: float) -> DataFrame:
-    """The same pairs, those of popular products weighing less: weight / (n / mean n) ** power.
+    """The same pairs, with less weight for popular products: weight / (n / mean n) ** power.
 
     n is the number of a product's customers. With a propensity of being seen that grows as n ** power, this is inverse
     propensity scoring (Saito et al. 2020), which keeps the overall weight about where it was.

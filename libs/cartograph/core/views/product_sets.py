@@ -1,7 +1,7 @@
-"""What counts as together: orders and sessions, each as a set of products of bounded size.
+"""What counts as co-occurrence: orders and sessions, each as a set of products of bounded size.
 
 The work on pairs grows with the square of a set, so a basket of 10,000 products would cost more than a million
-ordinary ones and say less. Of a larger set some products are drawn by a hash: which ones differs from set to set, so
+ordinary ones and say less. Of a larger set some products are sampled by a hash: which ones differs from set to set, so
 no product is left out of all of them.
 """
 
@@ -17,7 +17,7 @@ from cartograph.core.views.baskets import distinct_items
 
 
 def of_shoppers(data: Silver) -> Silver:
-    """The same tables without the events and baskets of robots and wholesalers (flags of silver.users)."""
+    """The same tables without the events and baskets of bots and wholesale customers (flags of silver.users)."""
     if data.users is None:
         return data
     flagged = data.users.where("is_bot OR is_wholesale").select("user_id")
@@ -42,13 +42,13 @@ def sets_of(events: DataFrame, key: Column) -> DataFrame:
 
 
 def capped(sets: DataFrame, limit: int) -> DataFrame:
-    """The same sets, `key` and `product_ids`; of a larger one the `limit` products of the smallest hash."""
+    """The same sets, `key` and `product_ids`; of a larger one the `limit` products with the smallest hash."""
     few = F.when(F.size("product_ids") > limit, F.slice(_by_hash("key"), 1, limit)).otherwise(F.col("product_ids"))
     return sets.select("key", few.alias("product_ids"))
 
 
 def shuffled(sets: DataFrame) -> DataFrame:
-    """The same sets, each in an order of its own that depends on nothing but the set: product_ids."""
+    """The same sets, each in an order that depends on the set only: product_ids."""
     sorted_sets = sets.select(F.array_sort("product_ids").alias("product_ids"))
     keyed = sorted_sets.withColumn("key", F.xxhash64(F.concat_ws("\n", "product_ids")))
     return keyed.select(_by_hash("key").alias("product_ids"))

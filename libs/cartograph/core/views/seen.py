@@ -1,4 +1,4 @@
-"""What a customer has seen, so that it is new to them no more: one definition, for lists, right answers and tuning.
+"""What a customer has seen, so that it is not new any more: one definition for lists, evaluation and tuning.
 
 By default that is what they bought. What was looked at, or left in the basket, may be recommended: a fifth of what
 customers of a shop buy first they looked at before, and no list that leaves it out can foresee it.
@@ -17,16 +17,16 @@ SEEN_BY: tuple[str, ...] = ("purchase",)
 
 
 def is_seeing(seen_by: Sequence[str] = SEEN_BY) -> Column:
-    """Whether an event makes its product a seen one: boolean, of event_type.
+    """Whether an event makes its product seen: boolean, from event_type.
 
     Args:
-        seen_by: types of events that do.
+        seen_by: types of events that do so.
     """
     return F.col("event_type").isin(*seen_by)
 
 
 def seen(events: DataFrame, seen_by: Sequence[str] = SEEN_BY) -> DataFrame:
-    """One row per customer and product that is not new to them: user_id, product_id. Guests have seen nothing.
+    """One row per customer and product that they have seen: user_id, product_id. Guests are left out.
 
     Args:
         events: rows of silver.events.

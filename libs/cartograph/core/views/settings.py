@@ -10,7 +10,7 @@ from cartograph.core.settings import Section
 
 
 class RatingsSettings(Section):
-    """core.liking.RatingScale."""
+    """What a rating says about a customer's taste."""
 
     scale: tuple[float, float] = Field(
         default=(1, 5),
@@ -21,8 +21,8 @@ class RatingsSettings(Section):
         default=None,
         description="ratings above it are likes, below it dislikes; null: the middle of the scale. The best rating "
         "weighs event_weights.rating, the neutral one 0, the worst one -event_weights.rating. A product "
-        "that a customer's last rating dislikes is learned from as no liking, whatever he did with it, "
-        "and is not recommended to him",
+        "that a customer's last rating dislikes is no positive interaction, whatever else they did with it, "
+        "and is not recommended to them",
     )
 
     @model_validator(mode="after")
@@ -36,16 +36,17 @@ class RatingsSettings(Section):
 
 
 class SeenSettings(Section):
-    """core.seen: what is new to a customer, for lists, for right answers and for tuning."""
+    """When a product is not new to a customer any more: for lists, for evaluation and for tuning."""
 
     event_types: Annotated[tuple[Literal["view", "cart", "purchase", "rating"], ...], Field(min_length=1)] = Field(
         default=("purchase",),
-        description="of view, cart, purchase, rating: events that make it so. Evaluate asks for what is new …",
+        description="types of events that make a product seen: view, cart, purchase, rating. Evaluation counts what "
+        "was not seen before …",
     )
     mask: bool = Field(
         default=True,
-        description="… and lists hold nothing else. false: lists may hold what was seen (groceries), and tuning asks "
-        "for it too",
+        description="… and lists contain nothing else. false: lists may contain what was seen (groceries), and tuning "
+        "counts it too",
     )
 
     @property
