@@ -49,7 +49,7 @@ def main() -> None:
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
         spark = session(options.executor_memory)
-        mine(shop_baskets(spark, 2_000), 0.05, options.engine).count()
+        mine(shop_baskets(spark, 2_000), min_support=0.05, engine=options.engine, max_length=0).count()
     rows = {}
     for n in options.baskets:
         with watch("generate"):
@@ -57,7 +57,7 @@ def main() -> None:
             n_baskets, n_items = baskets.agg(F.count("*"), F.sum(F.size("product_ids"))).collect()[0]
         workers = WorkerMemory()
         start = time.perf_counter()
-        itemsets = mine(baskets, options.min_support, options.engine).persist()
+        itemsets = mine(baskets, min_support=options.min_support, engine=options.engine, max_length=0).persist()
         found = {"n_itemsets": itemsets.count(), "seconds": round(time.perf_counter() - start, 3)}
         name_bytes = 4 + 8  # an offset and a name of eight letters per item; one offset per basket
         found |= {"n_items": n_items, "data_gb": round((n_items * name_bytes + 4 * n_baskets) / 1e9, 3)}

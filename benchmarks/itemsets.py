@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pyspark.ml.fpm import FPGrowth
 from pyspark.sql import DataFrame
@@ -25,8 +25,9 @@ from pyspark.sql import functions as F
 from benchmarks.basket_files import FORMATS, read_baskets
 from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, spark_session
 from cartograph.core.views.baskets import minimum_count
-from cartograph.rules.mining import ENGINES, choose_engine, mine
-from cartograph.rules.rules import rules_from_itemsets
+from cartograph.rules.derivation import rules_from_itemsets
+from cartograph.rules.mining import choose_engine, mine
+from cartograph.rules.settings import Engine, MiningSettings
 
 _SLICE = 2_000  # baskets that engines warm up on …
 _FEWEST = 20  # … and in so many of them an itemset must be
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--min-support", type=float, required=True, help="share of the baskets")
     parser.add_argument("--min-confidence", type=float, help="count the rules of this confidence too")
     parser.add_argument("--max-length", type=int, default=0, help="most items in an itemset; 0: no limit")
-    parser.add_argument("--engine", choices=ENGINES, default="auto")
+    parser.add_argument("--engine", choices=get_args(Engine), default="auto")
     parser.add_argument("--rounds", type=int, default=3, help="the fastest of so many, for the engine and for MLlib")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--peer-limit", type=int, default=120, help="seconds after which a peer is stopped")
@@ -52,10 +53,9 @@ def main() -> None:
         baskets = read_baskets(spark, options.baskets, options.format)
         baskets = baskets.repartition(spark.sparkContext.defaultParallelism).persist()
         n_baskets = baskets.count()
-        warm_up(baskets, n_baskets, options.engine, options.min_support, options.max_length)
-    itemsets, rounds = timed(
-        lambda: mine(baskets, options.min_support, options.engine, options.max_length), options.rounds
-    )
+        settings = MiningSettings(engine=options.engine, min_support=options.min_support, max_length=options.max_length)
+        warm_up(baskets, n_baskets, settings)
+    itemsets, rounds = timed(lambda: mine(baskets, settings), options.rounds)
     metrics = {"n_itemsets": itemsets.count()}
     if options.min_confidence is not None:
         with watch("rules"):
@@ -70,16 +70,17 @@ def main() -> None:
     spark.stop()
 
 
-def warm_up(baskets: DataFrame, n_baskets: int, engine: str, min_support: float, max_length: int) -> int:
+def warm_up(baskets: DataFrame, n_baskets: int, settings: MiningSettings) -> int:
     """Has both engines mine a slice of the baskets, as a session in use has done with others already.
 
-    It starts the Python workers, loads the compiled code, and lets Java compile what moves baskets about. The support
-    is the one asked for, as dense baskets have itemsets without end below it; it is higher where the slice is so small
+    It starts the Python workers, loads the compiled code, and lets the JVM compile what moves baskets. The support
+    is the requested one, as dense baskets have itemsets without end below it; it is higher where the slice is so small
     that chance would make some. Returns how many itemsets there were.
     """
     few = baskets.limit(_SLICE)
-    support = max(min_support, _FEWEST / min(_SLICE, n_baskets))
-    return max(mine(few, min(support, 1.0), each, max_length).count() for each in dict.fromkeys((engine, "mllib")))
+    support = min(max(settings.min_support, _FEWEST / min(_SLICE, n_baskets)), 1.0)
+    engines = dict.fromkeys((settings.engine, "mllib"))
+    return max(mine(few, settings, min_support=support, engine=each).count() for each in engines)
 
 
 def peers_of(baskets: DataFrame, n_baskets: int, options: argparse.Namespace) -> dict[str, dict[str, Any] | None]:

@@ -4,14 +4,14 @@
     python -m benchmarks.vectors --lake build/demo/lake --shop build/demo/shop --as-of 2026-01-01
 
 Of the ten nearest of a product by each model of silver.product_vectors: `same_type@10`, the share of its own type (last
-level of the category path, which attributes are told and the other models are not); `related@10`, the share of planted
+level of the category path, which attributes know and the other models do not); `related@10`, the share of planted
 complements, substitutes and variants; `launch@10`, for products launched late, the share of the older products of their
-group that are found. `chance` is what products drawn at random would have.
+group that are found. `chance` is what products sampled at random would have.
 
     python -m benchmarks.vectors --products 50000
 
-Vectors of words and facts of so many generated products, fused: seconds of the exact and of the approximate search, and
-the share of the exact lists that the latter finds.
+Vectors of words and attributes of so many generated products, fused: seconds of the exact and of the approximate
+search, and the share of the exact lists that the latter finds.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from cartograph.core.model import associate_from_vectors, unit_vectors
 from cartograph.core.search.approximate import approximate_top_k, recall
 from cartograph.core.search.topk import top_k
 from cartograph.core.views.text import texts, words
-from cartograph.embed.attribute_vectors import attribute_vectors
-from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
+from cartograph.embed.attributes import attribute_vectors
+from cartograph.embed.concatenation import blocks_of, concatenated, side_by_side
 from cartograph.embed.whitening import whitenings, widths_of
-from cartograph.embed.word_vectors import mean_vectors, word_vectors
+from cartograph.embed.words import mean_vectors, word_vectors
 from cartograph.runtime.tables import Tables
 from cartograph.shop.plan import Plan
 from cartograph.shop.raw_products import raw_products

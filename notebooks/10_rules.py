@@ -1,6 +1,6 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Which rules to believe
+# MAGIC # Which rules are reliable
 # MAGIC
 # MAGIC A walk through the tables of the `rules` step: how many rules there are, how many are significant, how
 # MAGIC they held up in later baskets, what changes with time, and what the guard did to the baskets.
@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.statistics.rule_measures import MEASURES
 from cartograph.core.tables.schema import columns_of
-from cartograph.rules.guard import guard, told
+from cartograph.rules.guard import guard, summary
 from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import choose_engine, mine
 from cartograph.runtime.config import load_config
@@ -47,10 +47,8 @@ TEAL, RUST = "#0b6b66", "#b4491f"
 as_of = tables.read("gold.rules").agg(F.max("as_of")).head()[0]
 baskets = tables.read("silver.baskets", as_of)
 users = tables.read("silver.users") if tables.exists("silver.users") else None
-guarded = guard(
-    baskets, mining.min_support, users=users, max_length=mining.max_length, **config.rules.guard.model_dump()
-)
-print(f"{environment}, as of {as_of}", *told(guarded.report, mining.min_support), sep="\n")
+guarded = guard(baskets, users, mining, config.rules.guard)
+print(f"{environment}, as of {as_of}", *summary(guarded.report, mining.min_support), sep="\n")
 print("engine: {}, because {}".format(*choose_engine(mining.engine)))
 
 # COMMAND ----------
@@ -65,32 +63,32 @@ seconds = F.unix_seconds("ordered_at")
 middle = guarded.baskets.agg(F.percentile_approx(seconds, 0.75).alias("at")).head()["at"]
 earlier = guarded.baskets.where(seconds < middle).persist()
 later = guarded.baskets.where(seconds >= middle).persist()
-itemsets = mine(earlier, guarded.supports.min_support, mining.engine, mining.max_length).persist()
-judged = judged_rules(itemsets, earlier, mining.min_confidence, mining.max_consequent, config.rules.judging.level)
-tried = with_holdout(judged, later).persist()
-summary = tried.groupBy("is_significant", "is_redundant").agg(
+itemsets = mine(earlier, guarded.mining).persist()
+judged = judged_rules(itemsets, earlier, guarded.mining, config.rules.judging)
+tested = with_holdout(judged, later).persist()
+outcomes = tested.groupBy("is_significant", "is_redundant").agg(
     F.count("*").alias("rules"),
     F.round(F.median("lift"), 2).alias("lift"),
     F.round(F.median("holdout_lift"), 2).alias("lift later"),
 )
-print(f"{itemsets.count():,} itemsets, {tried.count():,} rules")
-summary.orderBy("is_significant", "is_redundant").show()
+print(f"{itemsets.count():,} itemsets, {tested.count():,} rules")
+outcomes.orderBy("is_significant", "is_redundant").show()
 
 # COMMAND ----------
 
-points = tried.select("lift", "holdout_lift", "is_significant").where("holdout_lift > 0").limit(3000).toPandas()
+points = tested.select("lift", "holdout_lift", "is_significant").where("holdout_lift > 0").limit(3000).toPandas()
 figure, (left, right) = plt.subplots(1, 2)
-for believed, colour, label in ((False, RUST, "could be chance"), (True, TEAL, "significant")):
-    chosen = points[points["is_significant"] == believed]
+for is_significant, colour, label in ((False, RUST, "could be chance"), (True, TEAL, "significant")):
+    chosen = points[points["is_significant"] == is_significant]
     left.scatter(chosen["lift"], chosen["holdout_lift"], s=12, color=colour, alpha=0.6, label=label)
 left.axline((1, 1), (10, 10), color="grey", linewidth=0.7)
 left.set(xscale="log", yscale="log", xlabel="lift when made", ylabel="lift afterwards", title="Do rules last?")
 left.legend(frameon=False)
 
-q_values = np.sort(np.array([row.q_value for row in tried.select("q_value").limit(20_000).collect()]))
+q_values = np.sort(np.array([row.q_value for row in tested.select("q_value").limit(20_000).collect()]))
 right.step(q_values, np.arange(1, len(q_values) + 1), color=TEAL)
 right.axvline(config.rules.judging.level, color=RUST, linewidth=1)
-right.set(xlabel="q value", ylabel="rules up to it", title="How many to believe", xlim=(0, 1))
+right.set(xlabel="q value", ylabel="rules up to it", title="How many are significant", xlim=(0, 1))
 figure.tight_layout()
 plt.show()
 

@@ -41,7 +41,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def package_of(name: str) -> str | None:
-    """`rules` for cartograph.rules.model; None for what is not ours."""
+    """`rules` for cartograph.rules.rules; None for what is not ours."""
     parts = name.split(".")
     return parts[1] if parts[0] == "cartograph" and len(parts) > 1 else None
 

@@ -45,7 +45,7 @@ MODELS = {
     "bpr": _model("cartograph.cf.bpr", "Bpr", rank=4, iterations=200, n_negatives=1),
     "als": _model("cartograph.cf.als", "Als", rank=4, iterations=6),
     "als, native": _model("cartograph.cf.als", "Als", rank=2, iterations=6, engine="native"),
-    "rules": _model("cartograph.rules.model", "Rules"),
+    "rules": _model("cartograph.rules.rules", "Rules"),
     "first_order": _model("cartograph.sequence.first_order", "FirstOrder"),
     "next_basket": _model("cartograph.sequence.next_basket", "NextBasket", basket="day", mask_seen=True, min_count=1),
     "lstm": _model("cartograph.sequence.lstm", "Lstm", **SMALL),

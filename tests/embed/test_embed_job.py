@@ -1,21 +1,14 @@
-"""The embed job writes vectors and neighbours, keeps vectors of unchanged products, and refuses half settings."""
+"""The embed job writes vectors and neighbours, keeps vectors of unchanged products, and refuses incomplete settings."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.embed.attribute_vectors import attribute_vectors
-from cartograph.embed.gated import trained_gate
-from cartograph.embed.item_vectors import item_vectors
-from cartograph.embed.word_vectors import word_vectors
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import embed
@@ -69,21 +62,10 @@ def test_every_model_writes_what_it_knows_and_fused_knows_all(shop: tuple[Suite,
 def test_only_changed_products_are_embedded_again(shop: tuple[Suite, list[dict[str, float]]]) -> None:
     suite, (first, second) = shop
     assert (first["n_embedded_words"], second["n_embedded_words"]) == (12, 1)
-    assert ("n_words" in first, "n_words" in second) == (True, False)  # words of three weeks ago do
+    assert ("n_word_vectors" in first, "n_word_vectors" in second) == (True, False)  # words of three weeks ago do
     before, after = (vectors(suite, day, "words") for day in (FIRST, SECOND))
     assert {name for name in PRODUCTS if before[name] != after[name]} == {"cup1"}
     assert after["cup1"] == pytest.approx(before["bowl1"])
-
-
-def test_words_are_learned_again_when_they_are_old_or_other_settings_ask_for_it(
-    shop: tuple[Suite, list[dict[str, float]]],
-) -> None:
-    suite, _ = shop
-    identity = suite.tables.read("silver.word_vectors", FIRST).collect()[0].settings_hash
-    for days, settings_hash, expected in ((1, identity, FIRST), (30, identity, FIRST), (31, identity, None),
-                                          (0, identity, None), (1, identity + 1, None)):  # fmt: skip
-        with suite.step("embed", as_of=FIRST + timedelta(days=days)) as job:
-            assert embed.learned_day(job, settings_hash) == expected
 
 
 def test_neighbours_are_near_and_never_the_product_itself(shop: tuple[Suite, list[dict[str, float]]]) -> None:
@@ -111,7 +93,7 @@ def test_without_models_the_step_does_nothing(shop: tuple[Suite, list[dict[str, 
 
 
 @pytest.mark.parametrize(("settings", "problem"), [
-    (["embed.models=[language]"], r"name a pretrained model in embed\.language\.model"),
+    (["embed.models=[language]"], r"set a pretrained model in embed\.language\.model"),
     (["embed.models=[image]"], r"set one of embed\.image\.model, vectors_attribute and vectors_path; 0 of them"),
     (["embed.models=[image]", "embed.image.model=m"], r"set embed\.image\.folder"),
     (["embed.models=[image]", "embed.image.vectors_path=/no/such"], r"embed\.image: .*/no/such"),
@@ -122,16 +104,3 @@ def test_a_model_that_lacks_what_it_is_made_from_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=problem):
         run(shop[0], FIRST, *settings)
-
-
-def test_settings_of_the_file_are_the_defaults_of_the_code() -> None:
-    settings = load_config("local").embed
-
-    def defaults(function: Callable[..., Any]) -> dict[str, Any]:
-        parameters = inspect.signature(function).parameters.values()
-        return {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
-
-    assert defaults(word_vectors) == settings.words.model_dump(exclude={"language", "refit_days"})
-    assert defaults(item_vectors) == settings.item2vec.model_dump()
-    assert defaults(attribute_vectors) == settings.attributes.model_dump()
-    assert defaults(trained_gate) == settings.fusion.gate.model_dump() | {"record": None}

@@ -8,9 +8,11 @@ import pytest
 import torch
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.embed.fusion import blocks_of, concatenated, side_by_side
-from cartograph.embed.gate import GatedFusion, GateLearner
-from cartograph.embed.gated import NoPairs, bought_pairs, gated, trained_gate
+from cartograph.core.model import TooLittle
+from cartograph.embed.concatenation import blocks_of, concatenated, side_by_side
+from cartograph.embed.gate_network import GatedFusion, GateTask
+from cartograph.embed.gate_training import bought_pairs, gated, trained_gate
+from cartograph.embed.settings import GateSettings
 from cartograph.embed.whitening import Whitening
 
 PLAIN = {"a": Whitening(np.zeros(2), np.eye(2)), "b": Whitening(np.zeros(3), np.eye(3))}
@@ -54,16 +56,16 @@ def test_a_missing_model_has_no_share_and_what_stands_in_its_place_no_effect() -
     torch.testing.assert_close(network(given, torch.ones(5, 2)).norm(dim=1), torch.ones(5))
 
 
-def test_a_pair_is_told_from_others_but_not_from_its_own_products() -> None:
-    learner = GateLearner((2, 3), 4, temperature=0.5, hidden=0.0)
+def test_a_pair_is_contrasted_with_others_but_not_with_its_own_products() -> None:
+    task = GateTask((2, 3), GateSettings(width=4, temperature=0.5, hidden=0.0))
     torch.manual_seed(2)
-    network = learner.network()
+    network = task.network()
     sides = torch.randn(2, 3, 5)
     left, right = torch.tensor([1, 2, 3]), torch.tensor([7, 8, 7])  # the third pair's partner is the first one's
     ones = torch.ones(3, 2)
     batch = {"left": sides[0], "right": sides[1], "left_present": ones, "right_present": ones,
              "left_code": left, "right_code": right}  # fmt: skip
-    loss, n = learner.loss(network, batch)
+    loss, n = task.loss(network, batch)
     scores = (network(sides[0], ones) @ network(sides[1], ones).T).detach().numpy() / 0.5
     counted = {0: (0, 1), 1: (0, 1, 2), 2: (1, 2)}
     by_hand = [
@@ -84,7 +86,7 @@ def test_pairs_are_neighbours_in_a_hashed_order_and_bounded(spark: SparkSession)
     assert bought_pairs(sets, 1).count() == 1
 
 
-def test_a_gate_learns_which_model_tells_what_is_bought_together(spark: SparkSession) -> None:
+def test_a_gate_learns_which_model_predicts_what_is_bought_together(spark: SparkSession) -> None:
     """Model a knows the room that products are bought for, through noise; b is noise alone. One product lacks a."""
     rng = np.random.default_rng(5)
     names = [f"p{room}{n}" for room in range(ROOMS) for n in range(PER_ROOM)]
@@ -99,10 +101,11 @@ def test_a_gate_learns_which_model_tells_what_is_bought_together(spark: SparkSes
     baskets = [[f"p{n % ROOMS}{i}" for i in rng.choice(PER_ROOM, 3, replace=False)] for n in range(200)]
     sets = spark.createDataFrame([(each,) for each in baskets], "product_ids array<string>")
     losses: list[float] = []
-    weights = trained_gate(
-        blocks, sets, {"a": 8, "b": 8}, width=8, epochs=8, batch_size=64, learning_rate=0.02, hidden=0.1,
-        workers=1, backend="arrow", record=lambda epoch: losses.append(epoch["loss"]),
-    )  # fmt: skip
+    settings = GateSettings(
+        width=8, epochs=8, batch_size=64, learning_rate=0.02, hidden=0.1, workers=1, backend="arrow"
+    )
+    widths = {"a": 8, "b": 8}
+    weights = trained_gate(blocks, sets, widths, settings, lambda epoch: losses.append(epoch["loss"]))
     assert losses[-1] < losses[0] - 0.3
     vectors = {row.product_id: np.array(row.vector) for row in gated(blocks, weights).collect()}
     assert set(vectors) == set(names)
@@ -113,5 +116,5 @@ def test_a_gate_learns_which_model_tells_what_is_bought_together(spark: SparkSes
 
     plain = rows / np.linalg.norm(rows, axis=1)[:, None]
     assert right_room(np.array([vectors[name] for name in names])) > right_room(plain) + 0.1
-    with pytest.raises(NoPairs, match="no two products"):
-        trained_gate(blocks, sets.where("size(product_ids) > 3"), {"a": 8, "b": 8})
+    with pytest.raises(TooLittle, match="no two products"):
+        trained_gate(blocks, sets.where("size(product_ids) > 3"), widths, settings)

@@ -12,9 +12,9 @@ import pytest
 from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.embed.encoder import Encoder
-from cartograph.embed.image_vectors import image_sources, image_vectors
-from cartograph.embed.language_vectors import language_vectors
+from cartograph.embed.image import image_sources, image_vectors
+from cartograph.embed.language import language_vectors
+from cartograph.embed.settings import EncoderSettings
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_language_model_puts_like_texts_side_by_side(texts: DataFrame, minilm: str) -> None:
-    rows = {row.product_id: row for row in language_vectors(texts, Encoder(minilm, batch_size=2)).collect()}
+    rows = {
+        row.product_id: row for row in language_vectors(texts, EncoderSettings(model=minilm, batch_size=2)).collect()
+    }
     assert {name: row.source_hash for name, row in rows.items()} == {"mug": 1, "cup": 2, "hose": 3}
     mug, cup, hose = (np.array(rows[name].vector) for name in ("mug", "cup", "hose"))
     assert mug.shape == (384,)
@@ -59,7 +61,7 @@ def test_a_language_model_puts_like_texts_side_by_side(texts: DataFrame, minilm:
 
 def test_a_model_that_is_not_there_is_named(texts: DataFrame) -> None:
     with pytest.raises(PythonException, match=r"the pretrained model '/no/such/model' cannot be loaded: "):
-        language_vectors(texts, Encoder("/no/such/model")).collect()
+        language_vectors(texts, EncoderSettings(model="/no/such/model")).collect()
 
 
 def test_images_become_vectors_and_what_is_missing_or_broken_is_null(
@@ -79,7 +81,7 @@ def test_images_become_vectors_and_what_is_missing_or_broken_is_null(
     )
     sources = image_sources(products, "image", str(tmp_path), clip).persist()
     assert {row.product_id for row in sources.where("path IS NULL").collect()} == {"missing"}
-    found = image_vectors(sources.where("path IS NOT NULL"), Encoder(clip, batch_size=2)).collect()
+    found = image_vectors(sources.where("path IS NOT NULL"), EncoderSettings(model=clip, batch_size=2)).collect()
     vectors = {row.product_id: row.vector for row in found}
     assert set(vectors) == {"red", "again", "grey", "broken"}
     assert vectors["broken"] is None

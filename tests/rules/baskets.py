@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
+from cartograph.core.settings import settings_of
+from cartograph.rules.settings import Engine, MiningSettings
 from tests.rules.oracle import Counts
 
 DAY = datetime(2026, 1, 1)
@@ -37,8 +40,14 @@ def random_baskets(n: int, n_items: int, length: float, seed: int, copies: int =
     random = np.random.default_rng(seed)
     popularity = 1 / np.arange(1, n_items + 1) ** 0.8
     sizes = 1 + random.poisson(length - 1, n)
-    drawn = [
+    sampled = [
         random.choice(n_items, min(size, n_items), replace=False, p=popularity / popularity.sum()) for size in sizes
     ]
-    baskets = [[f"p{item:03}" for item in basket] for basket in drawn]
+    baskets = [[f"p{item:03}" for item in basket] for basket in sampled]
     return baskets + baskets[: n // 10] * copies
+
+
+def mining(min_support: float, engine: Engine = "auto", max_length: int = 0, **changed: Any) -> MiningSettings:
+    """Settings that mine itemsets of any length, unless a length is given."""
+    given = {"min_support": min_support, "engine": engine, "max_length": max_length, **changed}
+    return settings_of(MiningSettings, None, given)

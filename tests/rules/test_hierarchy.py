@@ -27,6 +27,7 @@ MIXED = [
     ("b2", "Best", ["home", "garden"]),
     ("c1", "Cosy", ["food"]),
 ]
+EVERY_RULE = {"min_confidence": 0.0, "min_interest": 0.0}
 SCHEMA = "product_id string, brand string, category array<string>"
 # Cups and tea of any kind go together evenly, and cup2 with tea2 far more than that.
 BASKETS = (
@@ -38,7 +39,9 @@ BASKETS = (
 @pytest.fixture(scope="module")
 def rules(spark: SparkSession) -> dict[tuple[str, str], Row]:
     products = spark.createDataFrame(PRODUCTS, SCHEMA)
-    found = generalised_rules(frame(spark, BASKETS).coalesce(1), products, 0.01, 0.05, min_interest=1.1).collect()
+    found = generalised_rules(
+        frame(spark, BASKETS).coalesce(1), products, min_support=0.01, min_confidence=0.05
+    ).collect()
     rules = {(row.antecedent, row.consequent): row for row in found}
     assert len(rules) == len(found)
     return rules
@@ -92,7 +95,7 @@ def test_products_of_one_category_are_compared_with_its_pairs(spark: SparkSessio
         [(item, None, ["x"]) for item in ("a", "b", "c")], "product_id string, brand string, category array<string>"
     )
     baskets = [["a", "b"]] * 8 + [["a", "c"]] * 2 + [["b", "c"]] * 2 + [["c"]] * 4
-    found = generalised_rules(frame(spark, baskets), products, 0.05, 0.0, min_interest=0.0).collect()
+    found = generalised_rules(frame(spark, baskets), products, min_support=0.05, **EVERY_RULE).collect()
     interest = {(row.antecedent, row.consequent): row.interest for row in found}
     # 12 pairs; lines a 10, b 10, c 8 of 28: chance of a and b is 2 * 100 / (784 - 264).
     assert interest["a", "b"] == interest["b", "a"] == pytest.approx(8 / (12 * 200 / 520))
@@ -101,9 +104,9 @@ def test_products_of_one_category_are_compared_with_its_pairs(spark: SparkSessio
 def test_products_bought_alone_make_no_rule_of_their_brand_and_their_category(spark: SparkSession) -> None:
     products = spark.createDataFrame(PRODUCTS, SCHEMA)
     alone = [["cup1"]] * 60 + [["tea1"]] * 40
-    assert generalised_rules(frame(spark, alone), products, 0.01, 0.0, min_interest=0.0).count() == 0
+    assert generalised_rules(frame(spark, alone), products, min_support=0.01, **EVERY_RULE).count() == 0
     # Two cups by Acme in one basket do: one stands for the brand, the other one for the category.
-    both = generalised_rules(frame(spark, [*alone, ["cup1", "cup2"]]), products, 0.001, 0.0, min_interest=0.0)
+    both = generalised_rules(frame(spark, [*alone, ["cup1", "cup2"]]), products, min_support=0.001, **EVERY_RULE)
     found = {(row.antecedent, row.consequent): row.n_baskets for row in both.collect()}
     assert found["brand:Acme", "category:kitchen"] == found["cup1", "cup2"] == 1
 
@@ -135,7 +138,9 @@ def test_every_rule_counts_the_baskets_in_which_two_products_stand_for_its_sides
     rng = np.random.default_rng(2)
     names = [name for name, _, _ in MIXED]
     baskets = [[str(name) for name in rng.choice(names, rng.integers(1, 5), replace=False)] for _ in range(60)]
-    rules = generalised_rules(frame(spark, baskets), spark.createDataFrame(MIXED, SCHEMA), 0.05, 0.0, min_interest=0.0)
+    rules = generalised_rules(
+        frame(spark, baskets), spark.createDataFrame(MIXED, SCHEMA), min_support=0.05, **EVERY_RULE
+    )
     found = {(row.antecedent, row.consequent): (row.n_baskets, row.confidence, row.lift) for row in rules.collect()}
     expected = counted_by_hand(baskets, 3)
     assert found.keys() == expected.keys()

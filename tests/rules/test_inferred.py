@@ -7,7 +7,8 @@ from pyspark.sql import SparkSession
 
 from cartograph.core.model import Silver
 from cartograph.rules.inferred import inferred_pairs, title_vectors
-from cartograph.rules.model import Rules
+from cartograph.rules.rules import Rules
+from cartograph.rules.settings import RulesModelSettings
 from tests.rules.baskets import frame
 
 PAIRS = "product_id string, associated_product_id string, score double"
@@ -18,7 +19,7 @@ def test_scores_are_the_neighbours_mean_shrunk_by_their_baskets(spark: SparkSess
     baskets = frame(spark, [["near"]] * 30 + [["far"]] * 10 + [["rare"]] * 2 + [["often"]] * 20)
     rows = [("near", [1.0, 0.0]), ("rare", [2.0, 0.0]), ("far", [3.0, 4.0]), ("often", [1.0, 0.0]), ("odd", [0.0, 0.0])]
     vectors = spark.createDataFrame(rows, "product_id string, vector array<float>")
-    found = inferred_pairs(pairs, baskets, vectors, rare_baskets=20, min_similarity=0.5, shrinkage=18.0)
+    found = inferred_pairs(pairs, baskets, vectors, RulesModelSettings(rare_baskets=20, shrinkage=18.0))
     answers = {(row.product_id, row.associated_product_id): row for row in found.collect()}
     # Similarities 1 and .6; the neighbours' baskets weigh 30 + 6 = 36, belief 36 / 54.
     assert {pair: row.score for pair, row in answers.items()} == pytest.approx(

@@ -8,7 +8,8 @@ from pyspark.sql import Row, SparkSession
 from cartograph.core.tables.schema import columns_of
 from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import mine
-from tests.rules.baskets import frame
+from cartograph.rules.settings import JudgingSettings
+from tests.rules.baskets import frame, mining
 
 # Tea and a cup go together (30 of 40), sugar is in half of all baskets whatever else is, 100 baskets.
 BASKETS = (
@@ -22,7 +23,8 @@ LATER = [["tea", "cup"]] * 6 + [["tea"]] * 2 + [["cup"]] * 2 + [["pot"]] * 10
 @pytest.fixture(scope="module")
 def rules(spark: SparkSession) -> dict[str, Row]:
     baskets = frame(spark, BASKETS, USERS).persist()
-    judged = judged_rules(mine(baskets, 0.05).persist(), baskets, min_confidence=0.2)
+    settings = mining(0.05, min_confidence=0.2)
+    judged = judged_rules(mine(baskets, settings).persist(), baskets, settings, JudgingSettings())
     return {f"{'+'.join(row.antecedent)}>{row.consequent[0]}": row for row in judged.collect()}
 
 

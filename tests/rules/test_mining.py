@@ -14,20 +14,20 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.basket_files import read_baskets
 from cartograph.core.pairs import coded_groups as coded_groups_module
-from cartograph.rules import mining, native
+from cartograph.rules import native
+from cartograph.rules.derivation import rules_from_itemsets, with_subsets
 from cartograph.rules.mining import choose_engine, mine
-from cartograph.rules.rules import rules_from_itemsets, with_subsets
-from cartograph.rules.supports import Supports
+from cartograph.rules.settings import Engine, MiningSettings
 from tests.cluster import Cluster
 from tests.rules import oracle
-from tests.rules.baskets import counts_of, frame, random_baskets
+from tests.rules.baskets import counts_of, frame, mining, random_baskets
 
-ENGINES = ("native", "mllib")
+ENGINES: tuple[Engine, ...] = ("native", "mllib")
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 few_products = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=25)
 
 
-def mined_without_spark(baskets: list[list[str]], supports: Supports, max_length: int, n_tasks: int) -> oracle.Counts:
+def mined_without_spark(baskets: list[list[str]], settings: MiningSettings, n_tasks: int) -> oracle.Counts:
     """What the native engine's tasks find, called one after another as Spark would."""
     batch = pa.record_batch([pa.array(baskets, pa.list_(pa.string()))], ["product_ids"])
     halves = [batch.slice(0, len(baskets) // 2), batch.slice(len(baskets) // 2)]
@@ -37,11 +37,11 @@ def mined_without_spark(baskets: list[list[str]], supports: Supports, max_length
     for part in coded:
         *per_product, (_, n_baskets) = zip(part["product_id"][0].as_py(), part["n_groups"][0].as_py(), strict=True)
         totals.update(dict(per_product) | {None: n_baskets})
-        may_be_frequent |= {name for name, n in per_product if n >= math.floor(supports.lowest * n_baskets)}
+        may_be_frequent |= {name for name, n in per_product if n >= math.floor(settings.lowest * n_baskets)}
     kept = [(name, n) for name, n in totals.items() if name is None or name in may_be_frequent]
     table = pa.table([pa.array([name for name, _ in kept], pa.string()), pa.array([n for _, n in kept], pa.int64())],
                      ["product_id", "n_baskets"])  # fmt: skip
-    plan = native._planned(table, supports, max_length, n_tasks)
+    plan = native._planned(table, settings, n_tasks)
     parts = [part for half in coded for part in native._cut([half], plan)]
     by_task = [[part for part in parts if part["task"][0].as_py() == task] for task in range(len(plan.keys))]
     rows = [row for parts in by_task for found in native._mine(parts, plan) for row in found.to_pylist()]
@@ -55,20 +55,20 @@ def mined_without_spark(baskets: list[list[str]], supports: Supports, max_length
 def test_any_baskets_give_what_looking_at_every_combination_gives(
     baskets: list[list[str]], min_support: float, max_length: int, n_tasks: int
 ) -> None:
-    found = mined_without_spark(baskets, Supports(min_support), max_length, n_tasks)
+    found = mined_without_spark(baskets, mining(min_support, max_length=max_length), n_tasks)
     assert found == oracle.frequent(baskets, min_support, max_length)
 
 
-def with_own_supports(baskets: list[list[str]], supports: Supports, max_length: int) -> oracle.Counts:
-    """The itemsets that occur as often as their least frequent product asks, one by one."""
-    counts = oracle.all_counts(baskets, max_length)
+def with_own_supports(baskets: list[list[str]], settings: MiningSettings) -> oracle.Counts:
+    """The itemsets that occur as often as their least frequent product requires, one by one."""
+    counts = oracle.all_counts(baskets, settings.max_length)
     n = len(baskets)
 
-    def asked(item: str) -> float:
-        own = supports.rare_share * counts[item,] / n
-        return min(supports.min_support, max(own, supports.rare_support or 1))
+    def required(item: str) -> float:
+        own = settings.rare_share * counts[item,] / n
+        return min(settings.min_support, max(own, settings.rare_support or 1))
 
-    return {itemset: k for itemset, k in counts.items() if k >= n * min(map(asked, itemset)) - 1e-9}
+    return {itemset: k for itemset, k in counts.items() if k >= n * min(map(required, itemset)) - 1e-9}
 
 
 @settings(deadline=None, max_examples=150)
@@ -76,18 +76,19 @@ def with_own_supports(baskets: list[list[str]], supports: Supports, max_length: 
 def test_rare_products_have_supports_of_their_own(
     baskets: list[list[str]], min_support: float, fraction: float, rare_share: float, max_length: int
 ) -> None:
-    supports = Supports(min_support, min_support * fraction, rare_share)
-    found = mined_without_spark(baskets, supports, max_length, 3)
-    assert found == with_own_supports(baskets, supports, max_length)
+    rare = {"rare_support": min_support * fraction, "rare_share": rare_share}
+    settings = mining(min_support, max_length=max_length, **rare)
+    assert mined_without_spark(baskets, settings, 3) == with_own_supports(baskets, settings)
 
 
 @every_engine
-def test_a_rare_product_keeps_its_itemsets_and_their_subsets_can_be_added(spark: SparkSession, engine: str) -> None:
+def test_a_rare_product_keeps_its_itemsets_and_their_subsets_can_be_added(spark: SparkSession, engine: Engine) -> None:
     baskets = [["a", "b", "rare"]] * 3 + [["a"]] * 40 + [["b"]] * 40 + [["c"]] * 17
     data = frame(spark, baskets)
-    found = mine(data, 0.1, engine, rare_support=0.02, rare_share=0.5).persist()
+    settings = mining(0.1, engine, rare_support=0.02, rare_share=0.5)
+    found = mine(data, settings).persist()
     counts = counts_of(found)
-    assert counts == with_own_supports(baskets, Supports(0.1, 0.02, 0.5), 0)
+    assert counts == with_own_supports(baskets, settings)
     assert ("a", "b", "rare") in counts
     assert ("a", "b") not in counts
     known = counts_of(with_subsets(found, data))
@@ -97,17 +98,17 @@ def test_a_rare_product_keeps_its_itemsets_and_their_subsets_can_be_added(spark:
 @every_engine
 @pytest.mark.parametrize(("seed", "min_support", "max_length"), [(1, 0.1, 0), (2, 0.03, 3)])
 def test_random_baskets_give_what_looking_at_every_combination_gives(
-    spark: SparkSession, engine: str, seed: int, min_support: float, max_length: int
+    spark: SparkSession, engine: Engine, seed: int, min_support: float, max_length: int
 ) -> None:
     baskets = [[], *random_baskets(60, 9, 3.0, seed), [], []]
-    found = mine(frame(spark, baskets).coalesce(2), min_support, engine, max_length)
+    found = mine(frame(spark, baskets).coalesce(2), mining(min_support, engine, max_length))
     assert counts_of(found) == oracle.frequent(baskets, min_support, max_length)
 
 
 @every_engine
-def test_baskets_with_copies_and_popular_products_give_the_same(spark: SparkSession, engine: str) -> None:
+def test_baskets_with_copies_and_popular_products_give_the_same(spark: SparkSession, engine: Engine) -> None:
     baskets = random_baskets(400, 30, 5.0, seed=3, copies=3)
-    found = mine(frame(spark, baskets).repartition(3), 0.01, engine)
+    found = mine(frame(spark, baskets).repartition(3), mining(0.01, engine))
     expected = oracle.frequent(baskets, 0.01)
     assert counts_of(found) == expected
     assert max(len(itemset) for itemset in expected) >= 4
@@ -115,23 +116,24 @@ def test_baskets_with_copies_and_popular_products_give_the_same(spark: SparkSess
 
 
 @every_engine
-def test_repeats_nulls_and_empty_baskets_count_as_they_should(spark: SparkSession, engine: str) -> None:
+def test_repeats_nulls_and_empty_baskets_count_as_they_should(spark: SparkSession, engine: Engine) -> None:
     baskets = [["a", "b", "a"], ["a", None, "b"], [], ["b"], ["c"]]
     found = {
-        row.itemset[0] + "".join(row.itemset[1:]): row for row in mine(frame(spark, baskets), 0.4, engine).collect()
+        row.itemset[0] + "".join(row.itemset[1:]): row
+        for row in mine(frame(spark, baskets), mining(0.4, engine)).collect()
     }
     assert {name: row.n_baskets for name, row in found.items()} == {"a": 2, "b": 3, "ab": 2}
     assert found["b"].support == pytest.approx(0.6)
 
 
 @every_engine
-def test_no_baskets_give_no_itemsets(spark: SparkSession, engine: str) -> None:
-    assert mine(frame(spark, []), 0.1, engine).count() == 0
-    assert mine(frame(spark, [["a"], ["b"]]), 0.9, engine).count() == 0
+def test_no_baskets_give_no_itemsets(spark: SparkSession, engine: Engine) -> None:
+    assert mine(frame(spark, []), mining(0.1, engine)).count() == 0
+    assert mine(frame(spark, [["a"], ["b"]]), mining(0.9, engine)).count() == 0
 
 
 def test_both_engines_give_frames_of_the_same_columns(spark: SparkSession) -> None:
-    native_frame, mllib_frame = (mine(frame(spark, [["a"]]), 0.5, engine) for engine in ENGINES)
+    native_frame, mllib_frame = (mine(frame(spark, [["a"]]), mining(0.5, engine)) for engine in ENGINES)
     shapes = [[(f.name, f.dataType.simpleString()) for f in one.schema] for one in (native_frame, mllib_frame)]
     assert shapes[0] == shapes[1]
     assert shapes[0] == [
@@ -142,22 +144,24 @@ def test_both_engines_give_frames_of_the_same_columns(spark: SparkSession) -> No
 def test_a_support_outside_its_range_and_an_unknown_engine_are_refused(spark: SparkSession) -> None:
     for support in (0.0, 1.5):
         with pytest.raises(ValueError, match="min_support"):
-            mine(frame(spark, [["a"]]), support)
-    with pytest.raises(ValueError, match="auto, mllib, native"):
-        mine(frame(spark, [["a"]]), 0.5, "fast")
+            mine(frame(spark, [["a"]]), min_support=support)
+    with pytest.raises(ValueError, match="'auto', 'mllib' or 'native'"):
+        mine(frame(spark, [["a"]]), engine="fast")
+    with pytest.raises(ValueError, match=r"rare_support must be in \(0, min_support\]"):
+        mine(frame(spark, [["a"]]), min_support=0.1, rare_support=0.2)
 
 
 def test_auto_takes_the_compiled_engine_and_says_why() -> None:
     engine, reason = choose_engine("auto")
     assert engine == "native"
     assert "same itemsets" in reason
-    assert choose_engine("mllib") == ("mllib", "asked for")
+    assert choose_engine("mllib") == ("mllib", "set in the configuration")
 
 
 def test_auto_falls_back_where_nothing_can_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("cartograph.rules.native")
     monkeypatch.setitem(__import__("sys").modules, "cartograph.rules.native", None)
-    engine, reason = mining.choose_engine("auto")
+    engine, reason = choose_engine("auto")
     assert engine == "mllib"
     assert "does not load here" in reason
 
@@ -169,12 +173,12 @@ def test_no_task_gets_more_than_its_share_of_the_baskets(spark: SparkSession, mo
     monkeypatch.setattr(native, "_TASK_ITEMS", n_items // 4)
     data = frame(spark, baskets).select("product_ids").repartition(2)
     coded = coded_groups_module.coded_groups(data)
-    plan = native._plan(coded, Supports(0.01), 3)
+    plan = native._plan(coded, mining(0.01, max_length=3))
     assert len(plan.keys) > 8
     cut = coded.mapInArrow(lambda batches: native._cut(batches, plan), native._PARTS)
     held = cut.selectExpr("task", "length(items) div 4 as n").groupBy("task").sum("n").collect()
     assert max(row["sum(n)"] for row in held) <= n_items // 4
-    assert counts_of(mine(data, 0.01, "native", 3)) == oracle.frequent(baskets, 0.01, 3)
+    assert counts_of(mine(data, mining(0.01, "native", 3))) == oracle.frequent(baskets, 0.01, 3)
 
 
 def test_every_task_has_a_partition_of_its_own(spark: SparkSession) -> None:
@@ -187,7 +191,7 @@ def test_every_task_has_a_partition_of_its_own(spark: SparkSession) -> None:
 
 def on_cluster(spark: SparkSession, seed: int) -> dict[str, int]:
     baskets = frame(spark, random_baskets(500, 25, 5.0, seed)).repartition(4)
-    return {" ".join(itemset): n for itemset, n in counts_of(mine(baskets, 0.01)).items()}
+    return {" ".join(itemset): n for itemset, n in counts_of(mine(baskets, mining(0.01))).items()}
 
 
 @pytest.mark.cluster
@@ -231,7 +235,7 @@ def read_once(spark: SparkSession, folder: Path, name: str) -> DataFrame:
 def test_public_data_sets_have_as_many_itemsets_as_published(
     spark: SparkSession, shared_data: Path, name: str, min_support: float, n_itemsets: int
 ) -> None:
-    assert mine(read_once(spark, shared_data, name), min_support, "native").count() == n_itemsets
+    assert mine(read_once(spark, shared_data, name), mining(min_support, "native")).count() == n_itemsets
 
 
 @pytest.mark.slow
@@ -243,12 +247,12 @@ def test_both_engines_agree_on_public_data_sets(
     spark: SparkSession, shared_data: Path, name: str, min_support: float
 ) -> None:
     baskets = read_once(spark, shared_data, name)
-    assert equal(mine(baskets, min_support, "native"), mine(baskets, min_support, "mllib"))
+    assert equal(*(mine(baskets, mining(min_support, engine)) for engine in ENGINES))
 
 
 @pytest.mark.parametrize(("min_support", "min_confidence", "n_rules"), [(0.006, 0.25, 463), (0.001, 0.5, 5_668)])
 def test_groceries_has_as_many_rules_as_published(
     spark: SparkSession, shared_data: Path, min_support: float, min_confidence: float, n_rules: int
 ) -> None:
-    itemsets = mine(read_once(spark, shared_data, "groceries/groceries.csv"), min_support).persist()
+    itemsets = mine(read_once(spark, shared_data, "groceries/groceries.csv"), mining(min_support)).persist()
     assert rules_from_itemsets(itemsets, min_confidence).count() == n_rules

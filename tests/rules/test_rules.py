@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from scipy.stats import hypergeom
 
 from cartograph.core.statistics.exact_tests import p_value
+from cartograph.rules.derivation import rules_from_itemsets
 from cartograph.rules.mining import mine
 from cartograph.rules.pruning import with_closure, with_improvement
-from cartograph.rules.rules import rules_from_itemsets
 from tests.rules import oracle
-from tests.rules.baskets import frame, random_baskets
+from tests.rules.baskets import frame, mining, random_baskets
 
 BASKETS = random_baskets(120, 8, 3.5, seed=21)
 COUNTS = oracle.frequent(BASKETS, 0.03)
@@ -22,7 +22,7 @@ COUNTS = oracle.frequent(BASKETS, 0.03)
 
 @pytest.fixture(scope="module")
 def itemsets(spark: SparkSession) -> DataFrame:
-    return mine(frame(spark, BASKETS), 0.03).coalesce(1).persist()
+    return mine(frame(spark, BASKETS), mining(0.03)).coalesce(1).persist()
 
 
 @pytest.mark.parametrize(("min_confidence", "max_consequent"), [(0.0, 1), (0.4, 1), (0.3, 2), (0.5, 9)])
@@ -64,6 +64,6 @@ def test_closed_and_maximal_itemsets_are_those_without_such_a_larger_one(itemset
 
 
 def test_an_itemset_that_always_comes_with_another_item_is_not_closed(spark: SparkSession) -> None:
-    itemsets = mine(frame(spark, [["a", "b"], ["a", "b"], ["b"]]), 0.3)
+    itemsets = mine(frame(spark, [["a", "b"], ["a", "b"], ["b"]]), mining(0.3))
     found = {"".join(row.itemset): (row.is_closed, row.is_maximal) for row in with_closure(itemsets).collect()}
     assert found == {"a": (False, False), "b": (True, False), "ab": (True, True)}

@@ -1,15 +1,16 @@
-"""The rules job writes itemsets, rules and lists of one day, tries the rules on the days after, and can run again."""
+"""The rules job writes itemsets, rules and lists of one day, tests the rules on the days after, and can run again."""
 
 from __future__ import annotations
 
-import inspect
 from datetime import date, timedelta
+from typing import get_args
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.rules.model import Rules
+from cartograph.core.statistics.rule_measures import MEASURES
+from cartograph.rules.settings import Measure
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Job, Suite
 from jobs import rules
@@ -55,7 +56,7 @@ def test_rules_count_the_baskets_before_their_day(shop: Suite) -> None:
         assert rule.support == pytest.approx(both.count() / baskets.count())
 
 
-def test_only_earlier_rules_have_been_tried_on_later_baskets(shop: Suite) -> None:
+def test_only_earlier_rules_have_been_tested_on_later_baskets(shop: Suite) -> None:
     earlier, newest = (shop.tables.read("gold.rules", day) for day in (DAY, LATER))
     assert earlier.where("holdout_baskets is null").isEmpty()
     assert newest.where("holdout_baskets is not null").isEmpty()
@@ -92,10 +93,8 @@ def test_a_second_run_changes_nothing(shop: Suite) -> None:
     assert [shop.tables.version(name) for name in names] == before
 
 
-def test_settings_of_the_file_are_the_defaults_of_the_model() -> None:
-    defaults = {key: parameter.default for key, parameter in inspect.signature(Rules).parameters.items()}
-    assert defaults.pop("mask_seen") is True  # masks are empty where seen.mask is false
-    assert defaults == load_config("local").rules.model.model_dump()
+def test_the_settings_know_every_measure() -> None:
+    assert get_args(Measure) == tuple(MEASURES)
 
 
 def counts_of(spark: SparkSession, original: str) -> dict[str, int]:

@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 from cartograph.core.statistics.exact_tests import fisher
 from cartograph.rules.judging import judged_rules
 from cartograph.rules.mining import mine
+from cartograph.rules.settings import JudgingSettings
 from cartograph.rules.significance import layers, with_q_values
-from tests.rules.baskets import frame, random_baskets
+from tests.rules.baskets import frame, mining, random_baskets
 
 
 def test_every_pair_of_frequent_sides_stands_for_testing(spark: SparkSession) -> None:
@@ -73,12 +74,13 @@ def test_of_shuffled_baskets_few_runs_accept_any_rule(spark: SparkSession) -> No
     real = random_baskets(500, 15, 3.0, seed=8)
     real = [[*basket, "x", "y"] if n % 10 == 0 else basket for n, basket in enumerate(real)]
     accepted = []
+    settings, judging = mining(0.01, max_length=4, min_confidence=0.0), JudgingSettings(level=0.05)
     for seed in range(12):
         baskets = frame(spark, shuffled(real, seed)).coalesce(1).persist()
-        itemsets = mine(baskets, 0.01, max_length=4).persist()
-        accepted.append(judged_rules(itemsets, baskets, 0.0, level=0.05).where("is_significant").count())
+        itemsets = mine(baskets, settings).persist()
+        accepted.append(judged_rules(itemsets, baskets, settings, judging).where("is_significant").count())
         itemsets.unpersist(), baskets.unpersist()
     assert sum(n > 0 for n in accepted) <= 1  # 0.6 expected at the most
     baskets = frame(spark, real)
-    found = judged_rules(mine(baskets, 0.01, max_length=4).persist(), baskets, 0.0).where("is_significant")
+    found = judged_rules(mine(baskets, settings).persist(), baskets, settings, judging).where("is_significant")
     assert {(*row.antecedent, *row.consequent) for row in found.collect()} >= {("x", "y"), ("y", "x")}

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from cartograph.rules.utility import high_utility_itemsets, revenue
+from cartograph.rules.utility import high_utility_itemsets, revenue_lines
 from cartograph.rules.utility_growth import grow_utility
 from tests.rules.baskets import random_baskets
 
@@ -62,12 +63,13 @@ def test_orders_in_spark_give_what_looking_at_every_combination_gives(spark: Spa
     ]
     rows += [("o0", rows[0][1], 2, 3.5), ("o1", "free", 3, 0.0), (None, "p001", 9, 9.0)]
     lines = spark.createDataFrame(rows, "order_id string, product_id string, quantity int, unit_price double")
+    lines = lines.withColumn("event_type", F.lit("purchase"))
     baskets: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for order, product, quantity, price in rows:
         if order and price:
             baskets[order][product] += round(quantity * price * 100)
     total = sum(sum(basket.values()) for basket in baskets.values())
-    found = high_utility_itemsets(lines.repartition(3).withColumn("utility", revenue()), 0.03)
+    found = high_utility_itemsets(revenue_lines(lines.repartition(3)), min_share=0.03, max_length=0)
     worth = {tuple(row.itemset): (row.n_baskets, round(row.utility * 100)) for row in found.collect()}
     assert worth == brute_force([dict(basket) for basket in baskets.values()], int(np.ceil(0.03 * total)))
     assert max(len(itemset) for itemset in worth) >= 2
@@ -75,6 +77,6 @@ def test_orders_in_spark_give_what_looking_at_every_combination_gives(spark: Spa
 
 def test_nothing_sold_is_worth_nothing(spark: SparkSession) -> None:
     lines = spark.createDataFrame([], "order_id string, product_id string, utility double")
-    assert high_utility_itemsets(lines, 0.01).count() == 0
+    assert high_utility_itemsets(lines, min_share=0.01).count() == 0
     with pytest.raises(ValueError, match="min_share"):
-        high_utility_itemsets(lines, 0.0)
+        high_utility_itemsets(lines, min_share=0.0)

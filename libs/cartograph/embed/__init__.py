@@ -1,1 +1,1 @@
-"""Vectors of products: from their words, pictures and facts, from what they are seen and bought with, and fused."""
+"""Vectors of products: from words, texts, images and attributes, from what they are seen and bought with, and fused."""

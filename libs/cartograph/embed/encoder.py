@@ -8,44 +8,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pyspark import TaskContext
 
 from cartograph.core.search.topk import Floats
+from cartograph.embed.settings import EncoderSettings
 
 
 class NoSuchModel(RuntimeError):
     """A pretrained model cannot be loaded where it is needed."""
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """Which model, and how it is run.
+def encoded(inputs: Sequence[Any], settings: EncoderSettings) -> Floats:
+    """One row per input, by the pretrained model of the settings.
 
-    Args:
-        model: name or path.
-        batch_size: inputs that go through the network together.
-        device: cpu, or cuda for the executor's graphics processor.
+    Raises:
+        NoSuchModel: the model cannot be loaded on this executor.
+        ModuleNotFoundError: sentence-transformers is not installed.
     """
-
-    model: str
-    batch_size: int = 64
-    device: Literal["cpu", "cuda"] = "cpu"
-
-    def encoded(self, inputs: Sequence[Any]) -> Floats:
-        """One row per input.
-
-        Raises:
-            NoSuchModel: the model is not to be had on this executor.
-            ModuleNotFoundError: sentence-transformers is not installed.
-        """
-        network = _loaded(self.model, self.device)
-        vectors = network.encode(list(inputs), batch_size=self.batch_size, show_progress_bar=False)
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+    network = _loaded(settings.pretrained, settings.device)
+    vectors = network.encode(list(inputs), batch_size=settings.batch_size, show_progress_bar=False)
+    return np.ascontiguousarray(vectors, dtype=np.float32)
 
 
 @lru_cache(maxsize=2)  # one for texts and one for images; a worker's process serves many tasks

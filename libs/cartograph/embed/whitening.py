@@ -1,8 +1,9 @@
-"""Whitening: vectors of different origin made comparable, so that they can be laid side by side.
+"""Whitening: vectors of different models made comparable, so that they can be concatenated.
 
 Vectors of one model are centred, turned onto their principal axes, cut to the first of them and scaled so that all axes
-vary alike (Su et al. 2021, Whitening Sentence Representations). What few products vary in is chance as much as
-structure: the covariance is drawn towards that of a sphere, by d / (n + d) for n products and d numbers.
+have equal variance (Su et al. 2021, Whitening Sentence Representations). With few products, variance is noise as much
+as structure: the covariance is shrunk towards a multiple of the identity by d / (n + d), for n products and d
+dimensions.
 
 Sums over products are made by tasks; the driver sees matrices of d x d.
 """
@@ -47,7 +48,7 @@ class Whitening:
 
 
 def whitenings(side_by_side: DataFrame, models: Sequence[str], width: int) -> dict[str, Whitening]:
-    """A whitening to at most `width` numbers per model that has vectors which differ.
+    """A whitening to at most `width` dimensions per model that has vectors which differ.
 
     Args:
         side_by_side: a column of vectors per model, null where a product has none.

@@ -1,7 +1,7 @@
-"""How many baskets and how many customers hold each of many given itemsets, in one pass over the baskets.
+"""How many baskets and how many customers hold each of many itemsets, in one pass over the baskets.
 
-The itemsets are laid out as a prefix tree in flat arrays that every task gets; each basket is walked down the tree.
-The itemsets pass through the driver: their number is what the itemset budget of the run allows.
+The itemsets are a prefix tree in flat arrays that every task receives; each basket is walked down the tree. The
+itemsets pass through the driver: the itemset budget of the run bounds their number.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def count_itemsets(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
     """One row per itemset that some basket holds: `itemset`, `n_baskets`, `n_users` (long).
 
     `n_users` counts known customers once each, whatever the number of their baskets; a null `user_id` is a guest and
-    nobody's customer. `itemsets` has `itemset`, sorted; `baskets` has `user_id` and `product_ids`.
+    counted for no customer. `itemsets` has `itemset`, sorted; `baskets` has `user_id` and `product_ids`.
     """
     tree, wanted = itemset_tree(itemsets)
-    # All baskets of a customer go to one task, in a row; guests are spread by order.
+    # All baskets of a customer are in one partition, one after another; guests are partitioned by order.
     known = F.coalesce("user_id", F.concat(F.lit("\\x00"), F.xxhash64("product_ids").cast("string")))
     owned = baskets.select("user_id", "product_ids").repartition(known).sortWithinPartitions("user_id")
     counted = owned.mapInArrow(partial(_count, tree=tree, itemsets=wanted), _COUNTED)

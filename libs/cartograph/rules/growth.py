@@ -119,7 +119,7 @@ def _grow(
 
     That item's `min_counts` is how often the itemset must occur.
     Depth first, with a stack of conditional databases (a compiled function that calls itself cannot be cached). False
-    when `found` is full; then `used` tells how to go on: flat items and itemsets written, the top item that comes
+    when `found` is full; then `used` says how to resume: flat items and itemsets written, the top item that comes
     next, and how much had been written before it.
     """
     databases = [(items, offsets, weights)]

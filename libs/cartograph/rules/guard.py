@@ -1,7 +1,7 @@
-"""Keeps mining within bounds: a few huge or copied baskets must not make a million itemsets that say nothing.
+"""Keeps mining within bounds: a few huge or copied baskets must not produce millions of meaningless itemsets.
 
-A basket of m products that occurs often enough has 2^m itemsets by itself. So baskets are looked at before they are
-mined, and what was done to them is told.
+A basket of m products that occurs often enough has 2^m itemsets by itself. So baskets are profiled before they are
+mined, and what was done to them is reported.
 """
 
 from __future__ import annotations
@@ -21,79 +21,61 @@ from cartograph.core.pairs.coded_groups import count_groups
 from cartograph.core.views.baskets import distinct_items, minimum_count
 from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Ints, Longs, encode
-from cartograph.rules.supports import Supports
+from cartograph.rules.settings import GuardSettings, MiningSettings
+from cartograph.rules.supports import minimum_counts
 
-LONG_BASKETS = ("split", "cut", "drop", "keep")
 _SAMPLE = 20_000  # baskets that the number of itemsets is estimated from, at least
-_SAMPLE_COUNT = 10  # and so many that an itemset at the least support is expected in this many of them
-_STEP = 1.25  # by which the support is raised until the estimate fits
+_SAMPLE_COUNT = 10  # baskets of the sample that an itemset at the minimum support is expected in, at least
+_STEP = 1.25  # factor by which the supports are raised until the estimate fits
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """Baskets fit for mining, the supports to mine them at, and what was found and done on the way."""
+    """Baskets fit for mining, the settings to mine them with, and what was found and done on the way.
+
+    The report (name to number): n_baskets, n_empty, n_wholesale (left out), longest, length_limit, n_long, n_guarded
+    (baskets after all this), itemsets_expected, min_support.
+    """
 
     baskets: DataFrame
-    supports: Supports
+    mining: MiningSettings
     report: dict[str, float]
 
 
-def guard(
-    baskets: DataFrame,
-    min_support: float,
-    *,
-    users: DataFrame | None = None,
-    max_length: int = 0,
-    rare_support: float | None = None,
-    rare_share: float = 0.5,
-    length_quantile: float = 0.999,
-    long_baskets: str = "split",
-    max_itemsets: int = 200_000,
-    seed: int = 0,
-) -> Guarded:
-    """The baskets of retail customers, none longer than `length_quantile` of them, and a support within the budget.
+def guard(baskets: DataFrame, users: DataFrame | None, mining: MiningSettings, settings: GuardSettings) -> Guarded:
+    """The baskets of retail customers, none longer than `length_quantile` of them, and supports within the budget.
+
+    Which products of a long basket come together in a part, or are cut, depends on a hash of product and basket.
 
     Args:
         baskets: `user_id` and `product_ids`; other columns are kept.
-        users: `user_id`, `is_wholesale`: the baskets of wholesale customers are set apart.
-        max_length, rare_support, rare_share: those of the mining to come.
-        length_quantile: the share of baskets whose length is left as it is; 1 leaves all.
-        long_baskets: a longer one is split into parts of that length, cut to it, dropped, or kept. Which products
-            come together in a part, or are cut, is drawn by a hash of product and basket.
-        max_itemsets: the supports are raised until about this many itemsets are expected.
-
-    The report (name to number): n_baskets, n_empty, n_wholesale (set apart), longest, length_limit, n_long,
-    n_guarded (baskets after all this), itemsets_expected, min_support.
-
-    Raises:
-        ValueError: `long_baskets` is none of LONG_BASKETS, or a support is out of its range.
+        users: `user_id`, `is_wholesale`: the baskets of wholesale customers are left out.
+        mining: settings of the mining to come.
+        settings: limits.
     """
-    supports = Supports(min_support, rare_support, rare_share)
-    if long_baskets not in LONG_BASKETS:
-        raise ValueError(f"long_baskets is one of {', '.join(LONG_BASKETS)}, not {long_baskets!r}")
     retail = _retail(distinct_items(baskets), users)
-    report = _profile(retail, length_quantile)
+    report = _profile(retail, settings.length_quantile)
     kept = retail.where("not is_wholesale").drop("is_wholesale")
-    if long_baskets != "keep" and report["n_long"]:
-        kept = _shortened(kept, int(report["length_limit"]), long_baskets, seed)
+    if settings.long_baskets != "keep" and report["n_long"]:
+        kept = _shortened(kept, int(report["length_limit"]), settings.long_baskets, settings.seed)
     report["n_guarded"] = kept.count()
-    expected, factor = _affordable(kept, int(report["n_guarded"]), supports, max_length, max_itemsets, seed)
-    supports = supports.raised(factor)
-    return Guarded(kept, supports, report | {"itemsets_expected": expected, "min_support": supports.min_support})
+    expected, factor = _affordable(kept, int(report["n_guarded"]), mining, settings)
+    mining = mining.raised(factor)
+    return Guarded(kept, mining, report | {"itemsets_expected": expected, "min_support": mining.min_support})
 
 
-def told(report: dict[str, float], asked: float) -> list[str]:
-    """What a report of `guard` says, in words; `asked` is the support that was asked for."""
+def summary(report: dict[str, float], requested: float) -> list[str]:
+    """A report of `guard` in words; `requested` is the support in the settings."""
     n = {name: f"{int(value):,}" for name, value in report.items() if name != "min_support"}
     lines = [
         f"{n['n_guarded']} baskets to mine of {n['n_baskets']}; {n['n_empty']} empty, longest {n['longest']} products"
     ]
     if report["n_wholesale"]:
-        lines.append(f"{n['n_wholesale']} baskets of wholesale customers are set apart")
+        lines.append(f"{n['n_wholesale']} baskets of wholesale customers are left out")
     if report["n_long"]:
         lines.append(f"{n['n_long']} baskets of more than {n['length_limit']} products are not mined whole")
     support = report["min_support"]
-    raised = "" if support <= asked else f"; raised from {asked:g}, where there would be more than the budget"
+    raised = "" if support <= requested else f"; raised from {requested:g}, which would exceed the budget"
     return [*lines, f"about {n['itemsets_expected']} itemsets expected at support {support:g}{raised}"]
 
 
@@ -107,7 +89,7 @@ def _retail(baskets: DataFrame, users: DataFrame | None) -> DataFrame:
 
 
 def _profile(baskets: DataFrame, length_quantile: float) -> dict[str, float]:
-    """What the baskets are like; lengths are those of retail baskets that are not empty."""
+    """Counts and lengths of the baskets; lengths are those of retail baskets that are not empty."""
     lengths = baskets.select(F.size("product_ids").alias("length"), "is_wholesale")
     retail = F.when(~F.col("is_wholesale") & (F.col("length") > 0), F.col("length"))
     row = lengths.agg(
@@ -127,10 +109,10 @@ def _shortened(baskets: DataFrame, limit: int, how: str, seed: int) -> DataFrame
     is_long = F.size("product_ids") > limit
     if how == "drop":
         return baskets.where(~is_long)
-    # The order depends on the basket's place in time or name as well, so that copies of a basket are not cut alike.
+    # The order depends on the basket's place in time or name as well, so that copies of a basket are cut differently.
     salt = F.xxhash64(*[F.col(name) for name in baskets.columns if name != "product_ids"], F.lit(seed))
-    placed = F.transform("product_ids", lambda item: F.struct(F.xxhash64(item, salt).alias("at"), item.alias("item")))
-    shuffled = F.transform(F.array_sort(placed), lambda pair: pair["item"])
+    hashed = F.transform("product_ids", lambda item: F.struct(F.xxhash64(item, salt).alias("hash"), item.alias("item")))
+    shuffled = F.transform(F.array_sort(hashed), lambda pair: pair["item"])
     order = F.when(is_long, shuffled).otherwise(F.col("product_ids"))
     if how == "cut":
         return baskets.withColumn("product_ids", F.array_sort(F.slice(order, 1, limit)))
@@ -141,21 +123,19 @@ def _shortened(baskets: DataFrame, limit: int, how: str, seed: int) -> DataFrame
 
 
 def _affordable(
-    baskets: DataFrame, n_baskets: int, supports: Supports, max_length: int, max_itemsets: int, seed: int
+    baskets: DataFrame, n_baskets: int, mining: MiningSettings, settings: GuardSettings
 ) -> tuple[float, float]:
     """How many itemsets are expected, and at which multiple of the supports: from a bounded sample, in one task."""
-    size = max(_SAMPLE, math.ceil(_SAMPLE_COUNT / supports.lowest))
+    size = max(_SAMPLE, math.ceil(_SAMPLE_COUNT / mining.lowest))
     sample = baskets.select("product_ids")
     if n_baskets > size:
-        sample = sample.sample(fraction=size / n_baskets, seed=seed)
-    estimate = partial(_estimate, supports=supports, max_length=max_length, max_itemsets=max_itemsets)
+        sample = sample.sample(fraction=size / n_baskets, seed=settings.seed)
+    estimate = partial(_estimate, mining=mining, max_itemsets=settings.max_itemsets)
     found = sample.repartition(1).mapInArrow(estimate, "expected double, factor double").first()
     return (found["expected"], found["factor"]) if found else (0.0, 1.0)
 
 
-def _estimate(
-    batches: Iterable[pa.RecordBatch], supports: Supports, max_length: int, max_itemsets: int
-) -> Iterator[pa.RecordBatch]:
+def _estimate(batches: Iterable[pa.RecordBatch], mining: MiningSettings, max_itemsets: int) -> Iterator[pa.RecordBatch]:
     """One row: the number of itemsets of these baskets, and the least multiple of the supports within the budget."""
     columns = [batch.column(0) for batch in batches]
     lists = pa.concat_arrays(columns or [pa.array([], pa.list_(pa.string()))])
@@ -165,28 +145,28 @@ def _estimate(
     counts = count_groups(codes, offsets.astype(np.int64), len(coded.dictionary))
     factor = 1.0
     while True:
-        raised = supports.raised(factor)
-        n_found = _n_itemsets(codes, offsets.astype(np.int64), counts, raised, max_length, max_itemsets)
+        raised = mining.raised(factor)
+        n_found = _n_itemsets(codes, offsets.astype(np.int64), counts, raised, max_itemsets)
         if n_found <= max_itemsets or raised.min_support >= 1:
             break
         factor *= _STEP
     yield pa.record_batch([pa.array([float(n_found)]), pa.array([factor])], ["expected", "factor"])
 
 
-def _n_itemsets(codes: Ints, offsets: Longs, counts: Longs, supports: Supports, max_length: int, enough: int) -> int:
+def _n_itemsets(codes: Ints, offsets: Longs, counts: Longs, mining: MiningSettings, enough: int) -> int:
     """The number of itemsets at these supports; counting stops soon after `enough`."""
     n_baskets = len(offsets) - 1
     order = np.argsort(-counts, kind="stable")
-    n_frequent = int((counts >= minimum_count(supports.lowest, n_baskets)).sum())
+    n_frequent = int((counts >= minimum_count(mining.lowest, n_baskets)).sum())
     ranks = np.full(len(counts), -1, np.int32)
     ranks[order[:n_frequent]] = np.arange(n_frequent)
     items, ends = encode(ranks[codes], offsets)
     n_found = n_frequent
-    if max_length == 1 or n_found > enough or not n_frequent:
+    if mining.max_length == 1 or n_found > enough or not n_frequent:
         return n_found
     database = (items, ends, np.ones(len(ends) - 1, np.int64))
-    least = supports.counts(counts[order[:n_frequent]], n_baskets)
-    for _, _, found in grow(database, n_frequent, 0, least, max_length, enough=enough):
+    least = minimum_counts(mining, counts[order[:n_frequent]], n_baskets)
+    for _, _, found in grow(database, n_frequent, 0, least, mining.max_length, enough=enough):
         n_found += len(found)
         if n_found > enough:
             break

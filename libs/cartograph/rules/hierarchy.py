@@ -1,10 +1,12 @@
 """Rules between products, brands and categories: a rule of products stays only where it beats that of their groups.
 
 After Srikant & Agrawal, "Mining generalized association rules" (1995): baskets are extended by the groups of their
-products, and a rule is of interest when it holds more often than the rules of its groups would make expect.
+products, and a rule is interesting when it holds more often than the rules of its groups predict.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +14,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from scipy.special import gammainc
 
+from cartograph.core.settings import settings_of
 from cartograph.core.statistics.exact_tests import double_of, p_value
 from cartograph.core.statistics.multiple_tests import with_q_value
 from cartograph.core.views.baskets import item_counts
 from cartograph.rules.mining import mine
-
-LEVELS = ("product", "brand", "category")
+from cartograph.rules.settings import GroupSettings
 
 
 def groups_of(products: DataFrame) -> DataFrame:
@@ -44,43 +46,44 @@ def _path() -> Column:
 
 
 def generalised_rules(
-    baskets: DataFrame, products: DataFrame, min_support: float, min_confidence: float, min_interest: float = 1.1
+    baskets: DataFrame, products: DataFrame, settings: GroupSettings | None = None, **changed: Any
 ) -> DataFrame:
     """Rules of one item on either side, an item being a product, a brand or a category.
 
     Columns: `antecedent`, `consequent` (string), `antecedent_level`, `consequent_level`, `n_baskets`, `support`,
-    `confidence`, `lift`, `interest`: the rule's baskets over the most that any rule of its groups makes expect, null
-    where there is no such rule; `p_value`: how likely chance brings about as many baskets where so many are expected
-    (Poisson), or, where nothing is, if the sides had nothing to do with each other (Fisher); `q_value`: at most that
-    share of the rules up to it is chance (Benjamini & Hochberg 1995, all pairs allowed for).
+    `confidence`, `lift`, `interest`: the rule's baskets over the highest number that any rule of its groups predicts,
+    null where there is no such rule; `p_value`: the probability of at least as many baskets given the predicted number
+    (Poisson) or, without a prediction, given that the sides are independent (Fisher); `q_value`: the false discovery
+    rate among the rules up to it (Benjamini & Hochberg 1995, over all pairs).
 
-    A basket holds a pair of items when two different products of it stand for them: a cup by Acme alone says nothing of
-    Acme and cups. Rules between a product and its own group, or a category and one above it, are left out, and so are
+    A basket holds a pair of items when two different products of it represent them: a cup by Acme alone is no evidence
+    for Acme and cups. Rules between a product and its own group, or a category and one above it, are left out, as are
     rules of an `interest` below `min_interest`.
 
     Args:
         baskets: `product_ids`.
         products: rows of silver.products.
-        min_support: share of the baskets that a pair of items must be in.
-        min_confidence: of the rule.
-        min_interest: how many times more often than expected; 0 keeps every rule.
+        settings: thresholds for support, confidence and interest.
+        changed: settings by name.
     """
+    settings = settings_of(GroupSettings, settings, changed)
     groups = groups_of(products).persist()
     numbered = baskets.select(F.monotonically_increasing_id().alias("basket"), "product_ids").localCheckpoint()
     in_groups = _in_groups(numbered, groups).persist()
     above = _above(products, groups).persist()
-    itemsets = mine(_extended(numbered, in_groups), min_support, max_length=2).persist()
+    extended = _extended(numbered, in_groups)
+    itemsets = mine(extended, min_support=settings.min_support, max_length=2).persist()
     singles = itemsets.where("n_items = 1").select(
         F.col("itemset")[0].alias("item"), F.col("n_baskets").alias("n_item")
     )
     ends = [F.least("item", "group").alias("first"), F.greatest("item", "group").alias("second")]
     related = above.select(*ends).distinct()
-    pairs = _pairs(itemsets, in_groups, min_support).join(related, ["first", "second"], "left_anti").persist()
+    pairs = _pairs(itemsets, in_groups, settings.min_support).join(related, ["first", "second"], "left_anti").persist()
     expected = _expected(pairs, singles, above, numbered, groups, in_groups)
     judged = _tested(_with_sides(pairs, singles).join(expected, ["first", "second"], "left"))
     judged = judged.withColumn("interest", F.col("n_baskets") / F.col("expected"))
-    judged = judged.where(F.col("interest").isNull() | (F.col("interest") >= min_interest))
-    return _directed(judged).where(F.col("confidence") >= min_confidence)
+    judged = judged.where(F.col("interest").isNull() | (F.col("interest") >= settings.min_interest))
+    return _directed(judged).where(F.col("confidence") >= settings.min_confidence)
 
 
 def _in_groups(numbered: DataFrame, groups: DataFrame) -> DataFrame:
@@ -100,7 +103,7 @@ def _extended(numbered: DataFrame, in_groups: DataFrame) -> DataFrame:
 
 
 def _pairs(itemsets: DataFrame, in_groups: DataFrame, min_support: float) -> DataFrame:
-    """Pairs that two different products stand for often enough: `first`, `second`, `n_baskets`, `support`.
+    """Pairs that two different products represent often enough: `first`, `second`, `n_baskets`, `support`.
 
     Mining counts a basket for two groups also where one product alone is in both, and no other in either: these are
     taken off.
@@ -119,8 +122,8 @@ def _pairs(itemsets: DataFrame, in_groups: DataFrame, min_support: float) -> Dat
     )
     counted = together.join(doubles, ["first", "second"], "left")
     counted = counted.withColumn("n_baskets", F.col("n_baskets") - F.coalesce("n_alone", F.lit(0)))
-    asked = F.greatest(F.lit(1), F.ceil(min_support * F.col("n") - 1e-9))  # as `core.views.baskets.minimum_count`
-    often = counted.where(F.col("n_baskets") >= asked)
+    required = F.greatest(F.lit(1), F.ceil(min_support * F.col("n") - 1e-9))  # as `core.views.baskets.minimum_count`
+    often = counted.where(F.col("n_baskets") >= required)
     return often.select("first", "second", "n_baskets", (F.col("n_baskets") / F.col("n")).alias("support"))
 
 
@@ -140,10 +143,10 @@ def _expected(
     groups: DataFrame,
     in_groups: DataFrame,
 ) -> DataFrame:
-    """`first`, `second`, `expected`: the most baskets that a pair of their groups makes expect.
+    """`first`, `second`, `expected`: the highest number of baskets that a pair of their groups predicts.
 
     Of different groups: the baskets of the groups' pair, times each item's share of its group's baskets. Of one group:
-    the pairs of its products in baskets, times the share that these two would have of them if all went alike.
+    the pairs of its products in baskets, times the share that these two would have of them by chance.
     """
     shares = above.join(singles, "item").join(
         singles.select(F.col("item").alias("group"), F.col("n_item").alias("n_group")), "group"
@@ -155,38 +158,38 @@ def _expected(
     other = shares.select(
         F.col("item").alias("second"), F.col("group").alias("B"), F.col("share").alias("share_second")
     )
-    asked = pairs.select("first", "second").join(one, "first").join(other, "second")
+    candidates = pairs.select("first", "second").join(one, "first").join(other, "second")
     of_groups = pairs.select(
         F.col("first").alias("lower"), F.col("second").alias("upper"), F.col("n_baskets").alias("n_groups")
     )
     apart = (
-        asked.where("A <> B and not (A = first and B = second)")
+        candidates.where("A <> B and not (A = first and B = second)")
         .withColumns({"lower": F.least("A", "B"), "upper": F.greatest("A", "B")})
         .join(of_groups, ["lower", "upper"])
         .select("first", "second", (F.col("n_groups") * F.col("share_first") * F.col("share_second")).alias("expected"))
     )
     within = _expected_within(
-        asked.where("A = B").select("first", "second", F.col("A").alias("group")), numbered, groups, in_groups
+        candidates.where("A = B").select("first", "second", F.col("A").alias("group")), numbered, groups, in_groups
     )
     return apart.unionByName(within).groupBy("first", "second").agg(F.max("expected").alias("expected"))
 
 
-def _expected_within(asked: DataFrame, numbered: DataFrame, groups: DataFrame, in_groups: DataFrame) -> DataFrame:
+def _expected_within(candidates: DataFrame, numbered: DataFrame, groups: DataFrame, in_groups: DataFrame) -> DataFrame:
     """`first`, `second`, `expected` for pairs of products of one group."""
     sold = item_counts(numbered).withColumnRenamed("n_baskets", "n").join(groups, "product_id").persist()
     n_pairs = in_groups.groupBy("group").agg(F.sum(F.col("size") * (F.col("size") - 1) / 2).alias("n_pairs"))
     totals = sold.groupBy("group").agg(F.sum("n").alias("total"), F.sum(F.col("n") * F.col("n")).alias("squares"))
     one = sold.select("group", F.col("product_id").alias("first"), F.col("n").alias("n_first"))
     other = sold.select("group", F.col("product_id").alias("second"), F.col("n").alias("n_second"))
-    # Two lines drawn at random, not of the same product: the chance that they are these two.
-    chance = 2 * F.col("n_first") * F.col("n_second") / (F.col("total") * F.col("total") - F.col("squares"))
+    # The probability that two lines sampled at random, not of the same product, are these two.
+    share = 2 * F.col("n_first") * F.col("n_second") / (F.col("total") * F.col("total") - F.col("squares"))
     known = (
-        asked.join(one, ["group", "first"])
+        candidates.join(one, ["group", "first"])
         .join(other, ["group", "second"])
         .join(n_pairs, "group")
         .join(totals, "group")
     )
-    return known.select("first", "second", (F.col("n_pairs") * chance).alias("expected"))
+    return known.select("first", "second", (F.col("n_pairs") * share).alias("expected"))
 
 
 def _with_sides(pairs: DataFrame, singles: DataFrame) -> DataFrame:
@@ -206,7 +209,7 @@ def _tested(pairs: DataFrame) -> DataFrame:
 
 
 def _at_least(count: pd.Series, expected: pd.Series) -> pd.Series:
-    """The chance of at least `count` of what is expected so often, on its own each time."""
+    """The Poisson probability of at least `count` where `expected` is the mean."""
     return pd.Series(gammainc(count.to_numpy(np.float64), expected.fillna(0.0).to_numpy(np.float64)))
 
 

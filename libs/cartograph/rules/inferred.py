@@ -1,4 +1,4 @@
-"""Rules for products too rare to have any: what goes with the products most like them, with less belief."""
+"""Rules for products too rare to have any: those of the most similar products, with lower scores."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pyspark.sql import functions as F
 from cartograph.core.model import unit_vectors
 from cartograph.core.search.topk import top_k
 from cartograph.core.views.baskets import item_counts
+from cartograph.rules.settings import RulesModelSettings
 
-_TITLE_LENGTH = 256  # of a title's vector
+_TITLE_DIMENSION = 256  # of a title's vector
 
 
 def title_vectors(products: DataFrame) -> DataFrame:
     """One row per product with words in its title: `product_id`, `vector`, the hashed words weighted by rarity.
 
-    A stand-in where no learned vectors exist (term frequency times inverse document frequency, Salton & Buckley 1988;
+    A fallback where no learned vectors exist (term frequency times inverse document frequency, Salton & Buckley 1988;
     hashing: Weinberger et al. 2009).
     """
     titled = products.where("title is not null").select("product_id", "title")
     words = RegexTokenizer(inputCol="title", outputCol="words", pattern=r"\W+").transform(titled)
-    counted = HashingTF(inputCol="words", outputCol="counts", numFeatures=_TITLE_LENGTH).transform(
+    counted = HashingTF(inputCol="words", outputCol="counts", numFeatures=_TITLE_DIMENSION).transform(
         words.where("size(words) > 0")
     )
     if counted.isEmpty():
@@ -31,40 +32,28 @@ def title_vectors(products: DataFrame) -> DataFrame:
     return weighted.select("product_id", vector_to_array(F.col("weighted"), "float32").alias("vector"))
 
 
-def inferred_pairs(
-    pairs: DataFrame,
-    baskets: DataFrame,
-    vectors: DataFrame,
-    *,
-    rare_baskets: int = 20,
-    n_neighbours: int = 5,
-    min_similarity: float = 0.5,
-    shrinkage: float = 20.0,
-) -> DataFrame:
+def inferred_pairs(pairs: DataFrame, baskets: DataFrame, vectors: DataFrame, settings: RulesModelSettings) -> DataFrame:
     """Pairs for products without any in `pairs` and in fewer than `rare_baskets` baskets, taken from their neighbours.
 
     Columns: `product_id`, `associated_product_id`, `score`, `similarity` (of the nearest neighbour that has the rule),
     `inferred_from` (those neighbours, sorted). The score is the neighbours' mean, weighted by similarity, a neighbour
-    without the rule counting as zero; then shrunk by n / (n + shrinkage), n being the neighbours' baskets, weighted
-    alike. So it stays below what the neighbours themselves have.
+    without the rule counting as zero; then shrunk by n / (n + shrinkage), where n is the neighbours' baskets, weighted
+    by similarity. So it stays below the scores of the neighbours themselves.
 
     Args:
         pairs: product_id, associated_product_id, score: the rules that were found.
         baskets: `product_ids`.
         vectors: product_id, vector; products whose vector is zero have no neighbours.
-        rare_baskets: products in as many baskets had their chance.
-        n_neighbours: how many products with rules are asked.
-        min_similarity: the least cosine of a neighbour.
-        shrinkage: so many baskets of neighbours are believed half.
+        settings: rare_baskets, n_neighbours, min_similarity and shrinkage.
     """
     counts = item_counts(baskets).persist()
     units = unit_vectors(vectors).persist()
     having = pairs.select("product_id").distinct()
-    frequent = counts.where(F.col("n_baskets") >= rare_baskets).select("product_id")
+    frequent = counts.where(F.col("n_baskets") >= settings.rare_baskets).select("product_id")
     rare = units.join(having, "product_id", "left_anti").join(frequent, "product_id", "left_anti")
-    asked = rare.select(F.col("product_id").alias("id"), "vector")
-    nearest = top_k(asked, units.join(having, "product_id", "left_semi"), n_neighbours)
-    nearest = nearest.where(F.col("score") >= min_similarity).select(
+    queries = rare.select(F.col("product_id").alias("id"), "vector")
+    nearest = top_k(queries, units.join(having, "product_id", "left_semi"), settings.n_neighbours)
+    nearest = nearest.where(F.col("score") >= settings.min_similarity).select(
         F.col("id").alias("rare_id"), "product_id", F.col("score").alias("similarity")
     )
     nearest = nearest.join(counts, "product_id").persist()
@@ -79,11 +68,11 @@ def inferred_pairs(
         F.max("similarity").alias("similarity"),
         F.array_sort(F.collect_set("product_id")).alias("inferred_from"),
     )
-    belief = F.col("n") / (F.col("n") + shrinkage)
+    confidence = F.col("n") / (F.col("n") + settings.shrinkage)
     return summed.join(totals, "rare_id").select(
         F.col("rare_id").alias("product_id"),
         "associated_product_id",
-        (F.col("vote") / F.col("all_similarity") * belief).alias("score"),
+        (F.col("vote") / F.col("all_similarity") * confidence).alias("score"),
         "similarity",
         "inferred_from",
     )

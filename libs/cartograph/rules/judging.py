@@ -1,4 +1,4 @@
-"""Rules with all that is known of them: every measure, whether they may be chance, whether they say anything new."""
+"""Rules with every measure, significance tests, and whether they add anything to simpler rules."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from pyspark.sql import functions as F
 from cartograph.core.statistics.exact_tests import hyper_lift, p_value
 from cartograph.core.statistics.rule_measures import with_measures
 from cartograph.rules.counting import count_itemsets
+from cartograph.rules.derivation import rules_from_itemsets, with_subsets
 from cartograph.rules.pruning import with_closure, with_improvement
-from cartograph.rules.rules import rules_from_itemsets, with_subsets
+from cartograph.rules.settings import JudgingSettings, MiningSettings
 from cartograph.rules.significance import layers, with_q_values
 
 _COUNTS = ("n_ab", "n_a", "n_b", "n")
 
 
 def judged_rules(
-    itemsets: DataFrame,
-    baskets: DataFrame,
-    min_confidence: float = 0.2,
-    max_consequent: int = 1,
-    level: float = 0.05,
-    is_complete: bool = True,
+    itemsets: DataFrame, baskets: DataFrame, mining: MiningSettings, judging: JudgingSettings
 ) -> DataFrame:
     """The rules of the itemsets with the columns of gold.rules, but as_of and those of the holdout.
 
-    Every rule of the itemsets is tested, and those of `min_confidence` are given: choosing by confidence before
-    testing would make chance look rare. A rule `is_productive` when each item on its left adds something to the
-    others at `level` (`p_productive`), and `is_significant` when that holds with all rules looked at allowed for
-    (`p_layered`): the chance of even one rule being marked by accident is at most `level`.
+    Every rule of the itemsets is tested, and those of `min_confidence` are returned: filtering by confidence before
+    testing would bias the p values. A rule `is_productive` when each item of its antecedent adds something to the
+    others at `level` (`p_productive`), and `is_significant` when that holds after correction for all rules tested
+    (`p_layered`): the probability of even one false discovery is at most `level`.
 
-    `itemsets` is what `mine` gives of `baskets`; both are read several times, so persist them. `is_complete` says that
-    every subset of an itemset is there: not so after mining with `rare_support`.
+    Args:
+        itemsets: what `mine` gives of `baskets`; both are read several times, so persist them.
+        baskets: those that were mined.
+        mining: what they were mined with.
+        judging: the level.
     """
-    known = itemsets if is_complete else with_subsets(itemsets, baskets).localCheckpoint()
-    candidates = rules_from_itemsets(known, 0.0, max_consequent)
-    # Kept, and the plan cut here: what follows reads them three times.
+    # With rare_support, some subsets of the itemsets are missing.
+    known = itemsets if mining.rare_support is None else with_subsets(itemsets, baskets).localCheckpoint()
+    candidates = rules_from_itemsets(known, 0.0, mining.max_consequent)
+    # Checkpointed, as what follows reads them three times.
     candidates = candidates.withColumn("p_value", p_value(*(F.col(name) for name in _COUNTS))).localCheckpoint()
-    tested = with_q_values(candidates, layers(known, max_consequent))
-    rules = with_improvement(tested.where(F.col("n_ab") / F.col("n_a") >= min_confidence), candidates)
-    rules = with_measures(rules).withColumns(
+    tested = with_q_values(candidates, layers(known, mining.max_consequent))
+    confident = tested.where(F.col("n_ab") / F.col("n_a") >= mining.min_confidence)
+    rules = with_measures(with_improvement(confident, candidates)).withColumns(
         {
             "p_layered": F.least(F.lit(1.0), F.col("p_productive") * F.col("n_tests")),
             "hyper_lift": hyper_lift(*(F.col(name) for name in _COUNTS)),
@@ -48,14 +48,17 @@ def judged_rules(
         }
     )
     marked = rules.withColumns(
-        {"is_productive": F.col("p_productive") <= level, "is_significant": F.col("p_layered") <= level}
+        {
+            "is_productive": F.col("p_productive") <= judging.level,
+            "is_significant": F.col("p_layered") <= judging.level,
+        }
     )
     names = {"n_ab": "n_baskets", "n_a": "n_antecedent", "n_b": "n_consequent"}
-    facts = _facts(itemsets, baskets)
-    return marked.join(facts, "itemset").withColumnsRenamed(names).drop("itemset", "n_tests", "n")
+    attributes = _attributes(itemsets, baskets)
+    return marked.join(attributes, "itemset").withColumnsRenamed(names).drop("itemset", "n_tests", "n")
 
 
-def _facts(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
+def _attributes(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
     """Per itemset of two and more: `is_closed`, `is_maximal`, `n_users`."""
     judged = with_closure(itemsets).where("n_items > 1").select("itemset", "is_closed", "is_maximal")
     counted = count_itemsets(itemsets.where("n_items > 1"), baskets).select("itemset", "n_users")
@@ -63,10 +66,10 @@ def _facts(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
 
 
 def with_holdout(rules: DataFrame, later: DataFrame) -> DataFrame:
-    """The same rules with `holdout_baskets`, `holdout_confidence`, `holdout_lift`: how they fare in later baskets.
+    """The same rules with `holdout_baskets`, `holdout_confidence`, `holdout_lift`: how they hold in later baskets.
 
-    Counted in `later` (`product_ids`, and `user_id`), baskets that the rules were not made from. A rule whose left
-    side nobody bought has a null confidence and lift, one whose right side nobody bought a null lift.
+    Counted in `later` (`product_ids`, and `user_id`), baskets that the rules were not derived from. Confidence and
+    lift are null if nobody bought the antecedent; the lift is null, too, if nobody bought the consequent.
     """
     both = F.array_sort(F.concat("antecedent", "consequent"))
     sides = rules.select(F.explode(F.array("antecedent", "consequent", both)).alias("itemset")).distinct()

@@ -1,7 +1,7 @@
 """Compiled mining of weighted baskets held in flat arrays.
 
 A *database* is three arrays: `items` (int32, the baskets one after another, each strictly ascending), `offsets`
-(int64, where each basket starts, and the end), `weights` (int64, how many customers' baskets it stands for).
+(int64, where each basket starts, and the end), `weights` (int64, how many baskets it represents).
 Items are numbered by falling frequency, so the part of a basket before an item is its more frequent part.
 
 An itemset is found at its least frequent item: that item's *conditional database* is the part of each basket before

@@ -1,8 +1,7 @@
 """The native engine: exact itemset mining with the work cut by item and counted in compiled code.
 
 1. Baskets are coded once (`core.pairs.coded_groups`). The portions' counts add up; the frequent items are numbered by
-falling
-   frequency (their number is bounded by basket length over support, whatever the number of baskets).
+   falling frequency (their number is bounded by basket length over support, whatever the number of baskets).
 2. The numbers are cut into ranges of about equal work. Each basket goes to each range it has an item in, as its part
    up to that range: the items' conditional databases (Li et al., PFP, 2008), equal parts merged into one with a weight.
 3. Each range is mined on its own (`growth`). An itemset belongs to the range of its least frequent item, so none is
@@ -28,17 +27,18 @@ from cartograph.core.pairs.packed import lengths_of, packed, starts_of, unpacked
 from cartograph.core.views.baskets import minimum_count
 from cartograph.rules.growth import grow
 from cartograph.rules.kernels import Database, Ints, Longs, encode, merge, prefixes, sort_each
-from cartograph.rules.supports import Supports
+from cartograph.rules.settings import MiningSettings
+from cartograph.rules.supports import minimum_counts
 
 _PARTS = "key int, task int, items binary, lengths binary, weights binary"
 _ITEMSETS = "itemset array<string>, n_items int, n_baskets long, support double"
 _TASK_ITEMS = 50_000_000  # at most about this many item numbers (200 MB) in a mining task …
-_BASKET_ITEMS = 5  # … where a basket takes the place of so many more: its length, weight and start
+_BASKET_ITEMS = 5  # … where a basket takes as much memory as this many more: its length, weight and start
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What every task must know: the frequent items by falling count, and how their numbers are cut into tasks."""
+    """What every task needs: the frequent items by falling count, and how their numbers are cut into tasks."""
 
     names: pa.Array
     counts: Longs
@@ -49,41 +49,42 @@ class _Plan:
     max_length: int
 
 
-def mine_native(baskets: DataFrame, supports: Supports, max_length: int) -> DataFrame:
-    """Frequent itemsets as `mining.mine` describes them. Items are counted at once, the rest runs with the result."""
+def mine_native(baskets: DataFrame, settings: MiningSettings) -> DataFrame:
+    """Frequent itemsets as `mining.mine` describes them. Items are counted at once, the rest is lazy."""
     coded = coded_groups(baskets.select("product_ids"))
-    plan = _plan(coded, supports, max_length)
+    plan = _plan(coded, settings)
     parts = coded.mapInArrow(partial(_cut, plan=plan), _PARTS)
     return parts.repartition(len(plan.keys), "key").mapInArrow(partial(_mine, plan=plan), _ITEMSETS)
 
 
-def _plan(coded: DataFrame, supports: Supports, max_length: int) -> _Plan:
+def _plan(coded: DataFrame, settings: MiningSettings) -> _Plan:
     """The plan, from how many baskets hold each product.
 
     A frequent product is frequent in at least one portion of the baskets (Savasere et al. 1995), so only products that
     are frequent in some portion leave the cluster.
     """
     counted = coded.select(F.inline(F.arrays_zip("product_id", "n_groups")), F.element_at("n_groups", -1).alias("of"))
-    may_be_frequent = F.col("n_groups") >= F.floor(F.lit(supports.lowest) * F.col("of"))
+    may_be_frequent = F.col("n_groups") >= F.floor(F.lit(settings.lowest) * F.col("of"))
     totals = counted.groupBy("product_id").agg(
         F.sum("n_groups").alias("n_baskets"), F.max(may_be_frequent).alias("may_be_frequent")
     )
     table = totals.where("may_be_frequent").select("product_id", "n_baskets").toArrow()
-    return _planned(table, supports, max_length, coded.sparkSession.sparkContext.defaultParallelism)
+    return _planned(table, settings, coded.sparkSession.sparkContext.defaultParallelism)
 
 
-def _planned(table: pa.Table, supports: Supports, max_length: int, parallelism: int) -> _Plan:
+def _planned(table: pa.Table, settings: MiningSettings, parallelism: int) -> _Plan:
     """The plan from the baskets per product and, without product, of all."""
     is_total = pc.is_null(table["product_id"])
     n_baskets = pc.sum(table.filter(is_total)["n_baskets"]).as_py() or 0
-    min_count = minimum_count(supports.lowest, n_baskets)
+    min_count = minimum_count(settings.lowest, n_baskets)
     items = table.filter(pc.and_(pc.invert(is_total), pc.greater_equal(table["n_baskets"], min_count)))
     items = items.sort_by([("n_baskets", "descending"), ("product_id", "ascending")]).combine_chunks()
     counts = items["n_baskets"].to_numpy()
     bounds = _bounds(counts, n_baskets, parallelism)
     keys = partition_keys(max(1, len(bounds) - 1))
     names = pa.concat_arrays([pa.array([], pa.string()), *items["product_id"].chunks])
-    return _Plan(names, counts, bounds, keys, n_baskets, supports.counts(counts, n_baskets), max_length)
+    least = minimum_counts(settings, counts, n_baskets)
+    return _Plan(names, counts, bounds, keys, n_baskets, least, settings.max_length)
 
 
 def _bounds(counts: Longs, n_baskets: int, parallelism: int) -> Longs:

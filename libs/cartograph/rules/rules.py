@@ -1,59 +1,68 @@
-"""Rules `antecedent => consequent` out of frequent itemsets, by joins (Agrawal & Srikant 1994)."""
+"""Association rules as a model: what is bought with a product, and what a customer's history points to."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.rules.counting import count_itemsets
+from cartograph.core.model import Model, NotFitted, Silver, best_k, recommend_from_associations
+from cartograph.core.settings import settings_of
+from cartograph.core.statistics.rule_measures import with_measures
+from cartograph.rules.derivation import rules_from_itemsets
+from cartograph.rules.inferred import inferred_pairs, title_vectors
+from cartograph.rules.mining import mine
+from cartograph.rules.settings import RulesModelSettings
 
 
-def rules_from_itemsets(itemsets: DataFrame, min_confidence: float = 0.1, max_consequent: int = 1) -> DataFrame:
-    """Every split of an itemset into two sides with a confidence of at least `min_confidence`.
+class Rules(Model):
+    """Rules with one product on either side, scored by one of `measures.MEASURES`.
 
-    Columns: `antecedent`, `consequent` (array<string>, sorted), and the baskets that hold both sides, each side, and
-    all baskets: `n_ab`, `n_a`, `n_b`, `n` (long). `itemsets` is what `mine` gives: it holds every subset of each of
-    its itemsets. `max_consequent` is the most items on the right.
+    A product too rare to have rules gets those of the most similar products, with lower scores: see `inferred`.
+    Products are similar by the `vectors` of the data or, without them, by the words of their titles.
     """
-    splits = itemsets.where("n_items > 1").select(
-        F.explode(_splits(max_consequent)).alias("split"),
-        F.col("n_baskets").alias("n_ab"),
-        F.round(F.col("n_baskets") / F.col("support")).cast("long").alias("n"),
-    )
-    rules = splits.select("split.antecedent", "split.consequent", "n_ab", "n")
-    rules = rules.join(_sides(itemsets, "antecedent", "n_a"), "antecedent")
-    rules = rules.where(F.col("n_ab") / F.col("n_a") >= min_confidence)
-    rules = rules.join(_sides(itemsets.where(F.col("n_items") <= max_consequent), "consequent", "n_b"), "consequent")
-    return rules.select("antecedent", "consequent", "n_ab", "n_a", "n_b", "n")
 
+    name = "rules"
+    artifact_tables = ("gold.inferred_rules",)
 
-def with_subsets(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
-    """The same itemsets and, counted anew, the subsets of them that are missing: needed after `mine` with rare_support.
+    def __init__(self, settings: RulesModelSettings | None = None, *, mask_seen: bool = True, **changed: Any) -> None:
+        self.settings = settings_of(RulesModelSettings, settings, changed)
+        self.mask_seen = mask_seen
+        self.pairs_: DataFrame | None = None
+        self.inferred_: DataFrame | None = None
 
-    Same columns. `baskets` are those that were mined.
-    """
-    masks = "sequence(1, shiftleft(1, n_items) - 2)"
-    subsets = F.expr(f"transform({masks}, mask -> filter(itemset, (item, i) -> getbit(mask, i) = 1))")
-    parts = itemsets.where("n_items > 2").select(F.explode(subsets).alias("itemset")).distinct()
-    missing = parts.join(itemsets, "itemset", "left_anti")
-    # An item alone is always there: its share gives the number of all baskets.
-    n = itemsets.agg(F.max(F.round(F.col("n_baskets") / F.col("support")))).collect()[0][0]
-    counted = count_itemsets(missing, baskets).select(
-        "itemset", F.size("itemset").alias("n_items"), "n_baskets", (F.col("n_baskets") / F.lit(n)).alias("support")
-    )
-    return itemsets.select(*counted.columns).unionByName(counted)
+    def fit(self, data: Silver) -> Self:
+        """Learns `pairs_` (product_id, associated_product_id, score) and `inferred_`, the inferred ones among them."""
+        settings = self.settings
+        itemsets = mine(data.baskets, min_support=settings.min_support, engine=settings.engine, max_length=2)
+        rules = with_measures(rules_from_itemsets(itemsets, settings.min_confidence))
+        found = rules.where(F.col("lift") > settings.min_lift).select(
+            F.col("antecedent")[0].alias("product_id"),
+            F.col("consequent")[0].alias("associated_product_id"),
+            F.col(settings.measure).alias("score"),
+        ).localCheckpoint()  # fmt: skip
+        self.pairs_, self.inferred_ = found, None
+        if settings.rare_baskets:
+            vectors = title_vectors(data.products) if data.vectors is None else data.vectors
+            self.inferred_ = inferred_pairs(found, data.baskets, vectors, settings).localCheckpoint()
+            self.pairs_ = found.unionByName(self.inferred_.select(*found.columns))
+        return self
 
+    def associate(self, k: int) -> DataFrame:
+        """The `k` strongest rules from each product: product_id, associated_product_id, score, rank."""
+        if self.pairs_ is None:
+            raise NotFitted(self)
+        return best_k(self.pairs_, "product_id", "associated_product_id", k)
 
-def _splits(max_consequent: int) -> Column:
-    """Array of (antecedent, consequent) of column `itemset`: a mask's set bits are the items on the right."""
-    masks = "transform(sequence(0, n_items - 1), i -> shiftleft(1, i))"
-    if max_consequent > 1:
-        masks = f"filter(sequence(1, shiftleft(1, n_items) - 2), mask -> bit_count(mask) <= {max_consequent})"
-    side = "filter(itemset, (item, i) -> getbit(mask, i) = {})"
-    return F.expr(
-        f"transform({masks}, mask -> named_struct('antecedent', {side.format(0)}, 'consequent', {side.format(1)}))"
-    )
+    def recommend(self, users: DataFrame, k: int) -> DataFrame:
+        """The `k` products that recent ones point to: user_id, product_id, score, rank."""
+        if self.pairs_ is None:
+            raise NotFitted(self)
+        return recommend_from_associations(self.pairs_, users, k, self.settings.recent, self.mask_seen)
 
-
-def _sides(itemsets: DataFrame, side: str, count: str) -> DataFrame:
-    return itemsets.select(F.col("itemset").alias(side), F.col("n_baskets").alias(count))
+    def artifacts(self, users: DataFrame, lists: DataFrame) -> Mapping[str, DataFrame]:
+        """Rows of gold.inferred_rules, where rules were inferred."""
+        del users, lists
+        return {} if self.inferred_ is None else {"gold.inferred_rules": self.inferred_}

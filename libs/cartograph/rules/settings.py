@@ -2,108 +2,143 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cartograph.core.settings import Positive, Section, Share
+from cartograph.core.settings import Count, ModelSettings, NotNegative, Positive, Section, Share
+
+Engine = Literal["auto", "mllib", "native"]
+Support = Annotated[float, Field(gt=0, le=1)]
+# The names of core/statistics/rule_measures.py, which imports Spark.
+Measure = Literal[
+    "support", "confidence", "lift", "leverage", "leverage_baskets", "conviction", "zhang", "kulczynski", "imbalance",
+    "jaccard", "cosine", "all_confidence", "certainty", "added_value", "npmi", "log_likelihood", "shrunk_lift",
+]  # fmt: skip
 
 
-class MiningSettings(Section):
-    """rules.mining.mine and rules.rules.rules_from_itemsets."""
+class SupportSettings(Section):
+    """How often an itemset must occur: multiple minimum supports (Liu, Hsu & Ma 1999).
 
-    engine: Literal["auto", "mllib", "native"] = Field(
-        default="auto", description="native (compiled, exact), mllib (Spark's FP-Growth), auto"
-    )
-    min_support: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.005, description="share of the baskets that an itemset must be in"
-    )
-    max_length: Annotated[int, Field(ge=0)] = Field(default=4, description="most products in an itemset; 0: no limit")
-    min_confidence: Share = Field(
-        default=0.2, description="share of the antecedent's baskets that hold the consequent too"
-    )
-    max_consequent: Positive = Field(default=1, description="most products on the right of a rule")
-    rare_support: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    A product requires the share `rare_share` of its own support, at least `rare_support` and at most `min_support`; an
+    itemset must occur as often as its least frequent product requires. Without `rare_support`, all require
+    `min_support`.
+    """
+
+    min_support: Support = Field(default=0.005, description="share of the baskets that an itemset must be in")
+    rare_support: Support | None = Field(
         default=None,
-        description="rare products keep itemsets down to this support (at most min_support); null: none do",
+        description="rare products keep itemsets down to this support (at most min_support); null: no lower support",
     )
     rare_share: Share = Field(
-        default=0.5, description="… of those that are in at least this share of the product's own baskets"
+        default=0.5, description="… if these are in at least this share of the rare product's own baskets"
     )
+
+    @model_validator(mode="after")
+    def _rare_is_lower(self) -> Self:
+        if self.rare_support is not None and self.rare_support > self.min_support:
+            raise ValueError(f"rare_support must be in (0, min_support], not {self.rare_support}")
+        return self
+
+    @property
+    def lowest(self) -> float:
+        """No itemset of a lower support is found."""
+        return self.min_support if self.rare_support is None else self.rare_support
+
+    def raised(self, factor: float) -> Self:
+        """The same settings with all supports multiplied by `factor`, up to 1."""
+        rare = None if self.rare_support is None else min(1.0, self.rare_support * factor)
+        return self.model_copy(update={"min_support": min(1.0, self.min_support * factor), "rare_support": rare})
+
+
+class MiningSettings(SupportSettings):
+    """Which itemsets are mined, and which rules are derived from them."""
+
+    engine: Engine = Field(default="auto", description="native (compiled, exact), mllib (Spark's FP-Growth), auto")
+    max_length: Count = Field(default=4, description="most products in an itemset; 0: no limit")
+    min_confidence: Share = Field(
+        default=0.2, description="share of the antecedent's baskets that must hold the consequent too"
+    )
+    max_consequent: Positive = Field(default=1, description="most products in the consequent of a rule")
 
 
 class GuardSettings(Section):
-    """rules.guard.guard."""
+    """Limits on the baskets and on the number of itemsets."""
 
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.999, description="baskets longer than this share of all baskets are …"
+    length_quantile: Support = Field(
+        default=0.999, description="baskets longer than this quantile of basket lengths are …"
     )
     long_baskets: Literal["split", "cut", "drop", "keep"] = Field(
         default="split",
-        description="… split into parts of that length, cut to it, drop (left out), or keep (left as they are)",
+        description="… split into parts of that length, cut to it, dropped, or kept as they are",
     )
     max_itemsets: Positive = Field(
-        default=200000, description="min_support is raised until about so many itemsets are expected"
+        default=200000, description="min_support is raised until about this many itemsets are expected"
     )
-    seed: int = Field(default=7, description="of the sample that the number is estimated from, and of the splitting")
+    seed: int = Field(
+        default=7, description="seed of the sample that this number is estimated from, and of the splitting"
+    )
 
 
 class JudgingSettings(Section):
-    """rules.judging: which rules are held to be more than chance."""
+    """Which rules are believed to be more than chance."""
 
     level: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.05, description="the risk allowed that any rule marked is_significant is chance"
+        default=0.05, description="significance level: the probability that any rule marked is_significant is chance"
     )
     holdout_days: Positive = Field(
-        default=30, description="the rules of as_of - holdout_days are tried on the baskets since (columns holdout_…)"
+        default=30,
+        description="the rules of as_of - holdout_days are tested on the baskets since then (columns holdout_…)",
     )
 
 
 class GroupSettings(Section):
-    """rules.hierarchy.generalised_rules."""
+    """Rules between groups of products."""
 
-    min_support: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.005, description="share of the baskets that both sides must be in"
+    min_support: Support = Field(default=0.005, description="share of the baskets that both sides must be in")
+    min_confidence: Share = Field(
+        default=0.1, description="share of the antecedent's baskets that must hold the consequent too"
     )
-    min_confidence: Share = Field(default=0.1, description="share of the left side's baskets that hold the right one")
-    min_interest: Annotated[float, Field(ge=0)] = Field(
-        default=1.1, description="a rule stays if it holds so many times more often than its groups' rules make expect"
+    min_interest: NotNegative = Field(
+        default=1.1,
+        description="a rule is kept if it holds this many times more often than its groups' rules predict; 0: all",
     )
 
 
 class UtilitySettings(Section):
-    """rules.utility.high_utility_itemsets."""
+    """High-utility itemsets."""
 
-    min_share: Annotated[float, Field(gt=0, le=1)] = Field(default=0.002, description="of all revenue")
-    max_length: Annotated[int, Field(ge=0)] = Field(default=4, description="0: no limit")
+    min_share: Support = Field(default=0.002, description="share of all revenue that an itemset must bring in")
+    max_length: Count = Field(default=4, description="most products in an itemset; 0: no limit")
 
 
-class RulesModelSettings(Section):
-    """rules.model.Rules."""
+class RulesModelSettings(ModelSettings):
+    """The model `rules`."""
 
-    min_support: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.001, description="lower than above: a list wants the long tail too"
+    min_support: Support = Field(
+        default=0.001, description="share of the baskets that a pair must be in; lower than above for the long tail"
     )
-    min_confidence: Share = Field(default=0.05, description="as for mining")
-    min_lift: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="rules at or below it say nothing that chance does not"
+    min_confidence: Share = Field(
+        default=0.05, description="share of the antecedent's baskets that must hold the consequent too"
     )
-    measure: str = Field(
+    min_lift: NotNegative = Field(
+        default=1.0, description="rules at or below this lift are left out: they say no more than chance"
+    )
+    measure: Measure = Field(
         default="confidence", description="what a product's rules are ranked by: see core/statistics/rule_measures.py"
     )
-    engine: Literal["auto", "mllib", "native"] = Field(default="auto", description="as for mining")
-    recent: Positive = Field(default=50, description="last products of a history that rules start from")
-    rare_baskets: Annotated[int, Field(ge=0)] = Field(
+    engine: Engine = Field(default="auto", description="as for mining")
+    recent: Positive = Field(default=50, description="latest products of a history that recommendations start from")
+    rare_baskets: Count = Field(
         default=0,
-        description="products in fewer baskets, and without rules, get those of the products most like them; 0: none "
-        "do",
+        description="products in fewer baskets, and without rules, get those of similar products; 0: none do",
     )
-    n_neighbours: Positive = Field(default=5, description="so many such products are asked")
+    n_neighbours: Positive = Field(default=5, description="how many similar products these are taken from")
     min_similarity: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="the least cosine of their vectors (of titles, where embed has made none)"
+        default=0.5, description="lowest cosine similarity of their vectors (of titles, if embed has made none)"
     )
-    shrinkage: Annotated[float, Field(ge=0)] = Field(
-        default=20.0, description="so many baskets of theirs are believed half"
+    shrinkage: NotNegative = Field(
+        default=20.0, description="pseudo-count: with this many baskets of similar products, scores are halved"
     )
 
 
@@ -112,25 +147,29 @@ class RulesSettings(Section):
 
     k: Positive = Field(default=50, description="related products kept per product, candidates per customer")
     history: Positive = Field(default=200, description="newest events of a customer that count")
-    mining: MiningSettings = MiningSettings()
+    mining: MiningSettings = Field(
+        default=MiningSettings(), description="which itemsets are mined, and which rules are derived from them"
+    )
     guard: GuardSettings = Field(
         default=GuardSettings(),
-        description="keeps a few huge or copied baskets from making a million itemsets; what it did is told",
+        description="keeps a few huge or copied baskets from producing millions of itemsets; what it did is logged",
     )
-    judging: JudgingSettings = JudgingSettings()
+    judging: JudgingSettings = Field(
+        default=JudgingSettings(), description="which rules are believed to be more than chance"
+    )
     analyses: tuple[Literal["trends", "groups", "utility"], ...] = Field(
         default=("trends",),
-        description="what is made besides: trends (rising, fading, seasonal rules), groups, utility (below)",
+        description="further analyses: trends (rising, fading, seasonal rules), groups, utility (below)",
     )
     groups: GroupSettings = Field(
         default=GroupSettings(), description="rules between products, brands and categories (gold.generalised_rules)"
     )
     utility: UtilitySettings = Field(
-        default=UtilitySettings(), description="itemsets by what they bring in (gold.high_utility_itemsets)"
+        default=UtilitySettings(), description="itemsets by their revenue (gold.high_utility_itemsets)"
     )
     vectors: str | None = Field(
         default=None,
-        description="model of silver.product_vectors that tells which products are alike; null: words of titles",
+        description="model of silver.product_vectors by which products are similar; null: the words of their titles",
     )
     model: RulesModelSettings = Field(
         default=RulesModelSettings(), description="rules between two products, for lists of related products"

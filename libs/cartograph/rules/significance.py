@@ -1,4 +1,4 @@
-"""Whether a rule could be chance: p values corrected for how many rules were looked at.
+"""Whether a rule could be chance: p values corrected for the number of rules tested.
 
 The p values themselves are those of `core.statistics.exact_tests`.
 """
@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 
 
 def layers(itemsets: DataFrame, max_consequent: int = 1) -> DataFrame:
-    """One row per rule size: `n_items`, `n_tests double`, how many rules of that size stand for testing.
+    """One row per rule size: `n_items`, `n_tests double`, how many rules of that size are hypotheses.
 
-    A rule stands for testing when both its sides are frequent, whether or not they are ever seen together, so that
-    looking only at pairs seen often does not make them look surprising. `n_tests` is their number times the number of
+    A rule is a hypothesis when both its sides are frequent, whether or not they are ever seen together, so that
+    testing only frequent pairs does not make them look surprising. `n_tests` is their number times the number of
     sizes: each size gets an equal share of the error that is allowed (Webb, "Layered critical values", 2008).
     """
     sides = itemsets.groupBy("n_items").agg(F.count("*").alias("n_sides"))

@@ -72,10 +72,10 @@ def trend_test(months: Months) -> Trends:
 
 
 def season_test(months: Months) -> tuple[Doubles, Longs]:
-    """Per rule the p value of its peak, and the calendar month (1 to 12) in which it stands highest above its trend.
+    """Per rule the p value of its peak, and the calendar month (1 to 12) in which it is furthest above its trend.
 
     A month's statistic is what its baskets hold more than a straight line through all months (least squares) lets
-    expect; the p value is that of the month that chance explains least, times the number of months looked at.
+    expect; the p value is that of the month that chance explains least, times the number of months tested.
     """
     rule, n_rules = months.rule, len(months.starts) - 1
     n, held = _sums(rule, n_rules, months.n_a), _sums(rule, n_rules, months.n_ab)
@@ -102,7 +102,7 @@ def season_test(months: Months) -> tuple[Doubles, Longs]:
 
 
 def _sampled(n: Doubles, held: Doubles) -> tuple[Doubles, Doubles]:
-    """What sums of squares and cubes over n baskets are multiplied by, where `held` of these are drawn at random."""
+    """What sums of squares and cubes over n baskets are multiplied by, where `held` of these are sampled at random."""
     both, pairs = held * (n - held), np.maximum(n * (n - 1), 1.0)
     return both / pairs, both * (n - 2 * held) / (pairs * np.maximum(n - 2, 1.0))
 
@@ -114,7 +114,7 @@ def _two_sided(moved: Doubles, second: Doubles, third: Doubles, step: Doubles) -
 
 
 def _tail(value: Doubles, second: Doubles, third: Doubles, step: Doubles) -> Doubles:
-    """The chance of `value` or more of what has mean 0, these second and third moments, and moves in steps."""
+    """The probability of `value` or more under mean 0, these second and third moments, and steps of this size."""
     sd = np.sqrt(np.where(second > 0, second, 1.0))
     beyond = np.maximum(value - step / 2, 0.0) / sd
     skewness = third / sd**3

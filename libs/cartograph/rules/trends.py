@@ -26,13 +26,13 @@ _TESTED = (
 def with_trends(rules: DataFrame, baskets: DataFrame, level: float = 0.05) -> DataFrame:
     """The same rules with how their confidence moves from month to month.
 
-    `trend`: rising, fading, or steady where the movement could be chance at `level`, all rules allowed for.
+    `trend`: rising, fading, or steady where the movement could be chance at `level`, corrected for all rules.
     `trend_per_year`: by how much the confidence changes in a year, the slope of the weighted least-squares line.
     `trend_q`: `trend_tests.trend_test`, two-sided, then Benjamini-Hochberg; from two years of baskets on months are
     compared with the same month of other years only, so that a season is no trend.
     `peak_month`: the calendar month (1 to 12) in which the confidence is furthest above its trend; null where that may
     be chance at `level`. `season_q`: `trend_tests.season_test`, then Benjamini-Hochberg. With less than two years of
-    baskets a season cannot be told from something that happened once.
+    baskets a season cannot be distinguished from a single event.
 
     Args:
         rules: `antecedent`, `consequent`.
@@ -46,24 +46,24 @@ def with_trends(rules: DataFrame, baskets: DataFrame, level: float = 0.05) -> Da
         "trend": F.when(F.col("trend_q") <= level, rising).otherwise("steady"),
         "peak_month": F.when(F.col("season_q") <= level, F.col("peak_month")),
     }
-    facts = judged.withColumns(labels).select(
+    tested = judged.withColumns(labels).select(
         "antecedent", "consequent", "trend", "trend_per_year", "trend_q", "peak_month", "season_q"
     )
-    return rules.join(facts, ["antecedent", "consequent"], "left").fillna("steady", ["trend"])
+    return rules.join(tested, ["antecedent", "consequent"], "left").fillna("steady", ["trend"])
 
 
 def _monthly(rules: DataFrame, baskets: DataFrame) -> DataFrame:
-    """One row per rule and month in which its left side was bought: `month` (since year 0), `n_ab`, `n_a`."""
+    """One row per rule and month in which its antecedent was bought: `month` (since year 0), `n_ab`, `n_a`."""
     both = F.array_sort(F.concat("antecedent", "consequent"))
-    asked = rules.select("antecedent", "consequent", both.alias("itemset"))
-    sides = asked.select(F.explode(F.array("antecedent", "itemset")).alias("itemset")).distinct()
+    keyed = rules.select("antecedent", "consequent", both.alias("itemset"))
+    sides = keyed.select(F.explode(F.array("antecedent", "itemset")).alias("itemset")).distinct()
     tree, wanted = itemset_tree(sides)
     dated = baskets.select((F.year("ordered_at") * 12 + F.month("ordered_at") - 1).alias("month"), "product_ids")
     parts = dated.mapInArrow(partial(_count, tree=tree, itemsets=wanted), _COUNTED)
     counted = parts.groupBy("itemset", "month").agg(F.sum("n").alias("n")).persist()
     left = counted.select(F.col("itemset").alias("antecedent"), "month", F.col("n").alias("n_a"))
     whole = counted.select("itemset", "month", F.col("n").alias("n_ab"))
-    return asked.join(left, "antecedent").join(whole, ["itemset", "month"], "left").fillna(0, ["n_ab"])
+    return keyed.join(left, "antecedent").join(whole, ["itemset", "month"], "left").fillna(0, ["n_ab"])
 
 
 def _count(batches: Iterable[pa.RecordBatch], tree: Tree, itemsets: pa.Array) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""High-utility itemsets: products that are worth most together, by quantity and price or margin.
+"""High-utility itemsets: products that bring in most together, by quantity and price.
 
 The work is cut as in `native`: products are numbered, each range of numbers is a task, and a task gets the part of each
 basket up to its range. See `utility_growth` for what a task does.
@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.pairs.packed import lengths_of, packed, starts_of, unpacked_together
+from cartograph.core.settings import settings_of
 from cartograph.rules.kernels import Ints, Longs
 from cartograph.rules.native import partition_keys
+from cartograph.rules.settings import UtilitySettings
 from cartograph.rules.utility_growth import below, grow_utility
 
 _CENTS = 100  # utilities are added as whole hundredths, so that sums do not depend on the order of rows
@@ -35,13 +38,17 @@ class _Plan:
     max_length: int
 
 
-def revenue(margins: DataFrame | None = None) -> Column:
-    """What a line of silver.events is worth: quantity times unit price; both count as 1 where they are not known."""
-    worth = F.coalesce("quantity", F.lit(1)) * F.coalesce("unit_price", F.lit(1.0))
-    return worth if margins is None else worth * F.coalesce("margin", F.lit(1.0))
+def revenue_lines(events: DataFrame) -> DataFrame:
+    """The purchases with `utility`: quantity times unit price; both count as 1 where they are unknown.
+
+    Args:
+        events: rows of silver.events.
+    """
+    revenue = F.coalesce("quantity", F.lit(1)) * F.coalesce("unit_price", F.lit(1.0))
+    return events.where("event_type = 'purchase'").withColumn("utility", revenue)
 
 
-def high_utility_itemsets(lines: DataFrame, min_share: float, max_length: int = 0) -> DataFrame:
+def high_utility_itemsets(lines: DataFrame, settings: UtilitySettings | None = None, **changed: Any) -> DataFrame:
     """The itemsets that bring in at least the share `min_share` of what all baskets bring in.
 
     Columns: `itemset array<string>` (sorted), `n_items int`, `n_baskets long`, `utility double`: what its products were
@@ -50,24 +57,21 @@ def high_utility_itemsets(lines: DataFrame, min_share: float, max_length: int = 
     Args:
         lines: order_id, product_id, utility (double). Lines of one product in one order are added; what is then worth
             nothing or less is left out.
-        max_length: most products in an itemset; 0 is no limit.
-
-    Raises:
-        ValueError: `min_share` is not in (0, 1].
+        settings: the minimum share and the maximum length.
+        changed: settings by name.
     """
-    if not 0 < min_share <= 1:
-        raise ValueError(f"min_share is a share of all utility in (0, 1], not {min_share}")
+    settings = settings_of(UtilitySettings, settings, changed)
     worth = F.sum(F.round(F.col("utility") * _CENTS).cast("long")).alias("utility")
     summed = lines.where("order_id is not null").groupBy("order_id", "product_id").agg(worth).where("utility > 0")
     line = F.struct("product_id", "utility")
     baskets = summed.groupBy("order_id").agg(F.sort_array(F.collect_list(line)).alias("lines"))
     baskets = baskets.select(F.col("lines.product_id").alias("product_ids"), F.col("lines.utility").alias("utilities"))
-    plan = _plan(baskets.persist(), min_share, max_length)
+    plan = _plan(baskets.persist(), settings)
     parts = baskets.mapInArrow(partial(_cut, plan=plan), _PARTS)
     return parts.repartition(len(plan.keys), "key").mapInArrow(partial(_mine, plan=plan), _FOUND)
 
 
-def _plan(baskets: DataFrame, min_share: float, max_length: int) -> _Plan:
+def _plan(baskets: DataFrame, settings: UtilitySettings) -> _Plan:
     """Products whose baskets hold enough worth (transaction-weighted utility), the least such first.
 
     A product whose baskets hold little can be in few itemsets: it comes last, and finds few products below it.
@@ -75,7 +79,7 @@ def _plan(baskets: DataFrame, min_share: float, max_length: int) -> _Plan:
     worth = F.aggregate("utilities", F.lit(0).cast("long"), lambda total, value: total + value)
     valued = baskets.select("product_ids", worth.alias("worth"))
     total = valued.agg(F.coalesce(F.sum("worth"), F.lit(0))).collect()[0][0]
-    least = max(1, int(np.ceil(min_share * total - 1e-6)))
+    least = max(1, int(np.ceil(settings.min_share * total - 1e-6)))
     by_product = valued.select(F.explode("product_ids").alias("product_id"), "worth").groupBy("product_id")
     weighted = by_product.agg(F.sum("worth").alias("weight"), F.count("*").alias("n")).where(F.col("weight") >= least)
     table = weighted.toArrow().sort_by([("weight", "descending"), ("product_id", "ascending")]).combine_chunks()
@@ -85,7 +89,7 @@ def _plan(baskets: DataFrame, min_share: float, max_length: int) -> _Plan:
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_tasks) / n_tasks) if len(counts) else []
     bounds = np.unique(np.concatenate([[0], cuts, [len(counts)]])).astype(np.int64)
     names = pa.concat_arrays([pa.array([], pa.string()), *table["product_id"].chunks])
-    return _Plan(names, bounds, partition_keys(max(1, len(bounds) - 1)), least, max_length)
+    return _Plan(names, bounds, partition_keys(max(1, len(bounds) - 1)), least, settings.max_length)
 
 
 def _cut(batches: Iterable[pa.RecordBatch], plan: _Plan) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""Compiled mining of high-utility itemsets: what is worth much together, not only what is often together.
+"""Compiled mining of high-utility itemsets: itemsets of high value, not only of high frequency.
 
 A *utility database* is four arrays: `items` (int32, the baskets one after another, each strictly ascending),
 `utilities` (int64, what each item is worth in its basket), `offsets` (int64, where each basket starts, and the end) and

@@ -36,7 +36,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.model import Model, Silver, TooLittle
+from cartograph.core.model import Model, Silver, TooLittle, Weights
 from cartograph.core.tables import schema
 from cartograph.core.views.histories import active, histories
 from cartograph.core.views.liking import RatingScale, with_liking
@@ -151,18 +151,27 @@ class Job:
             model.fit(data)
         except TooLittle as error:
             for table in ("gold.candidates", "gold.associations", *model.artifact_tables):
-                self.replace(table, self.nothing(table), model=model.name)
+                self._replace_of(model, table, self.nothing(table))
             self.progress.say(f"{model.name} has no lists: {error}")
             return
         self._write_lists(model, users, k)
         if model.artifact_tables:
             lists = self.read("gold.candidates", model=model.name)
             for table, rows in model.artifacts(users, lists).items():
-                written = self.replace(table, rows, model=model.name)
+                written = self._replace_of(model, table, rows)
                 self.metric(f"n_{table.removeprefix('gold.')}_{model.name}", written.rows)
         weights = model.network_weights()
         if weights is not None:
-            weights.save(self.spark, f"{self.tables.root}/_weights/{model.name}/{self.as_of}")
+            self.save_weights(model.name, weights)
+
+    def save_weights(self, model: str, weights: Weights) -> None:
+        """Keeps the weights of a network of this `as_of` beside the tables."""
+        weights.save(self.spark, f"{self.tables.root}/_weights/{model}/{self.as_of}")
+
+    def _replace_of(self, model: Model, name: str, rows: DataFrame) -> WriteResult:
+        """Replaces the model's rows of a table; all of this `as_of` where the table is of one model only."""
+        partition = {"model": model.name} if "model" in schema.table(name).partition else {}
+        return self.replace(name, rows, **partition)
 
     def _write_lists(self, model: Model, users: DataFrame, k: int) -> None:
         n_rows = 0

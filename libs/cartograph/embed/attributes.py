@@ -1,13 +1,14 @@
-"""Vectors of products from the facts known of them: brand, category path, price, attributes.
+"""Vectors of products from their features: brand, category path, price band, attributes.
 
-A fact is a word. Each has a vector of random signs, drawn by its hash, and a product is the mean of its facts' vectors,
-rare facts counting more: a random projection of what products have in common (Achlioptas 2003), with nothing to learn.
+A feature is a word. Each has a vector of random signs, seeded by its hash, and a product is the mean of its features'
+vectors, rare features weighing more: a random projection (Achlioptas 2003), with nothing to learn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,36 +16,58 @@ import scipy.sparse as sp
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.model import Silver
 from cartograph.core.pairs.kernels import Longs, flat
 from cartograph.core.search.topk import Floats, vectors_of
-from cartograph.embed.word_vectors import rarity
+from cartograph.core.settings import settings_of
+from cartograph.embed.settings import AttributeSettings
+from cartograph.embed.vector_model import Earlier, VectorModel, Vectors, unhashed
+from cartograph.embed.words import rarity
 
-_LONGEST_VALUE = 64  # characters of an attribute; a longer one is a text or an address, and nobody else has it
+_LONGEST_VALUE = 64  # characters of an attribute; a longer one is a text or an address that no other product shares
 _PRICE_STEPS = 2.0  # price bands per doubling
 _GOLDEN = 0x9E3779B97F4A7C15  # 2 ** 64 over the golden ratio: SplitMix64's step
 
 
-def attribute_vectors(products: DataFrame, width: int = 128) -> DataFrame:
-    """One row per product with a fact: product_id, vector (array<float>).
+class Attributes(VectorModel):
+    """Products that share features are close. All are embedded together, as a feature's weight depends on all."""
+
+    name = "attributes"
+
+    def __init__(self, settings: AttributeSettings | None = None, **changed: Any) -> None:
+        self.settings = settings_of(AttributeSettings, settings, changed)
+
+    def embed(self, data: Silver, earlier: Mapping[str, Earlier]) -> Vectors:
+        """product_id, vector, source_hash (null) from features."""
+        del earlier
+        return Vectors(unhashed(attribute_vectors(data.products, self.settings)))
+
+
+def attribute_vectors(products: DataFrame, settings: AttributeSettings | None = None, **changed: Any) -> DataFrame:
+    """One row per product with a feature: product_id, vector (array<float>).
 
     Args:
         products: rows of silver.products.
-        width: length of the vectors: the longer, the less unlike facts resemble each other by chance.
+        settings: the embedding dimension.
+        changed: settings by name.
     """
-    known = facts(products).select("product_id", F.explode(F.array_distinct("words")).alias("word")).persist()
+    settings = settings_of(AttributeSettings, settings, changed)
+    known = features(products).select("product_id", F.explode(F.array_distinct("words")).alias("word")).persist()
     counts = known.groupBy("word").agg(F.count("*").alias("n"))
     weight = rarity(known.select("product_id").distinct().count(), "n").cast("float")
     weighted = known.join(counts, "word").select(
-        "product_id", F.struct(F.xxhash64("word").alias("code"), weight.alias("weight")).alias("fact")
+        "product_id", F.struct(F.xxhash64("word").alias("code"), weight.alias("weight")).alias("feature")
     )
-    described = weighted.groupBy("product_id").agg(F.sort_array(F.collect_list("fact")).alias("facts"))
-    aligned = described.select("product_id", F.col("facts.code").alias("codes"), F.col("facts.weight").alias("weights"))
-    vectors = aligned.mapInArrow(partial(_projected, width=width), "product_id string, vector array<float>")
-    return vectors
+    described = weighted.groupBy("product_id").agg(F.sort_array(F.collect_list("feature")).alias("features"))
+    aligned = described.select(
+        "product_id", F.col("features.code").alias("codes"), F.col("features.weight").alias("weights")
+    )
+    project = partial(_projected, width=settings.width)
+    return aligned.mapInArrow(project, "product_id string, vector array<float>")
 
 
-def facts(products: DataFrame) -> DataFrame:
-    """One row per product with a fact: product_id, words (array<string>), each a fact's kind and value."""
+def features(products: DataFrame) -> DataFrame:
+    """One row per product with a feature: product_id, words (array<string>), each a feature's kind and value."""
     path = F.coalesce("category", F.array().cast("array<string>"))
     levels = F.transform(path, lambda _, place: F.concat_ws(" > ", F.lit("category"), F.slice(path, 1, place + 1)))
     entries = F.map_entries(F.coalesce("attributes", F.create_map().cast("map<string,string>")))
@@ -68,7 +91,7 @@ def _price_bands() -> Column:
 
 
 def _projected(batches: Iterable[pa.RecordBatch], width: int) -> Iterator[pa.RecordBatch]:
-    """The weighted means of each product's facts."""
+    """The weighted means of each product's features."""
     for batch in batches:
         starts, codes = flat(batch.column("codes"))
         distinct, places = np.unique(codes.to_numpy(), return_inverse=True)

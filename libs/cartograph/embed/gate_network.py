@@ -2,9 +2,9 @@
 
 Each model's block is projected into one common space, and the product is the mean of the projections, weighted by a
 softmax over what the blocks say (a mixture of experts, Jacobs et al. 1991): a model that the product lacks has no
-weight. It is trained so that products bought together lie close and others apart (InfoNCE over the batch: van den Oord,
-Li and Vinyals 2018). While it learns, models are hidden at random, so that it can do without any of them: a new product
-has no behaviour yet.
+weight. It is trained so that products bought together are close and others are not (InfoNCE over the batch: van den
+Oord, Li and Vinyals 2018). In training, models are masked at random, so that it can do without any of them: a new
+product has no behaviour yet.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from torch import nn
 from torch.nn import functional as N
 
 from cartograph.core.training.feed import Batch
+from cartograph.embed.settings import GateSettings
 
 
 class GatedFusion(nn.Module):
     """Blocks of several models to one vector of length one.
 
     Args:
-        widths: numbers of each model's block.
-        width: length of the vector.
+        widths: dimensions of each model's block.
+        width: embedding dimension.
     """
 
     def __init__(self, widths: tuple[int, ...], width: int) -> None:
@@ -32,7 +33,7 @@ class GatedFusion(nn.Module):
         self.widths = list(widths)
         self.projections = nn.ModuleList(nn.Linear(own, width, bias=False) for own in widths)
         self.gate = nn.Linear(sum(widths) + len(widths), len(widths))
-        nn.init.zeros_(self.gate.weight)  # at first all models count alike
+        nn.init.zeros_(self.gate.weight)  # initially, all models have equal weight
         nn.init.zeros_(self.gate.bias)
 
     def forward(self, blocks: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -43,42 +44,38 @@ class GatedFusion(nn.Module):
         return N.normalize((torch.stack(projected, dim=1) * shares[:, :, None]).sum(dim=1), dim=1)
 
     def shares(self, blocks: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """What each model counts: (products, models), rows that sum to one."""
+        """The weight of each model: (products, models), rows that sum to one."""
         shown = blocks * torch.repeat_interleave(present, torch.tensor(self.widths, device=present.device), dim=1)
         scores = self.gate(torch.cat([shown, present], dim=1))
         return torch.softmax(scores.masked_fill(present == 0, -torch.inf), dim=1)
 
 
 @dataclass(frozen=True)
-class GateLearner:
-    """A gate and what it is trained for.
+class GateTask:
+    """A gate and its loss.
 
     Args:
-        widths: numbers of each model's block.
-        width: length of the vectors.
-        temperature: that cosines are divided by.
-        hidden: share of the models that a step hides.
+        widths: dimensions of each model's block.
+        settings: dimension, temperature and the share of models that a step masks.
     """
 
     is_joint: ClassVar[bool] = False
 
     widths: tuple[int, ...]
-    width: int
-    temperature: float
-    hidden: float
+    settings: GateSettings
 
     def network(self) -> nn.Module:
-        """The gate with its first weights."""
-        return GatedFusion(self.widths, self.width)
+        """The gate with its initial weights."""
+        return GatedFusion(self.widths, self.settings.width)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
-        """How badly each product's partner is told from the other partners of the batch, and the reverse.
+        """The cross-entropy of each product's partner among all partners of the batch, and the reverse.
 
         The others are those in the worker's part of the batch. Another pair's product that is one of the pair's own is
-        no counter-example.
+        no negative.
         """
         left, right = (network(batch[side], self._shown(batch[f"{side}_present"])) for side in ("left", "right"))
-        scores = left @ right.T / self.temperature
+        scores = left @ right.T / self.settings.temperature
         is_own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
         scores = scores.masked_fill(_repeated(batch) & ~is_own, -torch.inf)
         partner = torch.arange(len(scores), device=scores.device)
@@ -86,7 +83,7 @@ class GateLearner:
         return sum(both_ways, torch.zeros((), device=scores.device)) / 2, len(scores)
 
     def quality(self, network: nn.Module, batch: Batch) -> tuple[float, int]:
-        """How many products are nearer to their partner than to all other partners of the batch, and of how many."""
+        """How many products are closer to their partner than to all other partners of the batch, and of how many."""
         left, right = (network(batch[side], batch[f"{side}_present"]) for side in ("left", "right"))
         scores = left @ right.T
         is_own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
@@ -94,8 +91,8 @@ class GateLearner:
         return float((best == torch.arange(len(scores), device=scores.device)).sum()), len(scores)
 
     def _shown(self, present: torch.Tensor) -> torch.Tensor:
-        """The models that are there and not hidden; where that leaves none, all that are there."""
-        shown = present * (torch.rand_like(present) >= self.hidden)
+        """The models that are present and not masked; where that leaves none, all that are present."""
+        shown = present * (torch.rand_like(present) >= self.settings.hidden)
         return torch.where(shown.sum(dim=1, keepdim=True) > 0, shown, present)
 
 

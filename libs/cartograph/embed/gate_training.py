@@ -11,71 +11,54 @@ import torch
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.model import TooLittle
 from cartograph.core.search.topk import matrix_of, vectors_of
-from cartograph.core.training.feed import Backend, materialised
+from cartograph.core.training.feed import materialised
 from cartograph.core.training.settings import TrainingConfig
 from cartograph.core.training.trainer import Epoch, train
 from cartograph.core.training.weights import Weights
 from cartograph.core.views.product_sets import shuffled
 from cartograph.core.workers.groups import group_size
-from cartograph.embed.gate import GatedFusion, GateLearner
+from cartograph.embed.gate_network import GatedFusion, GateTask
+from cartograph.embed.settings import GateSettings
 
-_LEAST_PAIRS = 64  # of a worker's part of a step: with fewer there is little to be told from
+_LEAST_PAIRS = 64  # of a worker's part of a step: with fewer there are too few negatives
 _SIDES = ("left", "right")
-
-
-class NoPairs(ValueError):
-    """No two products with vectors were bought together, so a gate has nothing to learn from."""
 
 
 def trained_gate(
     blocks: DataFrame,
     sets: DataFrame,
     widths: Mapping[str, int],
-    *,
-    width: int = 64,
-    temperature: float = 0.1,
-    hidden: float = 0.3,
-    max_pairs: int = 200_000,
-    epochs: int = 10,
-    batch_size: int = 256,
-    learning_rate: float = 0.003,
-    device: str = "cpu",
-    workers: int | None = None,
-    backend: Backend = "petastorm",
-    seed: int = 7,
+    settings: GateSettings,
     record: Callable[[Epoch], None] | None = None,
 ) -> Weights:
     """The weights of a gate that brings products bought together close to each other.
 
     Args:
-        blocks: rows of `fusion.blocks_of`.
+        blocks: rows of `concatenation.blocks_of`.
         sets: product_ids: what was bought together.
-        widths: numbers per model, in the order of the blocks.
-        width, temperature, hidden: see `GateLearner`.
-        max_pairs: pairs learned from; of more, some are drawn.
-        epochs, batch_size, learning_rate, device, seed: see `core.training.settings.TrainingConfig`.
-        workers: of the training group; None: one per core, as long as each has 64 pairs of a step.
-        backend: of the feed: petastorm or arrow.
-        record: told of each epoch.
+        widths: dimensions per model, in the order of the blocks.
+        settings: of the network and its training.
+        record: called with each epoch.
 
     Raises:
-        NoPairs: there is none.
+        TooLittle: no two products with vectors were bought together.
         TooFewSlots: fewer free cores than the group has workers.
     """
     spark = blocks.sparkSession
-    pairs = _with_blocks(bought_pairs(sets, max_pairs, seed), blocks).persist()
+    pairs = _with_blocks(bought_pairs(sets, settings.max_pairs, settings.seed), blocks).persist()
     if not pairs.head(1):
-        raise NoPairs("no two products with vectors were bought together")
-    learner = GateLearner(tuple(widths.values()), width, temperature, hidden)
+        raise TooLittle("no two products with vectors were bought together")
+    task = GateTask(tuple(widths.values()), settings)
     training = TrainingConfig(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, warmup_steps=0, clip_norm=0.0,
-        device="cuda" if device == "cuda" else "cpu", seed=seed,
+        epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate, warmup_steps=0,
+        clip_norm=0.0, device=settings.device, seed=settings.seed,
     )  # fmt: skip
-    n_workers = group_size(spark, workers, batch_size, _LEAST_PAIRS)
-    with materialised(pairs, n_workers, backend, seed) as feed:
-        config = {"models": list(widths), "widths": list(widths.values()), "width": width}
-        trained = train(spark, learner, feed, training, None, config, record)
+    n_workers = group_size(spark, settings.workers, settings.batch_size, _LEAST_PAIRS)
+    with materialised(pairs, n_workers, settings.backend, settings.seed) as feed:
+        config = {"models": list(widths), "widths": list(widths.values()), "width": settings.width}
+        trained = train(spark, task, feed, training, None, config, record)
     pairs.unpersist()
     return trained.weights
 
@@ -94,15 +77,15 @@ def bought_pairs(sets: DataFrame, max_pairs: int, seed: int = 7) -> DataFrame:
         F.slice("product_ids", F.lit(2), F.col("n") - 1).alias("right"),
     )
     pairs = chains.select(F.inline(ends)).toDF(*_SIDES)
-    drawn = pairs.withColumn("place", F.xxhash64(*_SIDES, F.lit(seed)))
-    return drawn.orderBy("place", *_SIDES).limit(max_pairs).drop("place")
+    hashed = pairs.withColumn("hash", F.xxhash64(*_SIDES, F.lit(seed)))
+    return hashed.orderBy("hash", *_SIDES).limit(max_pairs).drop("hash")
 
 
 def gated(blocks: DataFrame, weights: Weights) -> DataFrame:
     """One row per product: product_id, vector (array<float>, of length one).
 
     Args:
-        blocks: rows of `fusion.blocks_of`.
+        blocks: rows of `concatenation.blocks_of`.
         weights: of `trained_gate`.
     """
     shared = blocks.sparkSession.sparkContext.broadcast(weights)

@@ -1,4 +1,4 @@
-"""Products that share facts lie close, those that share rare ones closest; long values and absent facts say nothing."""
+"""Products that share features are close, rare ones closest; long values and missing features do not count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.embed.attribute_vectors import attribute_vectors, facts
+from cartograph.embed.attributes import attribute_vectors, features
 
 SCHEMA = "product_id string, category array<string>, brand string, price double, attributes map<string,string>"
 
@@ -24,8 +24,8 @@ def products(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, SCHEMA).persist()
 
 
-def test_facts_are_levels_of_the_path_brand_price_and_attributes(products: DataFrame) -> None:
-    found = {row.product_id: set(row.words) for row in facts(products).collect()}
+def test_features_are_levels_of_the_path_brand_price_and_attributes(products: DataFrame) -> None:
+    found = {row.product_id: set(row.words) for row in features(products).collect()}
     assert set(found) == {"cup", "mug", "pan", "rake"}
     home = {"category > Home", "category > Home > Cups", "brand=acme", "attribute=colour=red"}
     assert found["cup"] == home | {"price=6", "price+=7"}  # 2 log2(10) = 6.64
@@ -34,8 +34,8 @@ def test_facts_are_levels_of_the_path_brand_price_and_attributes(products: DataF
     assert found["rake"] == {"category > Garden"}
 
 
-def test_what_is_alike_in_more_lies_closer(products: DataFrame) -> None:
-    found = {row.product_id: np.array(row.vector) for row in attribute_vectors(products, 256).collect()}
+def test_products_with_more_features_in_common_are_closer(products: DataFrame) -> None:
+    found = {row.product_id: np.array(row.vector) for row in attribute_vectors(products, width=256).collect()}
     units = {name: vector / np.linalg.norm(vector) for name, vector in found.items()}
     assert units["cup"] @ units["mug"] == pytest.approx(1.0, abs=1e-5)
     assert 0.9 > units["cup"] @ units["pan"] > 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.embed.skip_gram import least_count, token_counts
-from cartograph.embed.word_vectors import mean_vectors, word_vectors
+from cartograph.embed.vector_model import Earlier
+from cartograph.embed.words import Words, mean_vectors, word_vectors
 
+IDENTITY = 290_404_851  # Of the default settings: it must not change, or all words are learned again.
 KITCHEN, GARDEN = ("cup", "bowl", "plate", "oven"), ("rake", "spade", "hose", "soil")
 
 
@@ -24,6 +27,17 @@ def product_words(spark: SparkSession) -> DataFrame:
         rows.append((f"p{number:03}", ["new", *(room[(number // 2 + step) % 4] for step in range(3))]))
     rows.append(("p600", ["new", "unheard"]))
     return spark.createDataFrame(rows, "product_id string, words array<string>").persist()
+
+
+def test_word_vectors_are_used_again_unless_they_are_too_old_or_settings_differ(product_words: DataFrame) -> None:
+    model, learned = Words(refit_days=30), Earlier(date(2011, 1, 20), product_words)
+    assert [model.is_recent(learned, date(2011, 1, 20) + timedelta(days=days)) for days in (1, 30, 31)] == [
+        True, True, False
+    ]  # fmt: skip
+    assert not model.is_recent(None, date(2011, 1, 21))
+    assert Words(refit_days=9).identity == model.identity
+    assert len({Words(**changed).identity for changed in ({}, {"width": 9}, {"language": None}, {"seed": 1})}) == 4
+    assert model.identity == IDENTITY
 
 
 def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.core.model import Silver
-from cartograph.embed.item_vectors import item_vectors
-from cartograph.embed.skip_gram import TooFewTokens
+from cartograph.core.model import Silver, TooLittle
+from cartograph.embed.item2vec import Item2Vec, item_vectors
+from cartograph.embed.vector_model import embedded
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,11 @@ def test_products_of_a_group_lie_closer_than_those_of_two(data: Silver) -> None:
     assert np.mean(within) > np.mean(across) + 0.25
 
 
-def test_without_sets_of_two_there_is_nothing_to_learn(data: Silver) -> None:
+def test_without_sets_of_two_there_is_nothing_to_learn_and_there_are_no_rows(data: Silver) -> None:
     alone = Silver(data.events.limit(0), data.baskets.where("order_id LIKE 'l%'"), data.products)
-    with pytest.raises(TooFewTokens, match="nothing occurs 3 times or more"):
+    with pytest.raises(TooLittle, match="nothing occurs 3 times or more"):
         item_vectors(alone)
+    vectors = embedded(Item2Vec(), alone, {})
+    assert vectors.rows.columns == ["model", "product_id", "vector", "source_hash"]
+    assert vectors.metrics == {"n_vectors_item2vec": 0}
+    assert vectors.messages == ("item2vec has no vectors: nothing occurs 3 times or more",)
