@@ -1,18 +1,18 @@
-"""How much better one list out of all models is than the best model's own, on events of any shop.
+"""How much better the fused list of all models is than the best single model's, on events of any shop.
 
     python -m benchmarks.fusion --events events.csv [--dates 3] [--horizon-days 30] [--models popularity,…] [--repeats]
 
-Events are a CSV with header user_id, item_id, time (unix seconds), `.gz` too, or Parquet of the same; each is a
-purchase, and what a customer buys within a day is one order. On each of several days every model is fitted to what was
-before it and lists products for the customers known by then who buy within the horizon after it; what they buy, new or
-again, is the right answer. The ranker of a day learns from the days before it alone, one horizon and more ago: one more
-day than is judged is needed, and the first is for learning only.
+Events are a CSV (or `.gz`) with header user_id, item_id, time (unix seconds), or Parquet with the same columns; each
+is a purchase, and what a customer buys within a day is one order. On each of several days every model is fitted to the
+events before it and lists products for the customers known by then who buy within the horizon after it; what they buy,
+new or again, is relevant. The ranker of a day learns from the day before it, one horizon ago: one day more than is
+evaluated is needed, and the first one is for learning only.
 
-`fused_ndcg@10` is the mean over customers and days of the method in use (that of rank.fusion.method auto, `methods`),
-`difference_low` and `difference_high` the 95 % interval of its lead over the single model that is best over all days
-(bootstrap over customers, 2,000 draws), `best_single_ahead` those of that model's lead over the other ones. `new_…` are
-the same where what a customer had before is neither listed nor asked for. With `--repeats` every model may list what a
-customer had, without it next_basket alone does.
+`fused_ndcg@10` is the mean over customers and days of the fusion method chosen (rank.fusion.method auto, `methods`),
+`difference_low` and `difference_high` the 95 % interval of its improvement over the single model that is best over all
+days (bootstrap over customers, 2,000 samples), `best_single_ahead` those of that model's improvement over the others.
+`new_…` are the same without the products a customer had before. With `--repeats` every model may list products the
+customer had before, otherwise only next_basket does.
 """
 
 from __future__ import annotations
@@ -36,44 +36,40 @@ from benchmarks.topn import warm_up
 from cartograph.core.model import Silver
 from cartograph.core.views.histories import histories
 from cartograph.core.views.seen import seen
-from cartograph.rank.fusion.fused_candidates import fused_candidates
-from cartograph.rank.fusion.methods import Votes, best_fusion
-from cartograph.rank.fusion.trees import Trees
+from cartograph.rank.day import Day
+from cartograph.rank.fusion.fuse import fuse
+from cartograph.rank.fusion.learning import best_fusion
+from cartograph.rank.settings import RankSettings
 
 DEFAULT = "popularity,item_neighbours,cooccurrence,rp3beta,user_neighbours,als,next_basket,first_order"
 SETTINGS = {"als": ["engine=native"]}
-VOTES = Votes(60.0, {"popularity": 0.25})
 FUSED = "fused"
 PAIR = ["user_id", "product_id"]
-K, LONGEST, N_DRAWS = 10, 500, 2_000
+K, LONGEST, N_SAMPLES = 10, 500, 2_000
 
 
 @dataclass
-class Day:
-    """What is known and asked on one day.
+class EvaluatedDay:
+    """The lists of a day and what was bought after it.
 
     Attributes:
-        on: the day.
-        data: what was before it.
-        lists: model, user_id, product_id, rank, score, of customers with a right answer.
+        known: the day, with the lists of customers who buy something.
         truth: user_id, product_id, is_new (not bought before): what these customers bought within the horizon.
     """
 
-    on: date
-    data: Silver
-    lists: DataFrame
+    known: Day
     truth: DataFrame
 
 
 def main() -> None:
-    """Fits, fuses, judges."""
+    """Fits, fuses, evaluates."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", required=True)
     parser.add_argument("--models", default=DEFAULT)
-    parser.add_argument("--dates", type=int, default=3, help="days judged")
-    parser.add_argument("--horizon-days", type=int, help="default: 30, or an eighth of the time if that is less")
-    parser.add_argument("--repeats", action="store_true", help="all models list what customers had, too")
-    parser.add_argument("--depth", type=int, default=50, help="products that each model lists")
+    parser.add_argument("--dates", type=int, default=3, help="days evaluated")
+    parser.add_argument("--horizon-days", type=int, help="default: 30, or an eighth of the time span if that is less")
+    parser.add_argument("--repeats", action="store_true", help="all models may list what customers had before")
+    parser.add_argument("--depth", type=int, default=50, help="list length of each model")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
@@ -87,12 +83,12 @@ def main() -> None:
     with watch("fusion"):
         for earlier, day in pairwise(days):
             fused, method = fused_lists_of(earlier, day)
-            scores.append(judged(day, fused))
+            scores.append(evaluated(day, fused))
             methods.append(method)
     metrics = compared(pd.concat(scores), "all", "") | compared(pd.concat(scores), "new", "new_")
     print_result(
         "fusion", "spark", metrics, watch.seconds["fusion"], watch.seconds["setup"], memory, methods=methods,
-        models_seconds=watch.seconds["models"], days=[str(day.on) for day in days[1:]], horizon_days=horizon,
+        models_seconds=watch.seconds["models"], days=[str(day.known.as_of) for day in days[1:]], horizon_days=horizon,
         n_events=events.count(),
     )  # fmt: skip
     spark.stop()
@@ -106,8 +102,8 @@ def dates_of(events: DataFrame, n: int, horizon_days: int | None) -> tuple[int, 
     return horizon, [end - timedelta(days=horizon * back) for back in range(n + 1, 0, -1)]
 
 
-def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespace) -> Day:
-    """The lists of all models on one day, for the customers who buy within the horizon."""
+def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespace) -> EvaluatedDay:
+    """The lists of all models on one day, for customers who buy within the horizon."""
     start = F.lit(day).cast("timestamp")
     history = events.where(F.col("event_at") < start).persist()
     data = Silver(history, baskets_of(history).persist(), history.select("product_id").distinct())
@@ -127,30 +123,36 @@ def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespa
             model.mask_seen = False
         listed = model.fit(data).recommend(users, options.depth)
         lists.append(listed.select(F.lit(name).alias("model"), *PAIR, "rank", "score").localCheckpoint())
-    return Day(day, data, reduce(DataFrame.unionByName, lists), truth)
+    return EvaluatedDay(Day(day, reduce(DataFrame.unionByName, lists), data), truth)
 
 
-def fused_lists_of(earlier: Day, day: Day) -> tuple[DataFrame, str]:
-    """The fused lists of a day, by what the earlier day teaches, and the method."""
-    fusion = best_fusion(earlier.lists, earlier.data, earlier.truth, earlier.on, votes=VOTES, trees=Trees(), k=K)
-    fused, _ = fused_candidates(day.lists, day.data, day.on, fusion, VOTES, n_parts=8)
-    return fused.select(F.lit(FUSED).alias("model"), *PAIR, "rank", "score"), fusion.method
+def fused_lists_of(earlier: EvaluatedDay, day: EvaluatedDay) -> tuple[DataFrame, str]:
+    """The fused lists of a day, by the method learned on the earlier one, and the method."""
+    settings = RankSettings(k=K)
+    fusion = best_fusion(earlier.known, earlier.truth, settings)
+    return fuse(day.known, fusion, settings).lists.select(
+        F.lit(FUSED).alias("model"), *PAIR, "rank", "score"
+    ), fusion.method
 
 
-def judged(day: Day, fused: DataFrame) -> pd.DataFrame:
-    """One row per model, task (all, or new products alone) and customer with a right answer: ndcg."""
-    lists = day.lists.unionByName(fused).join(seen(day.data.events).withColumn("seen", F.lit(True)), PAIR, "left")
+def evaluated(day: EvaluatedDay, fused: DataFrame) -> pd.DataFrame:
+    """One row per model, task (all, or new products only) and customer: ndcg."""
+    lists = day.known.lists.unionByName(fused).join(
+        seen(day.known.data.events).withColumn("seen", F.lit(True)), PAIR, "left"
+    )
     pairs = lists.select("model", *PAIR, "rank", F.col("seen").isNull().alias("is_new_to_user")).toPandas()
     truth = day.truth.toPandas()
-    asked = {"all": (pairs, truth), "new": (pairs[pairs.is_new_to_user], truth[truth.is_new])}
-    return pd.concat(_ndcg(listed, right).assign(task=task, day=day.on) for task, (listed, right) in asked.items())
+    tasks = {"all": (pairs, truth), "new": (pairs[pairs.is_new_to_user], truth[truth.is_new])}
+    return pd.concat(
+        _ndcg(listed, right).assign(task=task, day=day.known.as_of) for task, (listed, right) in tasks.items()
+    )
 
 
 def _ndcg(lists: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """model, user_id, ndcg, of all customers with a right answer and every model."""
+    """model, user_id, ndcg, of every model and every customer who bought something."""
     ordered = lists.sort_values("rank")
-    first = ordered.assign(place=ordered.groupby(["model", "user_id"]).cumcount() + 1)
-    hits = first[first.place <= K].merge(truth[PAIR], on=PAIR)
+    placed = ordered.assign(place=ordered.groupby(["model", "user_id"]).cumcount() + 1)
+    hits = placed[placed.place <= K].merge(truth[PAIR], on=PAIR)
     gains = (1 / np.log2(hits.place + 1)).groupby([hits.model, hits.user_id]).sum()
     n_right = truth.groupby("user_id").size()
     every = pd.MultiIndex.from_product([lists.model.unique(), n_right.index], names=["model", "user_id"])
@@ -160,7 +162,7 @@ def _ndcg(lists: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared(scores: pd.DataFrame, task: str, prefix: str) -> dict[str, Any]:
-    """The fused list against the model that is best over all days."""
+    """The fused list compared with the model that is best over all days."""
     wide = scores[scores.task == task].pivot(index=["day", "user_id"], columns="model", values="ndcg")
     means = wide.mean().sort_values(ascending=False)
     best = means.drop(FUSED).index[0]
@@ -179,12 +181,12 @@ def compared(scores: pd.DataFrame, task: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def _interval(leads: pd.Series[float]) -> tuple[float, float]:
-    """The 95 % interval of the mean lead, of resampled customers."""
-    of_customers = leads.groupby("user_id").agg(["sum", "size"])
-    drawn = np.random.default_rng(7).poisson(1.0, (N_DRAWS, len(of_customers)))
+def _interval(differences: pd.Series[float]) -> tuple[float, float]:
+    """The 95 % interval of the mean difference, bootstrapped over customers."""
+    of_customers = differences.groupby("user_id").agg(["sum", "size"])
+    counts = np.random.default_rng(7).poisson(1.0, (N_SAMPLES, len(of_customers)))
     low, high = np.percentile(
-        drawn @ of_customers["sum"].to_numpy() / (drawn @ of_customers["size"].to_numpy()), [2.5, 97.5]
+        counts @ of_customers["sum"].to_numpy() / (counts @ of_customers["size"].to_numpy()), [2.5, 97.5]
     )
     return round(float(low), 5), round(float(high), 5)
 

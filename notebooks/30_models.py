@@ -122,7 +122,7 @@ weighty = (
 )  # fmt: skip
 _, axes = plt.subplots(figsize=(9, 0.35 * len(weighty) + 1.2))
 axes.barh([row.part for row in reversed(weighty)], [row["mean"] for row in reversed(weighty)], color=COLOURS[2])
-axes.set(xlabel="mean size of what it adds to a score", title="What scores are made of, the commonest parts")
+axes.set(xlabel="mean magnitude of its contribution to a score", title="The most frequent parts of scores")
 plt.show()
 
 # COMMAND ----------

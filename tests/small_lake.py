@@ -71,7 +71,7 @@ def new_folder() -> str:
 def settings(folder: str) -> Config:
     """The tests' settings with lake and report under `folder`; `als` and a model without lists challenge `fused`."""
     gate = ["evaluate.promotion.challengers=[als, absent]", "evaluate.promotion.min_users=10"]
-    small = ["cf.als.iterations=3", "rank.fusion.trees.n_trees=30"]  # twelve products are soon learned
+    small = ["cf.als.iterations=3", "rank.fusion.trees.n_estimators=30"]  # twelve products are soon learned
     return load_config("demo", [*LOCAL, *gate, *small, f"lake.root={folder}/lake", f"report.path={folder}/report"])
 
 

@@ -1,4 +1,4 @@
-"""What customers without any history are shown."""
+"""Lists of customers without any history."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from cartograph.core.model import Silver
-from cartograph.rank.fusion.scale import as_shares
-from cartograph.rank.reranking.cold_start import cold_start_lists, popular
+from cartograph.rank.explanation.recommendations import newcomer_recommendations
+from cartograph.rank.reranking.cold_start import cold_start_lists
+from cartograph.rank.score_shares import as_shares
 
 EVENTS = [("ann", "cup"), ("bob", "cup"), ("bob", "lamp"), ("eve", "kilt"), ("joe", "kilt"), ("joe", "cup")]
 USERS = [("ann", "south"), ("bob", "south"), ("eve", "north"), ("joe", "north"), ("max", None),
@@ -29,7 +30,7 @@ def lists(spark: SparkSession) -> dict[str, list[Row]]:
     )
     served = spark.createDataFrame([(name,) for name in ("ann", "bob", "eve", "joe", "max")], "user_id string")
     found: dict[str, list[Row]] = {}
-    shown = popular(as_shares(cold_start_lists(data, served, 2), "user_id"))
+    shown = newcomer_recommendations(as_shares(cold_start_lists(data, served, 2), "user_id"))
     for row in shown.orderBy("rank").collect():
         found.setdefault(row.user_id, []).append(row)
     return found
@@ -43,8 +44,11 @@ def test_a_known_region_gets_its_own_best_sellers(lists: dict[str, list[Row]]) -
     assert [(row["rank"], row.product_id) for row in lists["new_north"]] == [(1, "kilt"), (2, "cup")]
     assert lists["new_north"][0].why == "Popular in your region: bought by 2 customers."
     for row in lists["new_north"]:
-        told = json.loads(row.evidence)
-        assert (row.score, told) == (told["n_buyers"] / 2, {"parts": {"popularity": row.score}, "n_buyers": ANY})
+        evidence = json.loads(row.evidence)
+        assert (row.score, evidence) == (
+            evidence["n_buyers"] / 2,
+            {"parts": {"popularity": row.score}, "n_buyers": ANY},
+        )
 
 
 def test_a_region_without_sales_gets_the_best_sellers_of_all(lists: dict[str, list[Row]]) -> None:
@@ -53,7 +57,7 @@ def test_a_region_without_sales_gets_the_best_sellers_of_all(lists: dict[str, li
         assert lists[name][0].why == "Popular: bought by 3 customers."
 
 
-def test_a_shop_that_opens_shows_what_is_newest(spark: SparkSession) -> None:
+def test_a_new_shop_shows_its_newest_products(spark: SparkSession) -> None:
     seen = [("cup", datetime(2011, 5, 1)), ("pot", datetime(2011, 5, 3)), ("jug", None), ("lamp", datetime(2011, 5, 2))]
     data = Silver(
         events=spark.createDataFrame(
@@ -64,14 +68,14 @@ def test_a_shop_that_opens_shows_what_is_newest(spark: SparkSession) -> None:
         users=spark.createDataFrame([("ann", None), ("eve", "north")], "user_id string, region string"),
     )
     served = spark.createDataFrame([("ann",)], "user_id string")
-    rows = popular(as_shares(cold_start_lists(data, served, 4), "user_id")).orderBy("rank").collect()
+    rows = newcomer_recommendations(as_shares(cold_start_lists(data, served, 4), "user_id")).orderBy("rank").collect()
     assert [(row.user_id, row.product_id, row.score) for row in rows] == [
         ("eve", "cup", 1.0), ("eve", "pot", 0.0), ("eve", "lamp", 0.0), ("eve", "jug", 0.0),
     ]  # fmt: skip
     assert {row.why for row in rows[1:]} == {"New in the shop."}
 
 
-def test_lists_go_on_until_enough_may_be_shown_and_a_region_of_less_has_none(spark: SparkSession) -> None:
+def test_lists_continue_until_enough_may_be_shown_and_a_region_with_fewer_has_none(spark: SparkSession) -> None:
     """Cup and kilt may not be shown: of all, lamp and pot are left; the south has lamp alone, which is no list."""
     bought = [*EVENTS, ("eve", "pot"), ("bob", "vase")]
     data = Silver(

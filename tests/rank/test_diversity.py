@@ -1,4 +1,4 @@
-"""Diverse lists against slow oracles made of the definitions."""
+"""Diverse lists against slow oracles that follow the definitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WEIGHTS = (0.05, 0.3, 0.7, 0.95)
 
 
 def candidates(seed: int, n: int = 12, length: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """Relevances, best first, and vectors of length one; one product of which nothing is known."""
+    """Relevances, best first, and vectors of length one; one unknown product."""
     draw = np.random.default_rng(seed)
     vectors = draw.normal(size=(n, length))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -21,8 +21,8 @@ def candidates(seed: int, n: int = 12, length: int = 5) -> tuple[np.ndarray, np.
     return np.sort(draw.random(n))[::-1].copy(), vectors.astype(np.float32)
 
 
-def likeness(vectors: np.ndarray) -> np.ndarray:
-    """Cosines; a product is itself, even where nothing is known of it."""
+def similarities(vectors: np.ndarray) -> np.ndarray:
+    """Cosines; 1 of a product with itself, even if nothing is known about it."""
     cosines = vectors.astype(float) @ vectors.astype(float).T
     np.fill_diagonal(cosines, 1.0)
     return cosines
@@ -30,7 +30,7 @@ def likeness(vectors: np.ndarray) -> np.ndarray:
 
 def slow_mmr(relevance: np.ndarray, vectors: np.ndarray, k: int, diversity: float) -> list[int]:
     chosen: list[int] = []
-    near = np.maximum(likeness(vectors), 0)
+    near = np.maximum(similarities(vectors), 0)
     while len(chosen) < min(k, len(relevance)):
         left = [each for each in range(len(relevance)) if each not in chosen]
         gains = [(1 - diversity) * relevance[each] - diversity * max((near[each, one] for one in chosen), default=0)
@@ -40,9 +40,9 @@ def slow_mmr(relevance: np.ndarray, vectors: np.ndarray, k: int, diversity: floa
 
 
 def slow_dpp(relevance: np.ndarray, vectors: np.ndarray, k: int, diversity: float) -> list[int]:
-    """Greedy by determinants, each taken anew."""
+    """Greedy, computing every determinant from scratch."""
     quality = np.exp((1 - diversity) / (2 * diversity) * (relevance - relevance.max()))
-    kernel = quality[:, None] * likeness(vectors) * quality[None, :]
+    kernel = quality[:, None] * similarities(vectors) * quality[None, :]
     chosen: list[int] = []
     while len(chosen) < k:
         left = [each for each in range(len(relevance)) if each not in chosen]
@@ -52,20 +52,20 @@ def slow_dpp(relevance: np.ndarray, vectors: np.ndarray, k: int, diversity: floa
 
 
 @pytest.mark.parametrize("diversity", WEIGHTS)
-def test_mmr_is_what_its_definition_says(diversity: float) -> None:
+def test_mmr_agrees_with_its_definition(diversity: float) -> None:
     for seed in range(30):
         given = candidates(seed)
         assert pick_mmr(*given, 7, diversity).tolist() == slow_mmr(*given, 7, diversity)
 
 
 @pytest.mark.parametrize("diversity", WEIGHTS)
-def test_the_dpp_is_greedy_by_determinants(diversity: float) -> None:
+def test_the_dpp_maximises_determinants_greedily(diversity: float) -> None:
     for seed in range(30):
         given = candidates(seed, length=8)
         assert pick_dpp(*given, 7, diversity).tolist() == slow_dpp(*given, 7, diversity)
 
 
-def test_a_dpp_that_has_no_room_left_goes_on_by_relevance() -> None:
+def test_a_dpp_that_no_candidate_improves_continues_by_relevance() -> None:
     relevance = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     flat = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.float32)
     assert pick_dpp(relevance, flat, 4, 0.5).tolist() == [0, 3, 1, 2]
@@ -81,7 +81,7 @@ def test_without_diversity_the_most_relevant_are_shown_and_with_more_of_it_lists
     assert (np.diff(spreads) > 0).all()
 
 
-def test_customers_are_chosen_for_one_by_one_and_told_what_it_cost() -> None:
+def test_each_customer_has_their_own_list_relevance_and_spread() -> None:
     both = [candidates(1), candidates(2, n=4)]
     scores = np.concatenate([relevance * 3 for relevance, _ in both])
     vectors = np.vstack([*(each for _, each in both), np.zeros(5, np.float32)]).astype(np.float32)
@@ -91,12 +91,12 @@ def test_customers_are_chosen_for_one_by_one_and_told_what_it_cost() -> None:
         chosen = slow_mmr(relevance / relevance.max(), own, 5, 0.6)
         assert places[row].tolist() == [first + each for each in chosen] + [-1] * (5 - len(chosen))
         assert kept[row] == pytest.approx(relevance[chosen].sum() / relevance[: len(chosen)].sum())
-        near = np.maximum(likeness(own)[np.ix_(chosen, chosen)], 0)
+        near = np.maximum(similarities(own)[np.ix_(chosen, chosen)], 0)
         assert spread[row] == pytest.approx(1 - near[np.triu_indices(len(chosen), 1)].mean(), abs=1e-6)
     assert places[1].tolist() == [-1] * 5
 
 
-def test_spark_chooses_from_the_vectors_that_candidates_name(spark: SparkSession) -> None:
+def test_lists_are_diverse_by_the_vectors_of_their_candidates(spark: SparkSession) -> None:
     scores = {"ann": {"a1": 1.0, "a2": 0.95, "b1": 0.5, "x": 0.1}, "bob": {"x": 2.0}, "cat": {"a2": 1.0, "a1": 0.9}}
     rows = [
         (user, product, score, rank)

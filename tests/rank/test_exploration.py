@@ -1,4 +1,4 @@
-"""New products in the last places of a list: drawn high where they sell, never twice, never what the customer has."""
+"""New products at the end of a list: sampled high if they sell, never twice, never what the customer owns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from cartograph.rank.reranking.exploration import EXPLORED, Exploration, queues, with_trials
+from cartograph.rank.reranking.exploration import EXPLORED, queues, with_trials
+from cartograph.rank.settings import ExplorationSettings
 
 AS_OF = date(2011, 5, 1)
 USERS = [f"u{n:03}" for n in range(300)]
@@ -39,7 +40,7 @@ def tried(spark: SparkSession, shop: tuple[DataFrame, DataFrame]) -> DataFrame:
     """Lists of three with one place for a new product; u000's and u001's own are of one product, u001's is `hit`."""
     places = [(user, f"old{rank}", rank) for user in USERS[2:] for rank in (1, 2, 3, 4)]
     places += [("u000", "old1", 1), ("u001", "hit", 1)]
-    queue = queues(listed(spark, places), *shop, AS_OF, 3, Exploration(slots=1))
+    queue = queues(listed(spark, places), *shop, AS_OF, 3, ExplorationSettings(slots=1))
     return with_trials(queue, 3, 1).persist()
 
 
@@ -52,14 +53,14 @@ def test_each_customer_gets_one_new_product_behind_their_own(tried: DataFrame) -
     assert {(row.score, *row.models, *row.votes) for row in rows} == {(0.0, EXPLORED, 0.0)}
 
 
-def test_what_sells_is_drawn_high_and_what_does_not_is_not_shown(tried: DataFrame) -> None:
+def test_products_that_sell_are_sampled_high_and_the_others_are_not_shown(tried: DataFrame) -> None:
     chosen = {row.user_id: row for row in tried.where("chance IS NOT NULL").collect()}
     assert sum(chosen[user].product_id == "hit" for user in USERS[2:]) == len(USERS) - 2
     chances = [chosen[user].chance for user in USERS[2:]]
     assert sum(chances) / len(chances) == pytest.approx(32 / 91, abs=0.02)  # (31 + 1) of (41 + 50): mean of the beta
 
 
-def test_nobody_is_shown_what_they_have_or_what_is_listed_anyway(tried: DataFrame) -> None:
+def test_nobody_is_shown_what_they_own_or_what_is_listed_anyway(tried: DataFrame) -> None:
     chosen = {row.user_id: row.product_id for row in tried.where("chance IS NOT NULL").collect()}
     assert (chosen["u000"], chosen["u001"]) == ("flop", "flop")
 
@@ -73,7 +74,7 @@ def test_two_places_hold_two_products_and_ranks_have_no_gap(
     products, events = shop
     had = [("bob", "flop", "purchase"), ("eve", "flop", "purchase"), ("eve", "hit", "purchase")]
     events = events.unionByName(spark.createDataFrame(had, events.schema))
-    lists = with_trials(queues(listed(spark, own), products, events, AS_OF, 5, Exploration(slots=2)), 5, 2)
+    lists = with_trials(queues(listed(spark, own), products, events, AS_OF, 5, ExplorationSettings(slots=2)), 5, 2)
     found: dict[str, list[str]] = {}
     for row in lists.orderBy("user_id", "rank").collect():
         found.setdefault(row.user_id, []).append(row.product_id)
@@ -85,11 +86,11 @@ def test_two_places_hold_two_products_and_ranks_have_no_gap(
     }
 
 
-def test_a_rule_that_takes_new_products_out_leaves_their_places_to_the_next_ones(
+def test_new_products_hidden_by_a_rule_leave_their_places_to_the_next_ones(
     spark: SparkSession, shop: tuple[DataFrame, DataFrame]
 ) -> None:
     own = [("ann", f"old{rank}", rank) for rank in range(1, 6)]
-    queue = queues(listed(spark, own), *shop, AS_OF, 4, Exploration(slots=1))
+    queue = queues(listed(spark, own), *shop, AS_OF, 4, ExplorationSettings(slots=1))
     places = queue.orderBy("rank").select("product_id").collect()
     assert [row.product_id for row in places] == ["old1", "old2", "old3", "hit", "flop", "old4", "old5"]
     left = queue.where(F.col("product_id") != "hit")

@@ -1,4 +1,4 @@
-"""The words of each kind of reason."""
+"""The wording of each kind of reason."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cartograph.rank.explanation import reasons
 @pytest.mark.parametrize(
     ("n_baskets", "n_users", "lift", "words"),
     [
-        (1212, 90, 3.42, "bought together in 1,212 baskets, 3.4 times more often than chance"),
-        (12, 9, 57.8, "bought together in 12 baskets, 58 times more often than chance"),
-        (12, 9, 0.7, "bought together in 12 baskets"),
-        (1, 3, 5.0, "bought in separate orders by 3 customers"),
-        (0, 3, None, "bought in separate orders by 3 customers"),
-        (1, 1, 5.0, "bought together in 1 basket, 5.0 times more often than chance"),
-        (0, 1, None, "bought in separate orders by 1 customer"),
+        (1212, 90, 3.42, "bought together in 1,212 orders, 3.4 times more often than by chance"),
+        (12, 9, 57.8, "bought together in 12 orders, 58 times more often than by chance"),
+        (12, 9, 0.7, "bought together in 12 orders"),
+        (1, 3, 5.0, "3 customers bought both in separate orders"),
+        (0, 3, None, "3 customers bought both in separate orders"),
+        (1, 1, 5.0, "bought together in 1 order, 5.0 times more often than by chance"),
+        (0, 1, None, "1 customer bought both in separate orders"),
         (0, 0, None, None),
     ],
 )
-def test_a_pair_is_told_by_its_strongest_count(
+def test_a_pair_is_explained_by_its_strongest_count(
     spark: SparkSession, n_baskets: int, n_users: int, lift: float | None, words: str | None
 ) -> None:
     row = spark.createDataFrame([(n_baskets, n_users, lift)], "n_baskets long, n_users long, lift double")
@@ -34,25 +34,27 @@ def test_a_pair_is_told_by_its_strongest_count(
 @pytest.mark.parametrize(
     ("models", "words"),
     [
-        (["content"], "much like it in words, facts and use"),
-        (["als", "content"], "bought by the same kind of customers"),
+        (["content"], "similar in description, features and use"),
+        (["als", "content"], "popular with customers like those who bought it"),
     ],
 )
-def test_a_pair_that_nobody_bought_is_told_by_who_listed_it(spark: SparkSession, models: list[str], words: str) -> None:
+def test_a_pair_that_nobody_bought_is_explained_by_the_models_that_list_it(
+    spark: SparkSession, models: list[str], words: str
+) -> None:
     row = spark.createDataFrame([(models,)], "models array<string>")
-    assert row.select(reasons.of_alike()).collect()[0][0] == words
+    assert row.select(reasons.of_similar_customers()).collect()[0][0] == words
 
 
 @pytest.mark.parametrize(
     ("event_type", "words"),
     [
         ("purchase", "you bought RED CUP on 3 May 2011"),
-        ("view", "you looked at RED CUP on 3 May 2011"),
-        ("cart", "you put RED CUP in your basket on 3 May 2011"),
+        ("view", "you viewed RED CUP on 3 May 2011"),
+        ("cart", "you added RED CUP to your basket on 3 May 2011"),
         ("rating", "you rated RED CUP on 3 May 2011"),
     ],
 )
-def test_the_customers_own_event_is_named_with_its_day(spark: SparkSession, event_type: str, words: str) -> None:
+def test_an_event_of_the_customer_is_given_with_its_day(spark: SparkSession, event_type: str, words: str) -> None:
     row = spark.createDataFrame([(event_type, datetime(2011, 5, 3, 9))], "event_type string, event_at timestamp")
     assert row.select(reasons.of_history(F.lit("RED CUP"))).collect()[0][0] == words
 
@@ -60,14 +62,14 @@ def test_the_customers_own_event_is_named_with_its_day(spark: SparkSession, even
 @pytest.mark.parametrize(
     ("models", "liked", "n_buyers", "words"),
     [
-        (["popularity", "als"], None, 7, "chosen by customers whose purchases resemble yours"),
-        (["als"], ["CUP"], 7, "chosen by customers whose purchases resemble yours, above all CUP"),
-        (["als"], [], 7, "chosen by customers whose purchases resemble yours"),
+        (["popularity", "als"], None, 7, "popular with customers similar to you"),
+        (["als"], ["CUP"], 7, "popular with customers who share your interest in CUP"),
+        (["als"], [], 7, "popular with customers similar to you"),
         (["popularity"], None, 1431, "popular: bought by 1,431 customers"),
         (["text"], None, None, "new in the shop"),
     ],
 )
-def test_without_a_pair_the_voters_tell(
+def test_without_a_pair_the_models_explain_the_product(
     spark: SparkSession, models: list[str], liked: list[str] | None, n_buyers: int | None, words: str
 ) -> None:
     row = spark.createDataFrame([(models, liked, n_buyers)], "models array<string>, liked array<string>, n_buyers long")

@@ -10,13 +10,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.core.model import Silver
-from cartograph.core.views.histories import histories
-from cartograph.rank.explanation import parts
-from cartograph.rank.explanation.evidence import with_evidence
+from cartograph.rank.explanation import score_parts
+from cartograph.rank.explanation.pair_evidence import with_evidence
+from cartograph.rank.explanation.recommendations import recent_products, recommendations
 from cartograph.rank.fusion.reciprocal_ranks import fused_lists
-from cartograph.rank.fusion.scale import as_shares
-from cartograph.rank.recommendations import recent_products, recommendations
 from cartograph.rank.related_products import related_products
+from cartograph.rank.score_shares import as_shares
+from cartograph.rank.settings import RankSettings
 from cartograph.runtime.tables import Tables
 from tests.cluster import Cluster
 
@@ -65,12 +65,12 @@ def associations_of(spark: SparkSession, shop: Silver) -> DataFrame:
     return with_evidence(fused_lists(lists, "product_id", "associated_product_id", 60, {}), shop.baskets)
 
 
-def test_each_related_product_tells_its_counts(shop: Silver, associations: DataFrame) -> None:
+def test_each_related_product_has_its_counts(shop: Silver, associations: DataFrame) -> None:
     rows = related_products(associations, 5)[0].orderBy("rank").collect()
     assert [(row.associated_product_id, row.why) for row in rows] == [
-        ("lamp", "Bought in separate orders by 1 customer."),
-        ("saucer", "Bought together in 2 baskets, 2.0 times more often than chance."),
-        ("vase", "Bought by the same kind of customers."),
+        ("lamp", "1 customer bought both in separate orders."),
+        ("saucer", "Bought together in 2 orders, 2.0 times more often than by chance."),
+        ("vase", "Popular with customers like those who bought it."),
     ]
 
 
@@ -103,13 +103,13 @@ def test_substitutes_and_variants_have_lists_of_their_own(spark: SparkSession, a
         ("complement", 1, "saucer", "not_listed"), ("substitute", 1, "mug", "stock"),
     }  # fmt: skip
     assert {row.associated_product_id: row.why for row in found if row.relation != "complement"} == {
-        "mug": "Goes with 4 products that this one goes with.",
-        "lamp": "Looked at together in 12 sessions, 3.4 times more often than chance.",
-        "red cup": "The same in another size, colour or pack.",
+        "mug": "Goes well with 4 of the same products.",
+        "lamp": "Viewed together in 12 sessions, 3.4 times more often than by chance.",
+        "red cup": "The same product in another size, colour or pack size.",
     }
 
 
-def test_each_recommendation_tells_the_best_reason_there_is(
+def test_each_recommendation_has_the_best_reason_available(
     spark: SparkSession, shop: Silver, associations: DataFrame
 ) -> None:
     candidates = [("als", "eve", "cup", 1), ("als", "ann", "saucer", 1), ("als", "ann", "jug", 2),
@@ -118,14 +118,13 @@ def test_each_recommendation_tells_the_best_reason_there_is(
                   ("popularity", "new", "cup", 1)]  # fmt: skip
     lists = spark.createDataFrame(candidates, "model string, user_id string, product_id string, rank int")
     fused = as_shares(fused_lists(lists, "user_id", "product_id", 60, {"popularity": 0.5}), "user_id")
-    fused = fused.withColumn("parts", parts.of_votes())
-    past = histories(shop.events, 20)
+    fused = fused.withColumn("parts", score_parts.of_votes())
     liked = [("ann", "jug", {"cup": 0.5, "mug": 0.2, "pot": 0.1, "other": 0.1})]
     tastes = spark.createDataFrame(liked, "user_id string, product_id string, taste map<string, double>")
     lost = [("gru", "bob", "bulb", {"saucer": 0.1, "cup": 0.6, "other": 0.2}),
             ("lstm", "bob", "bulb", {"saucer": 0.3, "other": 0.2}),
             ("gru", "ann", "fan", {"cup": 1.0, "other": 0.0})]  # fmt: skip
-    attributed = spark.createDataFrame(
+    attributions = spark.createDataFrame(
         lost, "model string, user_id string, product_id string, parts map<string, double>"
     )
     goes_on = [("cup", "fan", 0.1, ["gru"], 0, 0, None), ("cup", "kilt", 0.1, ["gcn"], 0, 0, None)]
@@ -138,19 +137,19 @@ def test_each_recommendation_tells_the_best_reason_there_is(
         [("cup", "saucer", 2, 0.9), ("saucer", "kilt", 3, 0.5), ("saucer", "fan", 2, 0.5), ("cup", "lamp", 2, 0.7)],
         "src string, dst string, n_orders long, weight double",
     )
+    settings = RankSettings(k=5, recent=20, user_models=("als",), sequence_models=("gru",))
     rows = recommendations(
-        fused, given, past, shop, k=5, recent=20, user_models=["als"], sequence_models=["gru"], edges=edges,
-        tastes=tastes, attributed=attributed,
-    ).collect()  # fmt: skip
+        fused, given, shop, settings, edges=edges, tastes=tastes, attributions=attributions
+    ).collect()
     assert {(row.user_id, row.product_id): row.why for row in rows} == {
-        ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 baskets, "
-        "2.0 times more often than chance.",
-        ("ann", "jug"): "Chosen by customers whose purchases resemble yours, above all RED CUP and mug.",
-        ("ann", "fan"): "You bought RED CUP on 3 May 2011; what customers go on to after it.",
-        ("ann", "kilt"): "You bought RED CUP on 3 May 2011; it goes with saucer, and so does this.",
-        ("ann", "lamp"): "You bought RED CUP on 3 May 2011; bought in separate orders by 1 customer.",
-        ("bob", "lamp"): "You bought RED CUP on 1 May 2011; bought in separate orders by 1 customer.",
-        ("bob", "bulb"): "Where your last steps lead, above all RED CUP and saucer.",
+        ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 orders, "
+        "2.0 times more often than by chance.",
+        ("ann", "jug"): "Popular with customers who share your interest in RED CUP and mug.",
+        ("ann", "fan"): "You bought RED CUP on 3 May 2011; customers often choose this next.",
+        ("ann", "kilt"): "You bought RED CUP on 3 May 2011; both go well with saucer.",
+        ("ann", "lamp"): "You bought RED CUP on 3 May 2011; 1 customer bought both in separate orders.",
+        ("bob", "lamp"): "You bought RED CUP on 1 May 2011; 1 customer bought both in separate orders.",
+        ("bob", "bulb"): "Based on your recent activity, especially RED CUP and saucer.",
         ("new", "cup"): "Popular: bought by 3 customers.",
         ("eve", "cup"): "You bought it on 2 May 2011.",
     }
@@ -169,13 +168,13 @@ def test_each_recommendation_tells_the_best_reason_there_is(
     assert evidence["eve", "cup"] == {"parts": {"als": 1.0}, "days_bought": 1, "n_buyers": 3}
 
 
-def test_a_product_bought_and_viewed_later_is_told_by_its_purchase(shop: Silver) -> None:
-    [row] = recent_products(histories(shop.events, 20).where("user_id = 'ann'"), 20).collect()
+def test_a_product_bought_and_viewed_later_is_explained_by_its_purchase(shop: Silver) -> None:
+    [row] = recent_products(shop, 20).where("user_id = 'ann'").collect()
     assert (row.product_id, row.event_type, row.event_at) == ("cup", "purchase", datetime(2011, 5, 3))
 
 
 def test_only_the_last_events_may_be_a_reason(shop: Silver) -> None:
-    rows = recent_products(histories(shop.events, 20).where("user_id = 'eve'"), 1).collect()
+    rows = recent_products(shop, 1).where("user_id = 'eve'").collect()
     assert [row.product_id for row in rows] == ["lamp"]
 
 
@@ -190,7 +189,7 @@ def rank_on_cluster(spark: SparkSession, root: str) -> dict[str, str]:
 @pytest.mark.cluster
 def test_related_products_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
     assert cluster.run(rank_on_cluster, str(tmp_path)) == {
-        "lamp": "Bought in separate orders by 1 customer.",
-        "saucer": "Bought together in 2 baskets, 2.0 times more often than chance.",
-        "vase": "Bought by the same kind of customers.",
+        "lamp": "1 customer bought both in separate orders.",
+        "saucer": "Bought together in 2 orders, 2.0 times more often than by chance.",
+        "vase": "Popular with customers like those who bought it.",
     }

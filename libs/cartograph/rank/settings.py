@@ -6,116 +6,138 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cartograph.core.settings import AboveZero, NotNegative, Positive, Section, Share
+from cartograph.core.settings import AboveZero, Count, NotNegative, Positive, Section, Share
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
 
 class DiversitySettings(Section):
-    """rank.selection.Diversity, the vectors it takes, and the weights that are plotted."""
+    """How the products of a list are chosen from the candidates: by score alone, or also for variety."""
 
     method: Literal["none", "mmr", "dpp", "calibrated"] = Field(
         default="none",
-        description="none: by score; mmr, dpp: unlike each other; calibrated: in the shares of the customer's taste",
+        description="none: by score alone; mmr, dpp: dissimilar products; calibrated: categories in the proportions of "
+        "the customer's history",
     )
-    weight: Share = Field(default=0.3, description="what that counts beside the score, 0 to 1")
-    depth: Positive = Field(default=100, description="candidates of a customer that are looked at")
+    weight: Share = Field(default=0.3, description="weight of variety against the score, 0 to 1")
+    depth: Positive = Field(default=100, description="best candidates of a customer to choose from")
     category_level: Positive = Field(
-        default=1, description="of the category path, 1 the highest: what calibration counts by"
+        default=1, description="level of the category path that calibration uses, 1 is the highest"
     )
     vectors: str = Field(
         default="als",
-        description="says how like products are: a model of gold.factors, or of silver.product_vectors (fused)",
+        description="product vectors that similarity is computed from: a model in gold.factors or in "
+        "silver.product_vectors (fused)",
     )
     curve: tuple[Share, ...] = Field(
-        default=(), description="weights, such as [0, 0.2, 0.4, 0.6, 0.8], whose relevance and spread are plotted"
+        default=(),
+        description="weights whose relevance and diversity are measured and plotted, such as [0, 0.2, 0.4, 0.6, 0.8]",
     )
+
+    @property
+    def uses_vectors(self) -> bool:
+        """Whether the method compares products by their vectors."""
+        return self.method in {"mmr", "dpp"}
 
 
 class RuleSettings(Section):
-    """rank.business_rules.BusinessRules."""
+    """Business rules. Products whose stock, price or category is unknown pass the rules about it."""
 
     listed_only: bool = Field(
         default=True,
-        description="what the newest catalogue of every source that had it lacks (products.deliveries of sources) is "
-        "not",
+        description="hide products missing from the latest catalogue of every source that once listed them "
+        "(products.deliveries of sources)",
     )
     min_stock: Positive | None = Field(
-        default=1, description="fewest pieces in stock; where no catalogue reports any, nothing is hidden"
+        default=1, description="minimum number in stock; no effect where no catalogue reports stock"
     )
     min_margin: Annotated[float, Field(lt=1)] | None = Field(
-        default=None, description="least share of the price left after the cost (the attribute `cost` of a product)"
+        default=None, description="minimum margin as a share of the price (the cost is the product attribute `cost`)"
     )
     max_price_ratio: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="highest price, in multiples of the median of what the customer has paid"
+        default=None,
+        description="maximum price as a multiple of the median price the customer has paid, if they have bought "
+        "three times",
     )
-    blocked_products: tuple[str, ...] = Field(default=(), description="product_ids")
-    blocked_categories: tuple[str, ...] = Field(default=(), description="names, at any level of the path")
-    blocked_brands: tuple[str, ...] = Field(default=(), description="names")
-    category_quota: Positive | None = Field(default=None, description="most products of one category per list …")
-    category_level: Positive = Field(default=1, description="… by this level of the path")
+    blocked_products: tuple[str, ...] = Field(default=(), description="product_ids never to show")
+    blocked_categories: tuple[str, ...] = Field(
+        default=(), description="categories never to show, at any level of the path"
+    )
+    blocked_brands: tuple[str, ...] = Field(default=(), description="brands never to show")
+    category_quota: Positive | None = Field(default=None, description="maximum products of one category per list")
+    category_level: Positive = Field(
+        default=1, description="level of the category path that the quota applies to, 1 is the highest"
+    )
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a product may be hidden from some customers and shown to others."""
+        return self.max_price_ratio is not None or self.category_quota is not None
+
+    @property
+    def hides_anything(self) -> bool:
+        """Whether any rule is set."""
+        off = RuleSettings(listed_only=False, min_stock=None, category_level=self.category_level)
+        return self != off
 
 
-class TreeSettings(Section):
-    """rank.learned.Trees."""
+class RankerSettings(Section):
+    """Training of the learned ranker; parameters of XGBoost have XGBoost's names."""
 
-    n_trees: Positive = Field(default=300, description="at most")
-    depth: Positive = Field(default=5, description="of a tree")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(default=0.05, description="what each tree counts")
-    min_weight: NotNegative = Field(default=1.0, description="least weight of a leaf: the more, the smoother")
-    l2: NotNegative = Field(default=5.0, description="pull of leaves towards 0")
-    columns: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.7, description="share of the features that a tree may look at"
+    n_estimators: Positive = Field(default=300, description="maximum number of trees")
+    max_depth: Positive = Field(default=5, description="maximum depth of a tree")
+    learning_rate: PositiveShare = Field(default=0.05, description="shrinkage of each tree's contribution")
+    min_child_weight: NotNegative = Field(
+        default=1.0, description="minimum sum of second derivatives in a leaf; higher values regularise more"
     )
-    rows: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.8, description="share of the candidates that a tree is made from"
+    reg_lambda: NotNegative = Field(default=5.0, description="L2 regularisation of leaf values")
+    colsample_bytree: PositiveShare = Field(default=0.7, description="share of the features sampled for each tree")
+    subsample: PositiveShare = Field(default=0.8, description="share of the candidates sampled for each tree")
+    early_stopping_rounds: Positive = Field(
+        default=30, description="training stops after this many trees without a better validation NDCG"
     )
-    patience: Positive = Field(
-        default=30, description="trees without a better NDCG of customers held back, after which training ends"
+    held_back: Fraction = Field(default=0.2, description="share of validation customers, for early stopping")
+    judges: Fraction = Field(default=0.2, description="share of holdout customers, which the methods are compared on")
+    max_customers: Positive = Field(
+        default=100000, description="maximum number of customers sampled, all shares included"
     )
-    held_back: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.2, description="share of the customers that training ends by …"
-    )
-    judges: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.2, description="… and of those that methods are compared on; nothing is learned from these"
-    )
-    max_customers: Positive = Field(default=100000, description="learned from")
-    seed: int = Field(default=7, description="of what is drawn")
+    seed: int = Field(default=7, description="random seed of the sampling and of XGBoost")
 
     @model_validator(mode="after")
-    def _somebody_left_to_learn_from(self) -> Self:
+    def _somebody_left_to_train_on(self) -> Self:
         if self.held_back + self.judges >= 1:
             raise ValueError(f"held_back ({self.held_back:g}) and judges ({self.judges:g}) must sum to less than 1")
         return self
 
 
 class FusionSettings(Section):
-    """How many lists are made one, and the ranker that is learned for it."""
+    """How the models' lists are fused, and the ranker that is learned for it."""
 
     method: Literal["auto", "learned", "calibrated", "rrf"] = Field(
         default="auto",
-        description="rrf: by reciprocal ranks; calibrated: by what places were worth; learned: by trees; auto: rrf, "
-        "unless one of the others is ahead beyond chance (gold.fusion says why)",
+        description="rrf: reciprocal rank fusion; calibrated: purchase probability of each model's ranks; learned: "
+        "gradient boosted trees; auto: rrf unless another method is significantly better (gold.fusion says why)",
     )
     label_days: Positive = Field(
         default=30,
-        description="learned from the last day so long ago (else the first there is), by what was bought in so many "
-        "days",
+        description="days of purchases to learn from, after the latest day that is at least this long ago (else the "
+        "first day there is)",
     )
     n_parts: Positive = Field(
-        default=8, description="features named in the evidence of a recommendation, the rest is summed up"
+        default=8, description="features listed in the evidence of a recommendation; the others are summed up"
     )
-    trees: TreeSettings = Field(default=TreeSettings(), description="of the ranker")
+    trees: RankerSettings = Field(default=RankerSettings(), description="training of the learned ranker (XGBoost)")
 
 
 class ExplorationSettings(Section):
-    """rank.exploration.Exploration."""
+    """New products shown to find out who buys them (Thompson sampling)."""
 
-    slots: Annotated[int, Field(ge=0)] = Field(default=0, description="last places of a list that they get; 0: none")
-    new_days: Positive = Field(default=30, description="a product is new for so many days after it was first seen")
-    prior_hits: AboveZero = Field(
-        default=1.0, description="a product is believed to have been bought so often already …"
-    )
-    prior_shown: AboveZero = Field(default=50.0, description="… by so many customers who saw it")
-    seed: int = Field(default=7, description="of the draws")
+    slots: Count = Field(default=0, description="places at the end of each list reserved for new products; 0: none")
+    new_days: Positive = Field(default=30, description="days a product counts as new after it was first seen")
+    prior_hits: AboveZero = Field(default=1.0, description="prior of the purchase probability: this many purchases …")
+    prior_shown: AboveZero = Field(default=50.0, description="… among this many customers shown the product")
+    seed: int = Field(default=7, description="random seed of the sampling")
 
     @model_validator(mode="after")
     def _more_shown_than_bought(self) -> Self:
@@ -128,39 +150,38 @@ class RankSettings(Section):
     """From the models' candidates to the lists shown."""
 
     k: Positive = Field(default=20, description="products recommended per customer")
-    k_related: Positive = Field(default=20, description="related products kept per product")
+    k_related: Positive = Field(default=20, description="related products per product and relation")
     constant: Annotated[float, Field(gt=0)] = Field(
-        default=60,
-        description="of reciprocal rank fusion: the larger, the less the first places outweigh the later ones",
+        default=60, description="constant of reciprocal rank fusion; higher values favour the first ranks less"
     )
     weights: dict[str, NotNegative] = Field(
-        default={"popularity": 0.25}, description="votes of the models: 1 unless named here, 0 takes the vote away"
+        default={"popularity": 0.25}, description="weight of each model's vote, 1 if not listed; 0 ignores the model"
     )
     association_weights: dict[str, NotNegative] = Field(
         default={"popularity": 0, "content": 0.1}, description="the same for related products"
     )
     recent: Positive = Field(
-        default=50, description="last events of a customer that may be named as the reason for a recommendation"
+        default=50, description="latest events of a customer that may be given as the reason for a recommendation"
     )
     user_models: tuple[str, ...] = Field(
         default=("user_neighbours", "als", "bpr", "gfcf", "lightgcn", "lstm", "gru", "transformer"),
-        description="their vote means: chosen by customers like this one",
+        description="models whose recommendations are explained by similar customers",
     )
     sequence_models: tuple[str, ...] = Field(
         default=("first_order", "next_basket", "lstm", "gru", "transformer"),
-        description="their vote for a pair means: what customers go on to",
+        description="models whose associations are explained as what customers buy next",
     )
-    fusion: FusionSettings = Field(default=FusionSettings(), description="how the models' lists are made one")
+    fusion: FusionSettings = Field(default=FusionSettings(), description="how the models' lists are fused into one")
     exploration: ExplorationSettings = Field(
-        default=ExplorationSettings(), description="new products shown to find out who likes them (Thompson sampling)"
+        default=ExplorationSettings(), description="new products shown to find out who buys them (Thompson sampling)"
     )
     diversity: DiversitySettings = Field(
-        default=DiversitySettings(), description="which of the candidates are shown, and in which order"
+        default=DiversitySettings(), description="which candidates are shown, and in which order"
     )
     rules: RuleSettings = Field(
         default=RuleSettings(),
-        description="what is not shown (gold.hidden and gold.hidden_related keep it, with the rule); null, []: no "
-        "such rule",
+        description="business rules: what is not shown (gold.hidden and gold.hidden_related record it with the rule); "
+        "null, []: rule off",
     )
 
     @model_validator(mode="after")

@@ -169,10 +169,9 @@ GOLD = (
     ),
     _table(
         "gold.fusion",
-        "How the lists of as_of were made one: the method in use and the reason in words, the earlier day that this "
-        "was learned from, what each method's lists were worth to n_judges customers whom nothing was learned from "
-        "(NDCG by method), the interval of its lead over reciprocal ranks (low and high by method), the ranker's trees "
-        "as JSON.",
+        "How the lists of as_of were fused: the method in use and the reason in words, the earlier day it was learned "
+        "from, the NDCG of each method on n_judges holdout customers, the interval of its improvement over reciprocal "
+        "rank fusion (low and high by method), the ranker's trees as JSON.",
         "as_of date, method string, reason string, learned_from date, n_judges long, ndcg numbers, low numbers, "
         "high numbers, features strings, trees string",
         key="as_of",
@@ -211,7 +210,7 @@ GOLD = (
     ),
     _table(
         "gold.hidden",
-        "Candidates that would have been recommended but for a rule of the shop, and the rule: blocklist, not_listed "
+        "Candidates that would have been recommended but for a business rule, and the rule: blocklist, not_listed "
         "(no catalogue lists it any more), stock, margin, price_band or quota. rank is that among all candidates, "
         "score a share of that of the best product shown.",
         "as_of date, user_id string, product_id string, rank int, score double, hidden_by string",
@@ -221,7 +220,7 @@ GOLD = (
     ),
     _table(
         "gold.hidden_related",
-        "Products that would have stood in a list of related products but for a rule of the shop, and the rule: "
+        "Products that would have been in a list of related products but for a business rule, and the rule: "
         "blocklist, not_listed, stock or margin. rank and score as in gold.hidden.",
         "as_of date, product_id string, relation string, associated_product_id string, rank int, score double, "
         "hidden_by string",

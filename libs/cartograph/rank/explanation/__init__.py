@@ -1,1 +1,1 @@
-"""Why a product is in a list: evidence, contributions, reasons in words."""
+"""Why a product is shown, in `explain`: what its score consists of, the evidence, and the reason in words."""

@@ -1,1 +1,1 @@
-"""Fusing the lists of all models into one."""
+"""Fusing the lists of all models into one: `learning` chooses the method, `fuse` applies it."""

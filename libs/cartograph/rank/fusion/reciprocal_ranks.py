@@ -1,4 +1,4 @@
-"""One list out of many: reciprocal rank fusion (Cormack, Clarke and Büttcher 2009), or sums of calibrated chances."""
+"""One list out of many: reciprocal rank fusion (Cormack, Clarke and Büttcher 2009), or sums of probabilities."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from cartograph.rank.settings import RankSettings
 
 FUSED = "fused"
 
@@ -16,46 +18,51 @@ def fused_lists(
     item: str,
     constant: float,
     weights: Mapping[str, float],
-    chances: DataFrame | None = None,
+    probabilities: DataFrame | None = None,
 ) -> DataFrame:
-    """One row per `group` and `item` that any model listed: score = sum over models of their votes.
+    """One row per `group` and `item` listed by any model: the score is the sum of the models' votes.
 
-    A vote is weight / (constant + rank), or weight x chance where `chances` are given. Only ranks count, so models
-    whose scores have nothing in common can vote together. A model not named in `weights` weighs 1; one that weighs 0
-    has no vote. Lists of the model `fused`, the result of an earlier fusion, are left out.
+    A vote is weight / (constant + rank), or weight x probability if `probabilities` are given. Only ranks count, so
+    models whose scores are on different scales can be combined. A model not listed in `weights` has weight 1; weight 0
+    removes its vote. Lists of the model `fused`, the result of an earlier fusion, are ignored.
 
-    Columns: `group`, `item`, score, rank (from 1, equal scores in order of `item`), models array<string> (the voters,
-    the weightiest first), votes array<double> (of the voters; they sum to the score).
+    Columns: `group`, `item`, score, rank (from 1, ties in order of `item`), models array<string> (those that voted, by
+    descending vote), votes array<double> (of these models; they sum to the score).
 
     Args:
         lists: model, `group`, `item`, rank.
-        group: the column that names a list, `user_id` or `product_id`.
-        item: the column that names what is listed.
-        constant: the larger, the less the first places outweigh the later ones.
-        weights: of models.
-        chances: model, rank, chance, of `calibrated.chances`; a model that it does not know has no vote.
+        group: the column that identifies a list, `user_id` or `product_id`.
+        item: the column with the listed products.
+        constant: the larger, the less the first ranks dominate.
+        weights: by model.
+        probabilities: model, rank, probability, of `rank_probabilities`; models missing there have no vote.
     """
     worth: Column = 1.0 / (F.lit(float(constant)) + F.col("rank"))
     cast = lists.where(F.col("model") != FUSED)
-    if chances is not None:
-        cast, worth = cast.join(F.broadcast(chances), ["model", "rank"]), F.col("chance")
+    if probabilities is not None:
+        cast, worth = cast.join(F.broadcast(probabilities), ["model", "rank"]), F.col("probability")
     votes = cast.withColumn("vote", _weight(weights) * worth).where(_weight(weights) > 0)
-    # Sorted before they are added: the sum, and with it every tie, is the same in every run.
-    weightiest_first = F.sort_array(F.collect_list(F.struct((-F.col("vote")).alias("negative"), "model")))
-    voters = votes.groupBy(group, item).agg(weightiest_first.alias("voters"))
+    # Sorted before they are added up, so that sums, and with them ties, are the same in every run.
+    largest_first = F.sort_array(F.collect_list(F.struct((-F.col("vote")).alias("negative"), "model")))
+    voters = votes.groupBy(group, item).agg(largest_first.alias("voters"))
     score = F.aggregate("voters", F.lit(0.0), lambda total, voter: total - voter["negative"])
-    told = voters.select(
+    scored = voters.select(
         group,
         item,
         score.alias("score"),
         F.col("voters.model").alias("models"),
         F.transform("voters", lambda voter: -voter["negative"]).alias("votes"),
     )
-    return in_order(told, group, item)
+    return ranked(scored, group, item)
 
 
-def in_order(rows: DataFrame, group: str, item: str) -> DataFrame:
-    """`rows` with their rank by falling score, from 1, equal scores in order of `item`."""
+def fused_for_customers(lists: DataFrame, settings: RankSettings, probabilities: DataFrame | None = None) -> DataFrame:
+    """`fused_lists` of gold.candidates, with the settings' weights."""
+    return fused_lists(lists, "user_id", "product_id", settings.constant, settings.weights, probabilities)
+
+
+def ranked(rows: DataFrame, group: str, item: str) -> DataFrame:
+    """`rows` with their rank by descending score, from 1, ties in order of `item`."""
     best_first = Window.partitionBy(group).orderBy(F.desc("score"), F.asc(item))
     return rows.withColumn("rank", F.row_number().over(best_first))
 

@@ -1,1 +1,1 @@
-"""From a fused list to the one shown: diversity, rules of the shop, exploration, new products."""
+"""From the fused candidates to the lists shown, in `rerank`: business rules, diversity, new products, newcomers."""

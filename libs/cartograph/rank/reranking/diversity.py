@@ -1,4 +1,4 @@
-"""Lists that do not say one thing twenty times: candidates chosen for relevance and for being unlike each other."""
+"""Diverse lists: candidates chosen for relevance and for dissimilarity to each other, by MMR or by a DPP."""
 
 from __future__ import annotations
 
@@ -27,82 +27,84 @@ def diversified(
 ) -> DataFrame:
     """At most `k` rows per customer: user_id, product_id, rank (from 1), in the order in which they were chosen.
 
-    Customers are dealt to tasks, and to each task go the vectors that its candidates name.
+    Customers are partitioned into tasks, and each task receives the vectors of its candidates only.
 
     Args:
         lists: user_id, product_id, score (0 or more), rank.
-        vectors: product_id, vector (array<float>); a product without one counts as like no other.
+        vectors: product_id, vector (array<float>); products without one are similar to no other.
         k: length of a list.
         method: see `diversity_kernels`.
-        diversity: 0 to 1, what being unlike the others counts beside relevance.
-        depth: candidates of a customer that are looked at, the best.
+        diversity: weight of dissimilarity against relevance, 0 to 1.
+        depth: best candidates of a customer to choose from.
     """
     choose = partial(_chosen, k=k, method=method, diversity=diversity)
-    return _dealt(lists, vectors, depth).mapInArrow(choose, "user_id string, product_id string, rank int")
+    return _with_vectors(lists, vectors, depth).mapInArrow(choose, "user_id string, product_id string, rank int")
 
 
 def trade_off(
     lists: DataFrame, vectors: DataFrame, k: int, method: Method, grid: Sequence[float], depth: int = 100
 ) -> DataFrame:
-    """What diversity costs: one row per value of `grid`, diversity, relevance, spread, n_users.
+    """Relevance against diversity: one row per weight of `grid`, with diversity, relevance, spread, n_users.
 
-    Relevance is that of the list as a share of the most relevant one's, spread its mean dissimilarity (1 - cosine) over
-    pairs; both are means over customers. Arguments as for `diversified`.
+    Relevance is that of the list as a share of the most relevant list's, spread its mean dissimilarity (1 - cosine)
+    over pairs of products; both are means over customers. Arguments as for `diversified`.
     """
     measure = partial(_measured, k=k, method=method, grid=tuple(grid))
-    sums = _dealt(lists, vectors, depth).mapInArrow(measure, "diversity double, kept double, spread double, n long")
+    sums = _with_vectors(lists, vectors, depth).mapInArrow(
+        measure, "diversity double, kept double, spread double, n long"
+    )
     n_users = F.sum("n").alias("n_users")
     means = [(F.sum(of) / F.sum("n")).alias(name) for of, name in (("kept", "relevance"), ("spread", "spread"))]
     return sums.groupBy("diversity").agg(*means, n_users).orderBy("diversity")
 
 
-def _dealt(lists: DataFrame, vectors: DataFrame, depth: int) -> DataFrame:
-    """Customers with their candidates and, beside them, the vectors of these: rows of `neighbours.with_lists`."""
+def _with_vectors(lists: DataFrame, vectors: DataFrame, depth: int) -> DataFrame:
+    """Customers with their candidates, co-partitioned with the vectors of these: rows of `neighbours.with_lists`."""
     place = F.struct("rank", "product_id", F.col("score").cast("double").alias("score"))
     best = lists.where(F.col("rank") <= depth).groupBy("user_id").agg(F.sort_array(F.collect_list(place)).alias("best"))
-    asked = best.select(
+    customers = best.select(
         F.col("user_id").alias("id"),
         F.col("best.product_id").alias("ids"),
         F.col("best.score").alias("values"),
         no_values("string").alias("mask"),
     )
-    named = vectors.select(
+    products = vectors.select(
         F.col("product_id").alias("id"),
         no_values("string").alias("ids"),
         F.col("vector").cast("array<double>").alias("values"),
     )
-    return with_lists(asked, named, _CUSTOMERS_PER_TASK)
+    return with_lists(customers, products, _CUSTOMERS_PER_TASK)
 
 
 def _customers(batches: Iterable[pa.RecordBatch]) -> tuple[pa.Array, pa.Array, tuple[Any, ...]] | None:
-    """The customers of a task, their candidates one after the other, and what `pick_rows` wants to know of them."""
+    """The customers of a task, their candidates concatenated, and the arguments of `pick_rows` for them."""
     received = [batch for batch in batches if batch.num_rows]
     if not received:
         return None
     table = pa.Table.from_batches(received)
     rows = table.filter(pc.invert(table["is_list"])).combine_chunks()
-    named = table.filter(table["is_list"]).combine_chunks()
+    products = table.filter(table["is_list"]).combine_chunks()
     if not rows.num_rows:
         return None
     starts, product_ids = flat(rows["ids"].chunk(0))
     scores = flat(rows["values"].chunk(0))[1].to_numpy(zero_copy_only=False)
-    known = named["id"].chunk(0) if named.num_rows else pa.array([], pa.string())
-    return rows["id"].chunk(0), product_ids, (starts, found_in(product_ids, known), scores, _units(named))
+    known = products["id"].chunk(0) if products.num_rows else pa.array([], pa.string())
+    return rows["id"].chunk(0), product_ids, (starts, found_in(product_ids, known), scores, _unit_vectors(products))
 
 
-def _units(named: pa.Table) -> Vectors:
-    """The vectors at length one, and a last row of zeros, which position -1 finds.
+def _unit_vectors(products: pa.Table) -> Vectors:
+    """The vectors scaled to unit length, and a last row of zeros for position -1.
 
     Raises:
-        ValueError: they are not of one length.
+        ValueError: the vectors do not have the same dimension.
     """
-    if not named.num_rows:
+    if not products.num_rows:
         return np.zeros((1, 1), dtype=np.float32)
-    starts, values = flat(named["values"].chunk(0))
+    starts, values = flat(products["values"].chunk(0))
     lengths = np.unique(np.diff(starts))
     if len(lengths) != 1:
-        raise ValueError(f"vectors must have one length, found {lengths.tolist()}")
-    matrix = values.to_numpy(zero_copy_only=False).reshape(named.num_rows, -1)
+        raise ValueError(f"vectors must have the same dimension, found {lengths.tolist()}")
+    matrix = values.to_numpy(zero_copy_only=False).reshape(products.num_rows, -1)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     units = np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > 0)
     return np.vstack([units, np.zeros(units.shape[1])]).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Compiled kernels that choose which of a customer's candidates to show, one after the other, best first.
+"""Compiled kernels that choose a customer's list from the candidates, greedily.
 
-All take a customer's relevances (0 to 1) and the vectors of the candidates, of length one, or zero where nothing is
-known of a product: it is then like no other. Of equal gains the earlier candidate wins.
+All take the relevances of the candidates (0 to 1) and their vectors of unit length; the vector of a product about which
+nothing is known is zero, which makes it similar to no other. Ties go to the earlier candidate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
 
-_SPENT = 1e-6  # a determinant that grows by less is 0 but for rounding of the vectors
+_EXHAUSTED = 1e-6  # a determinant that grows by less is 0 up to rounding of the vectors
 
 
 @njit(cache=True, nogil=True)
@@ -29,7 +29,7 @@ def _cosine(vectors: Vectors, one: int, other: int) -> float:
 
 @njit(cache=True, nogil=True)
 def similarity(vectors: Vectors, one: int, other: int) -> float:
-    """Cosine of two candidates, negative ones counting as 0."""
+    """Cosine of two candidates, negative values clipped to 0."""
     return float(max(_cosine(vectors, one, other), 0.0))
 
 
@@ -37,8 +37,8 @@ def similarity(vectors: Vectors, one: int, other: int) -> float:
 def pick_mmr(relevance: Floats, vectors: Vectors, k: int, diversity: float) -> Longs:
     """Maximal marginal relevance: (1 - diversity) relevance - diversity x similarity to the most similar one chosen.
 
-    Carbonell and Goldstein 1998. Each candidate remembers its nearest chosen one, so a step costs one comparison per
-    candidate.
+    Carbonell and Goldstein 1998. The similarity of each candidate to the nearest chosen one is kept, so a step costs
+    one comparison per candidate.
     """
     n = len(relevance)
     chosen = np.empty(min(k, n), dtype=np.int64)
@@ -60,24 +60,24 @@ def pick_mmr(relevance: Floats, vectors: Vectors, k: int, diversity: float) -> L
 def pick_dpp(relevance: Floats, vectors: Vectors, k: int, diversity: float) -> Longs:
     """Greedy maximum of the determinant of L over the chosen, L = q_i (v_i v_j) q_j with q = exp(a relevance).
 
-    a = (1 - diversity) / (2 diversity), so log det L weighs relevance and spread as MMR does. The Cholesky factor grows
-    by one row per step (Chen, Zhang and Zhou 2018, "Fast greedy MAP inference for determinantal point process"): n k^2
-    operations instead of n k^4. Once nothing adds to the determinant, the most relevant follow.
+    a = (1 - diversity) / (2 diversity), so log det L weights relevance and spread as MMR does. The Cholesky factor
+    grows by one row per step (Chen, Zhang and Zhou 2018, "Fast greedy MAP inference for determinantal point process"):
+    n k^2 operations instead of n k^4. Once no candidate increases the determinant, the most relevant ones follow.
     """
     n = len(relevance)
     chosen = np.empty(min(k, n), dtype=np.int64)
     rows = np.zeros((len(chosen), n))
-    left, free = np.ones(n), np.ones(n, dtype=np.bool_)  # squared distance from the span of the chosen
-    strength = (1.0 - diversity) / max(diversity, _SPENT)
+    left, free = np.ones(n), np.ones(n, dtype=np.bool_)  # squared distance to the span of the chosen
+    strength = (1.0 - diversity) / max(diversity, _EXHAUSTED)
     for place in range(len(chosen)):
         best = _best_free(relevance, left, free, strength)
-        if best < 0:  # nothing adds to the determinant
+        if best < 0:  # no candidate increases the determinant
             best = _best_free(relevance, np.ones(n), free, 1.0)
         chosen[place], free[best] = best, False
         root = np.sqrt(left[best])
         for each in range(n):
             if free[each] and root > 0:
-                total = _cosine(vectors, each, best)  # with its sign, or L is no kernel
+                total = _cosine(vectors, each, best)  # signed, otherwise L is not positive semidefinite
                 for row in range(place):
                     total -= rows[row, best] * rows[row, each]
                 rows[place, each] = total / root
@@ -87,10 +87,10 @@ def pick_dpp(relevance: Floats, vectors: Vectors, k: int, diversity: float) -> L
 
 @njit(cache=True, nogil=True)
 def _best_free(relevance: Floats, left: Floats, free: npt.NDArray[np.bool_], strength: float) -> int:
-    """The free candidate that adds most to log det L, the first of equals; -1 if none adds anything."""
+    """The free candidate that increases log det L most, ties to the first; -1 if none increases it."""
     best, best_gain = -1, -np.inf
     for each in range(len(relevance)):
-        if free[each] and left[each] > _SPENT:
+        if free[each] and left[each] > _EXHAUSTED:
             gain = strength * relevance[each] + np.log(left[each])
             if gain > best_gain:
                 best, best_gain = each, gain
@@ -112,20 +112,20 @@ def spread_of(chosen: Longs, vectors: Vectors) -> float:
 def pick_rows(
     starts: Longs, positions: Longs, scores: Floats, vectors: Vectors, k: int, diversity: float, by_determinant: bool
 ) -> tuple[Longs, Floats, Floats]:
-    """What each customer is shown, and what that costs and brings: places, relevance kept, spread.
+    """The chosen products of each customer, with their relevance and spread.
 
     Args:
         starts: of each customer's candidates, best first.
-        positions: rows of `vectors`, one per candidate; -1, the last row, which is zero, where nothing is known.
-        scores: one per candidate; divided by the customer's highest they are relevances.
-        vectors: of length one.
+        positions: rows of `vectors`, one per candidate; -1, the last row, which is zero, for unknown products.
+        scores: one per candidate; divided by the customer's highest score they are relevances.
+        vectors: of unit length.
         k: length of a list.
-        diversity: 0 to 1, what spread counts beside relevance.
+        diversity: weight of spread against relevance, 0 to 1.
         by_determinant: by DPP, else by MMR.
 
     Returns:
-        Places of the chosen among all candidates, (customers, k), -1 where there are too few; per customer the
-        relevance of the chosen as a share of that of the `k` best; the spread of the chosen.
+        Positions of the chosen among all candidates, (customers, k), -1 beyond the last one; per customer the relevance
+        of the chosen as a share of that of the `k` best; the spread of the chosen.
     """
     n_rows = len(starts) - 1
     places = np.full((n_rows, k), -1, dtype=np.int64)

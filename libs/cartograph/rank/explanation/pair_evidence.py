@@ -1,4 +1,4 @@
-"""What the data says about a pair of products: baskets and customers that had both, and how far beyond chance."""
+"""Counted evidence for pairs of products: orders and customers with both, and the lift over chance."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import catalogue_of
 from cartograph.rank.explanation.pair_counts import pair_counts
 
-FEWEST = 2  # one basket or customer alone is an accident, not a reason
+MIN_COUNT = 2  # a single order or customer may be an accident
 
 _ADDED = ("n_baskets", "n_users", "lift")
 
 
 def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
-    """`pairs` with how many baskets and customers had both products, and the lift.
+    """`pairs` with the number of baskets and customers with both products, and the lift.
 
-    Lift is the share of baskets with both over the product of the shares with each: how many times more often than
-    chance. Only the pairs given are counted, and their customers only where fewer than two baskets speak for them.
+    Lift is the share of baskets with both over the product of the shares with each: how many times more often than by
+    chance. Only the given pairs are counted, and their customers only if fewer than two baskets have both.
 
-    Columns added: n_baskets (0 when never together), lift (null then), n_users (customers who bought both, whether
-    together or not; 0 where not counted).
+    Columns added: n_baskets (0 if never together), lift (null then), n_users (customers who bought both, together or
+    not; 0 if not counted).
 
     Args:
         pairs: product_id, associated_product_id (each once per product_id) and any further columns.
@@ -29,14 +29,14 @@ def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
     """
     further = [name for name in pairs.columns if name != "product_id"]
     together = F.collect_list(F.struct(*further)).alias("pairs")
-    # Kept, as the counts are aligned with the rows in the order that they have here.
-    asked = pairs.groupBy("product_id").agg(together).localCheckpoint()
+    # A checkpoint, because the counts are aligned with the pairs in this order.
+    grouped = pairs.groupBy("product_id").agg(together).localCheckpoint()
     coded = coded_groups(baskets.select("product_ids"))
     counted = pair_counts(
-        asked.select("product_id", F.col("pairs.associated_product_id").alias("product_ids")),
-        coded, coded_groups(_customers(baskets)), catalogue_of(coded), FEWEST,
+        grouped.select("product_id", F.col("pairs.associated_product_id").alias("product_ids")),
+        coded, coded_groups(_customers(baskets)), catalogue_of(coded), MIN_COUNT,
     )  # fmt: skip
-    rows = asked.join(counted, "product_id", "left").select(
+    rows = grouped.join(counted, "product_id", "left").select(
         "product_id", F.inline(F.arrays_zip("pairs", *[_aligned(name).alias(name) for name in _ADDED]))
     )
     counts = [F.coalesce(name, F.lit(0)).cast("long").alias(name) for name in ("n_baskets", "n_users")]
@@ -45,7 +45,7 @@ def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
 
 
 def _aligned(name: str) -> Column:
-    """The counts of a product's pairs; as many nulls of a product that is in no basket."""
+    """The counts of a product's pairs; nulls for a product that is in no basket."""
     return F.coalesce(name, F.transform("pairs", lambda _: F.lit(None)))
 
 

@@ -1,4 +1,4 @@
-"""What diversity costs, drawn: relevance kept against spread gained, one point per weight."""
+"""A plot of relevance against diversity, one point per weight of diversity."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def trade_off_figure(points: Sequence[tuple[float, float, float]], method: str) 
     for weight, x, y in zip(weights, spread, relevance, strict=True):
         axes.annotate(f"{weight:g}", (x, y), textcoords="offset points", xytext=(5, 5))
     axes.set_xlabel("spread: mean dissimilarity of the products of a list")
-    axes.set_ylabel("relevance kept")
-    axes.set_title(f"{method}: what diversity costs (numbers: its weight)")
+    axes.set_ylabel("relevance, as a share of the most relevant list's")
+    axes.set_title(f"{method}: relevance against diversity (labels: weight)")
     return figure

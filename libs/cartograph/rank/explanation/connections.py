@@ -1,4 +1,4 @@
-"""What leads from a product that a customer had to another one: counted pairs, what comes next, paths of the graph."""
+"""What connects a product of a customer's history to a candidate: common orders, sequence, paths of the graph."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from cartograph.rank.explanation import reasons
-from cartograph.rank.explanation.evidence import FEWEST
+from cartograph.rank.explanation.pair_evidence import MIN_COUNT
 
-LEAD_EVIDENCE = ("because_of", "n_baskets", "n_users", "lift", "via")
+CONNECTION_EVIDENCE = ("because_of", "n_baskets", "n_users", "lift", "via")
 _STRONGEST = 10  # edges of a product that paths follow
 
 
-def leads(
+def connections(
     associations: DataFrame, products: DataFrame, sequence_models: Sequence[str], edges: DataFrame | None = None
 ) -> DataFrame:
-    """One row per lead: past_id, product_id, kind, score, clause (the reason in words), n_baskets, n_users, lift, via.
+    """One row per connection: past_id, product_id, kind, score, clause (the reason), n_baskets, n_users, lift, via.
 
-    Kinds, the one that tells most first: 0, customers bought both; 1, a model of sequences says that one comes after
-    the other; 2, both are bought with the product `via`. The counts are null for a path.
+    Kinds, the most convincing first: 0, customers bought both; 1, a sequence model predicts one after the other; 2,
+    both are bought with the product `via`. The counts are null for a path.
 
     Args:
         associations: `fused_lists` of gold.associations, `with_evidence`.
         products: rows of silver.products.
-        sequence_models: models whose vote means that customers go on from one product to the other.
-        edges: rows of silver.product_graph; None: there is no graph.
+        sequence_models: models whose vote means that customers choose one product after the other.
+        edges: rows of silver.product_graph; None if there is no graph.
     """
     by_sequence = F.arrays_overlap("models", F.array(*[F.lit(name) for name in sequence_models]).cast("array<string>"))
     clause = F.coalesce(reasons.of_pair(), F.when(by_sequence, reasons.NEXT))
@@ -38,22 +38,21 @@ def leads(
     if edges is None:
         return direct
     titles = products.select(F.col("product_id").alias("via"), "title")
-    found = paths(edges).join(titles, "via", "left")
-    told = found.select(
+    indirect = paths(edges).join(titles, "via", "left").select(
         F.col("src").alias("past_id"), F.col("dst").alias("product_id"), F.lit(2).alias("kind"), "score",
         reasons.of_path(F.coalesce("title", "via")).alias("clause"), "via",
     )  # fmt: skip
-    return direct.unionByName(told, allowMissingColumns=True)
+    return direct.unionByName(indirect, allowMissingColumns=True)
 
 
 def paths(edges: DataFrame) -> DataFrame:
-    """One row per two products with a neighbour in common: src, dst, via (that of the strongest path), score.
+    """One row per two products with a common neighbour: src, dst, via (that of the strongest path), score.
 
-    A path is as strong as its weaker edge. The strongest edges of a product alone are followed, of pairs bought at
-    least twice, so that there are at most as many paths per product as the square of their number.
+    A path is as strong as its weaker edge. Only the strongest edges of a product are followed, and only those of pairs
+    bought at least twice, so the number of paths per product is at most the square of the number of edges followed.
     """
     heaviest = Window.partitionBy("src").orderBy(F.desc("weight"), "dst")
-    bought = edges.where(F.col("n_orders") >= FEWEST).withColumn("place", F.row_number().over(heaviest))
+    bought = edges.where(F.col("n_orders") >= MIN_COUNT).withColumn("place", F.row_number().over(heaviest))
     near = bought.where(F.col("place") <= _STRONGEST).select("src", "dst", "weight")
     onward = near.select(F.col("src").alias("dst"), F.col("dst").alias("end"), F.col("weight").alias("weight_after"))
     hops = near.join(onward, "dst").where("src <> end")

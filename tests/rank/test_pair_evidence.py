@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.core.pairs.kernels import own_entries
-from cartograph.rank.explanation.evidence import with_evidence
 from cartograph.rank.explanation.pair_counts import count_asked
+from cartograph.rank.explanation.pair_evidence import with_evidence
 
 SCHEMA = "order_id string, user_id string, product_ids array<string>"
 
@@ -53,7 +53,7 @@ def test_a_pair_never_bought_together_has_zero_counts_and_no_lift(spark: SparkSe
 def test_a_customer_and_a_basket_of_eight_thousand_products_are_counted_without_their_pairs(
     spark: SparkSession,
 ) -> None:
-    """All their pairs would be 64 million rows; asked for are a thousand."""
+    """All their pairs would be 64 million rows; only a thousand are requested."""
     everything = [f"p{n:04}" for n in range(8_000)]
     orders = [("big", "hog", everything), ("one", "hog", ["p0001"]), ("two", "ann", ["p0000", "p0001"])]
     orders += [(f"x{n}", "hub", [f"p{n:04}"]) for n in range(0, 40, 2)]
@@ -68,8 +68,8 @@ def test_a_customer_and_a_basket_of_eight_thousand_products_are_counted_without_
     assert found["p0999", "p6002"][2:] == (1, 1, 23.0)
 
 
-def test_short_and_long_groups_are_counted_alike() -> None:
-    """What is asked of a product is read off a short group and looked up in a long one: against sets of Python."""
+def test_short_and_long_groups_give_the_same_counts() -> None:
+    """Short groups are scanned, long ones searched: both agree with Python sets."""
     draw = np.random.default_rng(3)
     groups = [draw.permutation(200)[: draw.integers(1, 190)].astype(np.int32) for _ in range(60)]
     asked = [draw.permutation(200)[: draw.integers(1, 12)].astype(np.int32) for _ in range(50)]

@@ -1,4 +1,4 @@
-"""What catalogues say can be bought on a day."""
+"""What can be bought on a day according to the catalogues."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def shelf(listings: DataFrame) -> DataFrame:
-    """One row per product that a catalogue has named: product_id, is_listed, stock.
+def availability(listings: DataFrame) -> DataFrame:
+    """One row per product that was ever in a catalogue: product_id, is_listed, stock.
 
-    A product is listed while any source's catalogue lists it; its stock is that of these sources together, null where
-    none of them reports any. What no catalogue has named, as products of order lines, has no row: nothing is known.
+    A product is listed as long as the catalogue of any source lists it; its stock is the total of these sources, null
+    if none of them reports any. Products known from orders only have no row: nothing is known about them.
 
     Args:
         listings: rows of silver.listings before the day.

@@ -1,4 +1,4 @@
-"""Facts about customers, products and pairs, counted by hand from eight events."""
+"""Features of customers, products and pairs, worked out by hand from eight events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import log, log1p
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cartograph.rank.fusion.knowledge import customer_facts, pair_facts, product_facts
+from cartograph.rank.fusion.behaviour_features import customer_features, pair_features, product_features
 
 AS_OF = date(2011, 5, 1)
 EVENTS = [
@@ -30,8 +30,8 @@ def events(spark: SparkSession) -> DataFrame:
     )
 
 
-def test_a_product_is_told_by_its_buyers_its_trend_its_age_and_its_price(events: DataFrame) -> None:
-    found = {row.product_id: row for row in product_facts(events, AS_OF).collect()}
+def test_product_features_are_buyers_trend_age_and_price(events: DataFrame) -> None:
+    found = {row.product_id: row for row in product_features(events, AS_OF).collect()}
     cup = found["cup"]
     assert cup.product_buyers == pytest.approx(log1p(2))
     assert cup.product_recent == pytest.approx(log1p(3))
@@ -42,8 +42,8 @@ def test_a_product_is_told_by_its_buyers_its_trend_its_age_and_its_price(events:
     assert found["lamp"].product_buyers == pytest.approx(log1p(1)), "guests are not counted"
 
 
-def test_a_customer_is_told_by_days_gaps_and_repeats(events: DataFrame) -> None:
-    found = {row.user_id: row for row in customer_facts(events, AS_OF).collect()}
+def test_customer_features_are_days_intervals_and_repeats(events: DataFrame) -> None:
+    found = {row.user_id: row for row in customer_features(events, AS_OF).collect()}
     ann = found["ann"]
     assert ann.customer_days == pytest.approx(log(4))
     assert (ann.customer_idle, ann.customer_gap) == (10, pytest.approx(50 / 3))
@@ -52,8 +52,8 @@ def test_a_customer_is_told_by_days_gaps_and_repeats(events: DataFrame) -> None:
     assert found["bob"].customer_gap is None
 
 
-def test_a_pair_is_told_by_its_purchases_their_rhythm_and_its_views(events: DataFrame) -> None:
-    found = {(row.user_id, row.product_id): row for row in pair_facts(events, AS_OF).collect()}
+def test_pair_features_are_purchases_their_interval_and_views(events: DataFrame) -> None:
+    found = {(row.user_id, row.product_id): row for row in pair_features(events, AS_OF).collect()}
     again = found["ann", "cup"]
     assert (again.pair_days, again.pair_idle, again.pair_first) == (3, 10, 30)
     assert again.pair_due == pytest.approx(10 / 10)

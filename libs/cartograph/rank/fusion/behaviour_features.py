@@ -1,4 +1,4 @@
-"""What is known of a customer, a product and the two together on a day: the features of the learned ranker."""
+"""Features of customers, of products and of the pairs of them, computed from the events before a day."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _PAIR = ["user_id", "product_id"]
 _SECONDS_PER_DAY = 86_400.0
 
 
-def product_facts(events: DataFrame, as_of: date) -> DataFrame:
-    """One row per product sold before `as_of`, of how well, how lately and for how much.
+def product_features(events: DataFrame, as_of: date) -> DataFrame:
+    """One row per product sold before `as_of`: popularity, trend, age, price and repeat purchases.
 
-    Columns: product_id, product_buyers (logarithm of the customers), product_recent (of the purchases of the last 30
-    days), product_trend (of their ratio to those of the 30 days before), product_age and product_idle (days since the
-    first and the last purchase), product_price (logarithm of the mean), product_again (share of purchases beyond a
-    customer's first).
+    Columns: product_id, product_buyers (log of the number of customers), product_recent (log of the purchases of the
+    last 30 days), product_trend (log of their ratio to the purchases of the 30 days before), product_age and
+    product_idle (days since the first and the last purchase), product_price (mean log price), product_again (share of
+    purchases that were not a customer's first).
     """
     bought = _purchases(events, as_of)
     ago = F.col("days_ago")
@@ -44,12 +44,12 @@ def product_facts(events: DataFrame, as_of: date) -> DataFrame:
     )
 
 
-def customer_facts(events: DataFrame, as_of: date) -> DataFrame:
-    """One row per customer with a purchase before `as_of`: how often, how lately, how variedly and for how much.
+def customer_features(events: DataFrame, as_of: date) -> DataFrame:
+    """One row per customer with a purchase before `as_of`: frequency, recency, variety, repeat purchases and price.
 
-    Columns: user_id, customer_days (logarithm of the days with a purchase), customer_idle (days since the last one),
-    customer_gap (mean days between them; null after one), customer_products (logarithm), customer_again (share of
-    purchases that were repeats), customer_price (mean logarithm).
+    Columns: user_id, customer_days (log of the number of days with a purchase), customer_idle (days since the last
+    one), customer_gap (mean days between them; null after a single one), customer_products (log of the number of
+    products), customer_again (share of purchases that were repeats), customer_price (mean log price).
     """
     bought = _purchases(events, as_of)
     counted = bought.groupBy("user_id").agg(
@@ -72,16 +72,16 @@ def customer_facts(events: DataFrame, as_of: date) -> DataFrame:
     )
 
 
-def pair_facts(events: DataFrame, as_of: date) -> DataFrame:
-    """One row per customer and product that met before `as_of`: purchases, their rhythm, and views.
+def pair_features(events: DataFrame, as_of: date) -> DataFrame:
+    """One row per customer and product with an event before `as_of`: purchases, their interval, and views.
 
-    Columns: user_id, product_id, pair_days (days on which it was bought), pair_idle (days since the last of them),
-    pair_first (since the first), pair_due (pair_idle over the mean days between them; null after one), pair_views,
-    pair_viewed (days since it was last looked at or put into a cart).
+    Columns: user_id, product_id, pair_days (days with a purchase), pair_idle and pair_first (days since the last and
+    the first purchase), pair_due (pair_idle over the mean interval between purchases; null after a single one),
+    pair_views (views and carts), pair_viewed (days since the last of these).
     """
-    met = _aged(events.where("user_id IS NOT NULL AND event_type IN ('purchase', 'view', 'cart')"), as_of)
+    events_of_pairs = _aged(events.where("user_id IS NOT NULL AND event_type IN ('purchase', 'view', 'cart')"), as_of)
     bought, ago = F.col("event_type") == "purchase", F.col("days_ago")
-    counted = met.groupBy(*_PAIR).agg(
+    counted = events_of_pairs.groupBy(*_PAIR).agg(
         F.countDistinct(F.when(bought, F.col("day"))).alias("pair_days"),
         F.min(F.when(bought, ago)).alias("pair_idle"),
         F.max(F.when(bought, ago)).alias("pair_first"),
@@ -94,14 +94,14 @@ def pair_facts(events: DataFrame, as_of: date) -> DataFrame:
 
 
 def _purchases(events: DataFrame, as_of: date) -> DataFrame:
-    """Purchases of known customers: user_id, product_id, days_ago, day, log_price (null where not known)."""
+    """Purchases of known customers: user_id, product_id, days_ago, day, log_price (null if unknown)."""
     bought = events.where("user_id IS NOT NULL AND event_type = 'purchase'")
     price = F.when(F.col("unit_price") > 0, F.log("unit_price")) if "unit_price" in events.columns else F.lit(None)
     return _aged(bought.withColumn("log_price", price.cast("double")), as_of)
 
 
 def _aged(events: DataFrame, as_of: date) -> DataFrame:
-    """`events` with days_ago (with fractions) and day."""
+    """`events` with days_ago (fractional) and day."""
     seconds = F.unix_timestamp(F.lit(as_of).cast("timestamp")) - F.unix_timestamp("event_at")
     return events.withColumns({"days_ago": seconds / _SECONDS_PER_DAY, "day": F.to_date("event_at")})
 

@@ -47,7 +47,7 @@ def test_equal_scores_rank_in_order_of_product_id(lists: DataFrame) -> None:
     assert (got["ann", "lamp"][0], got["ann", "vase"][0]) == (2, 3)
 
 
-def test_the_voters_are_named_the_weightiest_first(lists: DataFrame) -> None:
+def test_voters_are_listed_by_descending_vote(lists: DataFrame) -> None:
     assert fused(lists, {})["ann", "cup"][2] == ["rules", "als"]
 
 

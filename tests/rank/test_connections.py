@@ -1,4 +1,4 @@
-"""Paths of two edges lead from product to product by the neighbour that both are bought with most."""
+"""Paths of two edges connect products by the neighbour that both are bought with most."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from cartograph.rank.explanation.leads import paths
+from cartograph.rank.explanation.connections import paths
 
 
 def test_the_strongest_path_of_two_edges_is_taken(spark: SparkSession) -> None:
@@ -37,6 +37,6 @@ def test_the_strongest_path_of_two_edges_is_taken(spark: SparkSession) -> None:
         assert (score, via) == (pytest.approx(expected[pair][0]), expected[pair][1])
 
 
-def test_one_order_is_an_accident_and_no_edge_of_a_path(spark: SparkSession) -> None:
+def test_paths_do_not_follow_pairs_bought_only_once(spark: SparkSession) -> None:
     edges = [("cup", "pot", 1, 0.9), ("pot", "tea", 5, 0.9)]
     assert paths(spark.createDataFrame(edges, "src string, dst string, n_orders long, weight double")).count() == 0

@@ -1,15 +1,16 @@
-"""Links of candidates to what a customer met of late, worked out by hand."""
+"""Affinity of candidates to a customer's recent products and region, worked out by hand."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from math import log
 
 import pytest
 from pyspark.sql import Row, SparkSession
 
 from cartograph.core.model import Silver
-from cartograph.rank.fusion.links import Graph, linked
+from cartograph.rank.day import Day
+from cartograph.rank.fusion.affinity_features import with_affinities
 
 EVENTS = [
     ("1", "ann", "cup", "purchase", datetime(2011, 4, 1)),
@@ -33,35 +34,36 @@ def rows(spark: SparkSession) -> dict[tuple[str, str], Row]:
     )  # fmt: skip
     relations = [("cup", "saucer", "complement", 0.9), ("lamp", "saucer", "complement", 0.4),
                  ("cup", "mug", "substitute", 0.7), ("saucer", "cup", "complement", 0.8)]  # fmt: skip
-    places = [("cup", "kitchen", 2.0), ("saucer", "kitchen", 1.0), ("lamp", "light", 1.0)]
-    graph = Graph(
+    communities = [("cup", "kitchen", 2.0), ("saucer", "kitchen", 1.0), ("lamp", "light", 1.0)]
+    day = Day(
+        date(2011, 5, 1), events, data,
         spark.createDataFrame(relations, "src string, dst string, relation string, score double"),
-        spark.createDataFrame(places, "product_id string, community_id string, pagerank double"),
-    )
+        spark.createDataFrame(communities, "product_id string, community_id string, pagerank double"),
+    )  # fmt: skip
     asked = [("ann", "saucer"), ("ann", "mug"), ("ann", "vase"), ("eve", "saucer"), ("bob", "vase")]
-    found = linked(spark.createDataFrame(asked, "user_id string, product_id string"), data, graph)
+    found = with_affinities(spark.createDataFrame(asked, "user_id string, product_id string"), day)
     return {(row.user_id, row.product_id): row for row in found.collect()}
 
 
-def test_the_strongest_relation_from_a_product_met_counts(rows: dict[tuple[str, str], Row]) -> None:
+def test_the_strongest_relation_from_a_recent_product_counts(rows: dict[tuple[str, str], Row]) -> None:
     assert rows["ann", "saucer"].pair_complement == 0.9
     assert rows["ann", "mug"].pair_substitute == 0.7
     assert rows["ann", "vase"].pair_complement is None
 
 
-def test_a_community_counts_by_the_share_of_products_met_in_it(rows: dict[tuple[str, str], Row]) -> None:
+def test_a_community_counts_by_the_share_of_recent_products_in_it(rows: dict[tuple[str, str], Row]) -> None:
     assert rows["ann", "saucer"].pair_community == 0.5
     assert rows["ann", "saucer"].product_pagerank == 0.0
     assert rows["ann", "mug"].product_pagerank is None
 
 
-def test_content_is_the_cosine_with_the_mean_of_what_was_met(rows: dict[tuple[str, str], Row]) -> None:
+def test_content_is_the_cosine_with_the_mean_of_the_recent_products(rows: dict[tuple[str, str], Row]) -> None:
     assert rows["ann", "saucer"].pair_content == pytest.approx(1.0)
     assert rows["eve", "saucer"].pair_content is None
     assert rows["bob", "vase"].pair_content is None
 
 
-def test_a_region_counts_by_what_it_buys_more_than_others(rows: dict[tuple[str, str], Row]) -> None:
+def test_a_region_counts_by_its_share_of_buyers(rows: dict[tuple[str, str], Row]) -> None:
     assert rows["bob", "vase"].pair_region == pytest.approx(log((1 + 0.5) / 2 / 0.5))
     assert rows["ann", "vase"].pair_region == pytest.approx(log(0.5 / 2 / 0.5))
     assert rows["eve", "saucer"].pair_region is None
