@@ -22,7 +22,7 @@ TREES = RankerSettings(n_estimators=60, early_stopping_rounds=15)
 
 @dataclass
 class Customers:
-    """Per customer and candidate: what models say of it, as features, and whether it was bought."""
+    """Per customer and candidate: the features, and whether it was bought."""
 
     features: Floats
     bought: npt.NDArray[np.bool_]

@@ -32,7 +32,7 @@ ON = [
     "embed.models=[words,item2vec,attributes]", "sequence.models=[next_basket,gru]", "graph.enabled=true",
     "graph.models=[gfcf,lightgcn]", "cf.models=[popularity,item_neighbours,cooccurrence,swing,rp3beta,als]",
     "sequence.repurchases.enabled=true", "rank.exploration.slots=2",
-    # What is learned is not looked at, so a little of it will do.
+    # The quality of the models does not matter here, so a little training is enough.
     "embed.words.iterations=1", "embed.item2vec.iterations=1", "sequence.gru.epochs=1", "graph.lightgcn.epochs=1",
     "cf.als.engine=native", "cf.als.iterations=2", "cf.als.rank=16", "graph.gfcf.n_vectors=16",
     "graph.analytics.iterations=2", "graph.analytics.rounds=2", "evaluate.n_resamples=50",
@@ -54,7 +54,7 @@ def orders(whole: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    """The shop on `DAY`, judged by the four weeks after it."""
+    """The shop on `DAY`, evaluated on the four weeks after it."""
     folder = tmp_path_factory.mktemp("everything")
     file = shared_data / "online_retail_ii" / "online_retail_ii.parquet"
     orders(pd.read_parquet(file)).to_parquet(folder / "orders.parquet")
@@ -71,13 +71,13 @@ def shop(spark: SparkSession, shared_data: Path, tmp_path_factory: pytest.TempPa
     return suite
 
 
-def test_every_model_has_lists_and_the_fused_ones_are_judged_with_them(shop: Suite) -> None:
+def test_every_model_has_lists_and_the_fused_ones_are_evaluated_with_them(shop: Suite) -> None:
     lists = shop.tables.read("gold.candidates", DAY).groupBy("model").count().collect()
     wanted = {*shop.config.cf.models, *shop.config.sequence.models, *shop.config.graph.models, "rules", "fused"}
     assert {row.model for row in lists} == wanted
-    judged = shop.tables.read("gold.evaluation", DAY).where("metric = 'ndcg' AND slice = 'all'").collect()
-    assert {row.model for row in judged} >= wanted
-    assert all(row.n_users > 20 for row in judged)
+    evaluated = shop.tables.read("gold.evaluation", DAY).where("metric = 'ndcg' AND slice = 'all'").collect()
+    assert {row.model for row in evaluated} >= wanted
+    assert all(row.n_users > 20 for row in evaluated)
 
 
 def test_lists_have_no_gap_no_double_and_scores_that_their_parts_sum_to(shop: Suite) -> None:
@@ -95,8 +95,8 @@ def test_lists_have_no_gap_no_double_and_scores_that_their_parts_sum_to(shop: Su
     assert longest.where("last <> n OR best <> 1").isEmpty()
 
 
-def test_an_order_of_everything_is_evidence_for_no_pair_of_it(shop: Suite) -> None:
-    """Whoever orders so much is a wholesaler: shoppers' orders alone are counted."""
+def test_an_order_of_everything_is_no_evidence_for_pairs(shop: Suite) -> None:
+    """Such a customer is a wholesaler: only shoppers' orders are counted."""
     baskets = shop.tables.read("silver.baskets", DAY)
     assert baskets.agg(F.max(F.size("product_ids"))).first()[0] > 1_000  # type: ignore[index]
     shown = shop.tables.read("gold.related_products", DAY).where("why LIKE 'Bought together in%'")

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.core.pairs.kernels import own_entries
-from cartograph.rank.explanation.pair_counts import count_asked
+from cartograph.rank.explanation.pair_counts import count_requested
 from cartograph.rank.explanation.pair_evidence import with_evidence
 
 SCHEMA = "order_id string, user_id string, product_ids array<string>"
@@ -32,8 +32,8 @@ def test_counts_and_lift_agree_with_counting_every_basket(spark: SparkSession) -
         if user:
             bought.setdefault(user, set()).update(products)
     pairs = [(f"p{a}", f"p{b}") for a in range(8) for b in range(8) if a != b]
-    asked = spark.createDataFrame(pairs, "product_id string, associated_product_id string")
-    rows = with_evidence(asked, spark.createDataFrame(baskets, SCHEMA)).collect()
+    requested = spark.createDataFrame(pairs, "product_id string, associated_product_id string")
+    rows = with_evidence(requested, spark.createDataFrame(baskets, SCHEMA)).collect()
     assert len(rows) == len(pairs)
     for row in rows:
         pair = (row.product_id, row.associated_product_id)
@@ -45,8 +45,8 @@ def test_counts_and_lift_agree_with_counting_every_basket(spark: SparkSession) -
 
 def test_a_pair_never_bought_together_has_zero_counts_and_no_lift(spark: SparkSession) -> None:
     baskets = spark.createDataFrame([("o1", "ann", ["cup"]), ("o2", None, ["lamp"])], SCHEMA)
-    asked = spark.createDataFrame([("lamp", "cup")], "product_id string, associated_product_id string")
-    [row] = with_evidence(asked, baskets).collect()
+    requested = spark.createDataFrame([("lamp", "cup")], "product_id string, associated_product_id string")
+    [row] = with_evidence(requested, baskets).collect()
     assert (row.n_baskets, row.n_users, row.lift) == (0, 0, None)
 
 
@@ -59,9 +59,9 @@ def test_a_customer_and_a_basket_of_eight_thousand_products_are_counted_without_
     orders += [(f"x{n}", "hub", [f"p{n:04}"]) for n in range(0, 40, 2)]
     pairs = [(everything[n], everything[(n * n + 1) % 8_000]) for n in range(1_000) if (n * n + 1) % 8_000 != n]
     pairs += [("p0000", "p0002"), ("p0000", "gone"), ("gone", "p0000")]
-    asked = spark.createDataFrame(pairs, "product_id string, associated_product_id string").distinct()
+    requested = spark.createDataFrame(pairs, "product_id string, associated_product_id string").distinct()
     found = {(row.product_id, row.associated_product_id): row for row in
-             with_evidence(asked, spark.createDataFrame(orders, SCHEMA)).collect()}  # fmt: skip
+             with_evidence(requested, spark.createDataFrame(orders, SCHEMA)).collect()}  # fmt: skip
     assert len(found) == len(set(pairs))
     assert [tuple(found["p0000", other])[2:4] for other in ("p0001", "p0002", "gone")] == [(2, 0), (1, 2), (0, 0)]
     assert found["p0000", "p0001"].lift == pytest.approx(2 * 23 / (3 * 3))
@@ -72,16 +72,18 @@ def test_short_and_long_groups_give_the_same_counts() -> None:
     """Short groups are scanned, long ones searched: both agree with Python sets."""
     draw = np.random.default_rng(3)
     groups = [draw.permutation(200)[: draw.integers(1, 190)].astype(np.int32) for _ in range(60)]
-    asked = [draw.permutation(200)[: draw.integers(1, 12)].astype(np.int32) for _ in range(50)]
-    asked[3][0] = -1
-    members, others = np.concatenate(groups), np.concatenate(asked)
-    ends, starts = (np.cumsum([0, *map(len, lists)]) for lists in (groups, asked))
+    requested = [draw.permutation(200)[: draw.integers(1, 12)].astype(np.int32) for _ in range(50)]
+    requested[3][0] = -1
+    members, others = np.concatenate(groups), np.concatenate(requested)
+    ends, starts = (np.cumsum([0, *map(len, lists)]) for lists in (groups, requested))
     n_own = 100
     own_starts, own_groups, _, _ = own_entries(ends, members, 1, 2, n_own)  # block 1 of 2: products of odd codes
-    places = np.zeros(200, np.int64)
+    positions = np.zeros(200, np.int64)
     rows = np.arange(50)
-    counts = count_asked(rows, starts, others, own_starts, own_groups, ends, members, places)
+    counts = count_requested(rows, starts, others, own_starts, own_groups, ends, members, positions)
     sets = [set(group.tolist()) for group in groups]
-    wanted = [sum({2 * row + 1, other} <= each for each in sets) for row in range(50) for other in asked[row].tolist()]
-    assert counts.tolist() == wanted
-    assert not places.any()
+    expected = [
+        sum({2 * row + 1, other} <= each for each in sets) for row in range(50) for other in requested[row].tolist()
+    ]
+    assert counts.tolist() == expected
+    assert not positions.any()

@@ -151,12 +151,12 @@ def pick_rows(
 
 
 def picked(user_ids: pa.Array, product_ids: pa.Array, places: Longs) -> pa.RecordBatch:
-    """One row per place that is filled: user_id, product_id, rank (from 1).
+    """One row per chosen product: user_id, product_id, rank (from 1).
 
     Args:
         user_ids: of the rows of `places`.
-        product_ids: of all candidates, which places count.
-        places: (customers, k), -1 where there are too few.
+        product_ids: of all candidates, which `places` index.
+        places: (customers, k), -1 beyond the last one.
     """
     rows, ranks = np.nonzero(places >= 0)
     columns = [
