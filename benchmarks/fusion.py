@@ -106,7 +106,7 @@ def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespa
     """The lists of all models on one day, for customers who buy within the horizon."""
     start = F.lit(day).cast("timestamp")
     history = events.where(F.col("event_at") < start).persist()
-    data = Silver(history, baskets_of(history).persist(), history.select("product_id").distinct())
+    data = Silver(history, baskets_of(history).persist(), history.select("product_id").distinct(), as_of=day)
     end = F.lit(day + timedelta(days=horizon)).cast("timestamp")
     later = events.where((F.col("event_at") >= start) & (F.col("event_at") < end))
     bought = later.where("event_type = 'purchase'").select(*PAIR).distinct()
@@ -116,11 +116,8 @@ def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespa
     truth = truth.select(*PAIR, F.col("is_known").isNull().alias("is_new")).localCheckpoint()
     lists = []
     for name in options.models.split(","):
-        model = model_of(name, SETTINGS.get(name, []))
-        if name == "next_basket":
-            model.as_of = day
-        elif options.repeats:
-            model.mask_seen = False
+        may_repeat = options.repeats and name != "next_basket"  # which lists them anyway
+        model = model_of(name, SETTINGS.get(name, []) + ["mask_seen=false"] * may_repeat)
         listed = model.fit(data).recommend(users, options.depth)
         lists.append(listed.select(F.lit(name).alias("model"), *PAIR, "rank", "score").localCheckpoint())
     return EvaluatedDay(Day(day, reduce(DataFrame.unionByName, lists), data), truth)
