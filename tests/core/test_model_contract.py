@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+import copy
 from itertools import groupby
 from typing import Any
 
@@ -12,52 +11,60 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.model import Model, NotFitted, Silver
+from cartograph.cf.settings import CfSettings
+from cartograph.core.model import NotFitted, Silver
+from cartograph.core.model_classes import model_class
+from cartograph.graph.settings import GraphSettings
+from cartograph.sequence.settings import SequenceSettings
 from tests.core.checkerboard import HATED, N, checkerboard, product, users_of
 
 K = 5
 
 
-def _model(module: str, name: str, **settings: Any) -> Callable[[], Model]:
-    return lambda: getattr(importlib.import_module(module), name)(**settings)
-
-
-SMALL = {
-    "width": 32, "dropout": 0.3, "epochs": 20, "batch_size": 16, "learning_rate": 0.02, "warmup_steps": 0,
-    "backend": "arrow", "workers": 1,
-}  # fmt: skip
-SMALL_GRAPH = {
-    "width": 16, "epochs": 20, "batch_size": 16, "n_negatives": 16, "learning_rate": 0.03, "backend": "arrow",
-    "workers": 1,
-}  # fmt: skip
-
-MODELS = {
-    "popularity": _model("cartograph.cf.popularity", "Popularity"),
-    "rp3beta": _model("cartograph.cf.rp3beta", "Rp3Beta"),
-    "cooccurrence": _model(
-        "cartograph.cf.cooccurrence", "Cooccurrence", backward=0.5, distance_decay=0.95, history_decay=0.9
-    ),
-    "swing": _model("cartograph.cf.swing", "Swing"),
-    "ease": _model("cartograph.cf.ease", "Ease", regularisation=1.0),
-    "item_neighbours": _model("cartograph.cf.item_neighbours", "ItemNeighbours", shrinkage=1.0),
-    "slim": _model("cartograph.cf.slim", "Slim", l1=0.1, l2=1.0),
-    "user_neighbours": _model("cartograph.cf.user_neighbours", "UserNeighbours", shrinkage=1.0),
-    "bpr": _model("cartograph.cf.bpr", "Bpr", rank=4, iterations=200, n_negatives=1),
-    "als": _model("cartograph.cf.als", "Als", rank=4, iterations=6),
-    "als, native": _model("cartograph.cf.als", "Als", rank=2, iterations=6, engine="native"),
-    "rules": _model("cartograph.rules.rules", "Rules"),
-    "first_order": _model("cartograph.sequence.first_order", "FirstOrder"),
-    "next_basket": _model("cartograph.sequence.next_basket", "NextBasket", basket="day", mask_seen=True, min_count=1),
-    "lstm": _model("cartograph.sequence.lstm", "Lstm", **SMALL),
-    "gru": _model("cartograph.sequence.gru", "Gru", **SMALL),
-    "transformer": _model("cartograph.sequence.transformer", "Transformer", **SMALL),
-    "gfcf": _model("cartograph.graph.gfcf", "GfCf", n_vectors=2),
-    "lightgcn": _model("cartograph.graph.lightgcn", "LightGcn", **SMALL_GRAPH),
-    "gcn": _model("cartograph.graph.gcn", "Gcn", **SMALL_GRAPH),
-    "gat": _model("cartograph.graph.gat", "Gat", fanout=4, **SMALL_GRAPH),
+NETWORK = {"epochs": 20, "batch_size": 16, "backend": "arrow", "workers": 1}
+SEQUENCE = {**NETWORK, "width": 32, "dropout": 0.3, "learning_rate": 0.02, "warmup_steps": 0}
+GRAPH = {**NETWORK, "width": 16, "n_negatives": 16, "learning_rate": 0.03}
+SECTIONS = {"cf": CfSettings, "sequence": SequenceSettings, "graph": GraphSettings}
+STEP_OF = {name: step for step, section in SECTIONS.items() for name in section.choices()} | {"rules": "rules"}
+# What a dozen customers need other than the defaults; after a comma, the name of a variant.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "cooccurrence": {"backward": 0.5, "distance_decay": 0.95, "history_decay": 0.9},
+    "ease": {"regularisation": 1.0},
+    "item_neighbours": {"shrinkage": 1.0},
+    "slim": {"l1": 0.1, "l2": 1.0},
+    "user_neighbours": {"shrinkage": 1.0},
+    "bpr": {"rank": 4, "iterations": 200, "n_negatives": 1},
+    "als": {"rank": 4, "iterations": 6},
+    "als, native": {"rank": 2, "iterations": 6, "engine": "native"},
+    "next_basket": {"basket": "day", "mask_seen": True, "min_count": 1},
+    "lstm": SEQUENCE,
+    "gru": SEQUENCE,
+    "transformer": SEQUENCE,
+    "gfcf": {"n_vectors": 2},
+    "lightgcn": GRAPH,
+    "gcn": GRAPH,
+    "gat": {**GRAPH, "fanout": 4},
 }
-# What is popular says nothing of a customer, and what followed a last product does not lead to all of its colour.
+MODELS = [*STEP_OF, *(name for name in SETTINGS if name not in STEP_OF)]
+# Popularity is not personal, and what followed the last product does not lead to all products of its colour.
 PERSONAL = [name for name in MODELS if name not in ("popularity", "first_order", "next_basket")]
+
+
+def unfitted(key: str) -> Any:
+    """The model, or a variant of it, with settings for a dozen customers."""
+    name = key.partition(",")[0]
+    kind: Any = model_class(STEP_OF[name], name)
+    return kind(**SETTINGS.get(key, {}))
+
+
+def showing_seen(model: Any) -> Any:
+    """The fitted model, which does not leave out what customers have seen."""
+    shown = copy.copy(model)
+    if "mask_seen" in type(model.settings).model_fields:
+        shown.settings = model.settings.model_copy(update={"mask_seen": False})
+    else:
+        shown.mask_seen = False
+    return shown
 
 
 class Fitted:
@@ -65,7 +72,7 @@ class Fitted:
 
     def __init__(self, key: str, data: Silver, users: DataFrame) -> None:
         self.key = key
-        self.model = model = MODELS[key]().fit(data)
+        self.model = model = unfitted(key).fit(data)
         self.users = users
         self.associations_frame = model.associate(K)
         self.recommendations_frame = model.recommend(users, K)
@@ -174,9 +181,7 @@ def test_no_users_give_no_rows(fitted: Fitted) -> None:
 def test_seen_products_are_recommended_only_when_not_masked(fitted: Fitted) -> None:
     seen = {row.user_id: set(row.product_ids) for row in fitted.users.collect()}
     assert not any(item in seen[user] for user, item, _, _ in fitted.recommendations)
-    fitted.model.mask_seen = False  # type: ignore[attr-defined]
-    shown = fitted.model.recommend(fitted.users, K).collect()
-    fitted.model.mask_seen = True  # type: ignore[attr-defined]
+    shown = showing_seen(fitted.model).recommend(fitted.users, K).collect()
     assert any(row.product_id in seen[row.user_id] for row in shown)
 
 
@@ -213,7 +218,7 @@ def test_the_same_seed_gives_the_same_answer(fitted: Fitted, data: Silver) -> No
 
 @pytest.mark.parametrize("name", MODELS)
 def test_use_before_fit_is_refused_by_name(name: str, users: DataFrame) -> None:
-    model = MODELS[name]()
+    model = unfitted(name)
     assert model.name == name.partition(",")[0]
     with pytest.raises(NotFitted, match=type(model).__name__):
         model.associate(K)
