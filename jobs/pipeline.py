@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What the pipeline asks for besides the usual."""
     parser.add_argument("--source", default=shop.SOURCE, help="a declaration in conf/sources (default: the demo shop)")
     parser.add_argument("--path", help="file, folder, glob, URI or JDBC URL of the source's inputs")
-    ingest.limits(parser)
+    ingest.delivery_arguments(parser)
 
 
 def run(suite: Suite, given: argparse.Namespace) -> None:

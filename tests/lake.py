@@ -45,7 +45,8 @@ class Lake:
 
     def ingest(self, source: str, path: Path | str, **options: Any) -> None:
         """Runs jobs/ingest.py."""
-        given = argparse.Namespace(source=source, path=str(path), conf_dir=self.folder, **options)
+        defaults = {"until": None, "again": False, "conf_dir": self.folder}
+        given = argparse.Namespace(source=source, path=str(path), **{**defaults, **options})
         self.suite.run("ingest", ingest.run, arguments=given)
 
     def preprocess(self) -> None:

@@ -50,6 +50,7 @@ SMALL: dict[str, dict[str, str]] = {
         "spark.createDataFrame(known, columns)": FILES,
         "lookups[name].drop(*INTERNAL)": "an input that a source declares small",
     },
+    "preprocess/increment.py": {"new": FILES},
     "preprocess/listings.py": {
         "batches.select('batch_id', 'is_whole', 'delivered_at')": FILES,
         "of_batch.drop('source')": FILES,
@@ -66,7 +67,6 @@ SMALL: dict[str, dict[str, str]] = {
     "report/graph.py": {"ends[0]": SHOWN, "ends[1]": SHOWN},
     "report/summary.py": {"best": SHOWN},
     "rules/significance.py": {"layers": "a row per length of an itemset"},
-    "jobs/preprocess.py": {"new": FILES},
 }  # fmt: skip
 
 

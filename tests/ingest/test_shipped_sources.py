@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.tables.schema import columns_of
-from cartograph.ingest.plan import new_rows
+from cartograph.ingest.plan import Delivery, new_rows
 from cartograph.ingest.source import load_source
 from tests.conftest import ROOT
 
@@ -31,7 +31,7 @@ DISTINCT = {
 def canonical(spark: SparkSession, name: str, folder: Path) -> dict[str, DataFrame]:
     """The rows of each bronze table, kept in memory."""
     source = load_source(name, ROOT / "conf" / "sources")
-    with new_rows(spark, source, str(folder / name), {}, lambda *_: None, 0.0) as found:
+    with new_rows(spark, Delivery(source, str(folder / name)), {}, lambda _: None, 0.0) as found:
         return {new.target: new.rows.localCheckpoint() for new in found.new if new.rows is not None}
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.errors import UserError
-from cartograph.preprocess.events import good_events, judged_events, quarantined
+from cartograph.preprocess.events import good_events, judged_events, quarantined_events
 from cartograph.preprocess.settings import FenceSettings
 from tests.preprocess.conftest import KEY, PURCHASE, RETAIL, Raw
 
@@ -69,12 +69,12 @@ def verdicts_on(
 
 def test_every_rule_sets_aside_what_it_should(raw: Raw, fences: FenceSettings) -> None:
     judged = verdicts_on(raw, fences, [PURCHASE | changed for changed, _, _ in ASIDE])
-    found = {row.row_id: (row.rule, row.reason) for row in quarantined(judged).collect()}
+    found = {row.row_id: (row.rule, row.reason) for row in quarantined_events(judged).collect()}
     assert found == {f"r{n}": (rule, reason) for n, (_, rule, reason) in enumerate(ASIDE)}
     assert good_events(judged).count() == 0
 
 
-def test_what_is_odd_but_right_is_kept(raw: Raw, fences: FenceSettings) -> None:
+def test_unusual_but_valid_rows_are_kept(raw: Raw, fences: FenceSettings) -> None:
     judged = verdicts_on(raw, fences, [PURCHASE | changed for changed in GOOD])
     assert [(row.row_id, row.rule) for row in judged.where("rule IS NOT NULL").collect()] == []
     kept = {row.row_id: row for row in good_events(judged).collect()}
@@ -87,8 +87,8 @@ def test_what_is_odd_but_right_is_kept(raw: Raw, fences: FenceSettings) -> None:
     assert kept["r4"].quantity == 3
 
 
-def test_a_row_set_aside_is_kept_as_it_came_but_for_the_customers_name(raw: Raw, fences: FenceSettings) -> None:
-    [row] = quarantined(verdicts_on(raw, fences, [PURCHASE | {"quantity": "two"}])).collect()
+def test_a_row_set_aside_is_kept_as_delivered_under_the_customers_pseudonym(raw: Raw, fences: FenceSettings) -> None:
+    [row] = quarantined_events(verdicts_on(raw, fences, [PURCHASE | {"quantity": "two"}])).collect()
     pseudonym = hmac.new(KEY, b"ann", hashlib.sha256).hexdigest()
     assert row.raw == PURCHASE | {"quantity": "two", "user_id": pseudonym}
     assert (row.source, row.batch_id, row.event_at) == ("s", "b1", datetime(2024, 5, 1, 10))
@@ -100,7 +100,7 @@ def test_a_negative_quantity_is_a_return_of_as_many(raw: Raw, fences: FenceSetti
     assert (row.event_type, row.quantity) == ("return", 2)
 
 
-def test_events_without_an_id_are_known_by_their_content_within_their_source(raw: Raw, fences: FenceSettings) -> None:
+def test_events_without_an_id_are_identified_by_content_within_their_source(raw: Raw, fences: FenceSettings) -> None:
     rows = [
         PURCHASE,
         PURCHASE,
@@ -116,7 +116,7 @@ def test_events_without_an_id_are_known_by_their_content_within_their_source(raw
     assert (ids["r5"], ids["r6"]) == ("s:E1", "t:E1")
 
 
-def test_orders_are_numbered_per_source_and_what_it_declares_and_sessions_per_customer(
+def test_order_ids_are_unique_per_source_and_declared_part_and_sessions_per_customer(
     raw: Raw, fences: FenceSettings
 ) -> None:
     rows = [
@@ -133,7 +133,7 @@ def test_orders_are_numbered_per_source_and_what_it_declares_and_sessions_per_cu
     assert kept == {"r0": "s:north:4:2024-05-01:O1", "r1": "t:::2024-05-01:O1", "r2": "s:north::2024-05-01:O1"}
 
 
-def test_product_ids_of_sources_that_do_not_mind_case_are_upper_case(raw: Raw, fences: FenceSettings) -> None:
+def test_product_ids_of_case_insensitive_sources_are_upper_case(raw: Raw, fences: FenceSettings) -> None:
     rows = [PURCHASE | {"product_id": " 85123a "}, PURCHASE | {"product_id": "22423.0"}]
 
     def ids(cleaning: Cleaning) -> list[str]:
@@ -144,15 +144,15 @@ def test_product_ids_of_sources_that_do_not_mind_case_are_upper_case(raw: Raw, f
     assert ids(Cleaning(ids="as_written")) == [" 85123a ", "22423.0"]
 
 
-def test_a_source_may_ask_for_whole_quantities_and_name_products_as_it_likes(raw: Raw, fences: FenceSettings) -> None:
+def test_a_source_may_require_whole_quantities_and_use_any_product_ids(raw: Raw, fences: FenceSettings) -> None:
     rows = [PURCHASE | {"quantity": "1.5"}, *[PURCHASE | {"product_id": name} for name in ("M", "POST", "TEST1")]]
     assert verdicts_on(raw, fences, rows, Cleaning()).where("rule IS NOT NULL").count() == 0
     [bad] = verdicts_on(raw, fences, rows, Cleaning(whole_quantities=True)).where("rule IS NOT NULL").collect()
     assert bad.reason == "quantity '1.5' is not a whole number"
 
 
-def test_a_condition_that_is_none_is_named(raw: Raw, fences: FenceSettings) -> None:
-    with pytest.raises(UserError, match=r"cleaning\.not_sales\.gift is no condition on an event: .*prize"):
+def test_a_condition_that_cannot_be_evaluated_is_named(raw: Raw, fences: FenceSettings) -> None:
+    with pytest.raises(UserError, match=r"cleaning\.not_sales\.gift is not a condition on an event: .*prize"):
         verdicts_on(raw, fences, [PURCHASE], Cleaning(not_sales={"gift": "prize = 0"}))
 
 
@@ -162,7 +162,7 @@ def outliers(raw: Raw, fences: FenceSettings, rows: list[dict[str, object]]) -> 
     return {row.row_id: row.rule for row in judged.where("rule IS NOT NULL").collect()}
 
 
-def test_far_quantities_and_prices_are_set_aside_by_batch(raw: Raw, fences: FenceSettings) -> None:
+def test_outlying_quantities_and_prices_are_set_aside_by_batch(raw: Raw, fences: FenceSettings) -> None:
     usual: list[dict[str, object]] = [PURCHASE | {"quantity": str(n % 12 + 1)} for n in range(100)]
     # The quartiles are 3 and 9, so the fence is 9 * max(9 / 3, 8) ** 3 = 4608.
     odd = [PURCHASE | {"quantity": "4600"}, PURCHASE | {"quantity": "4700"}, PURCHASE | {"quantity": "80995"}]
@@ -175,7 +175,7 @@ def test_far_quantities_and_prices_are_set_aside_by_batch(raw: Raw, fences: Fenc
     assert outliers(raw, fences, usual + odd + priced + rare) == quantities | prices
 
 
-def test_what_is_far_may_be_true(raw: Raw, fences: FenceSettings) -> None:
+def test_supported_outliers_are_kept(raw: Raw, fences: FenceSettings) -> None:
     usual: list[dict[str, object]] = [
         PURCHASE | {"order_id": f"O{n}", "product_id": product, "unit_price": "12.90"}
         for n in range(10)
@@ -204,7 +204,7 @@ def test_the_reason_gives_the_usual_price(raw: Raw, fences: FenceSettings) -> No
     assert row.reason == "unit_price is over 20 times off the usual 3.50, and seen once"
 
 
-def test_a_far_quantity_of_one_batch_may_be_usual_in_another(raw: Raw, fences: FenceSettings) -> None:
+def test_an_outlying_quantity_of_one_batch_may_be_usual_in_another(raw: Raw, fences: FenceSettings) -> None:
     retail = [PURCHASE | {"row_id": f"a{n}", "batch_id": "retail"} for n in range(20)]
     wholesale = [PURCHASE | {"row_id": f"b{n}", "batch_id": "wholesale", "quantity": "5000"} for n in range(20)]
     late = [PURCHASE | {"row_id": "late", "batch_id": "retail", "quantity": "5000"}]

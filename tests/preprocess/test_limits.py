@@ -1,4 +1,4 @@
-"""Shares that say a source is read wrongly, each with what would read it."""
+"""Shares above which a source is misread, with the declaration that would read it."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def test_rows_set_aside_are_counted_by_source_table_and_rule(spark: SparkSession
 
 
 @pytest.mark.parametrize(
-    ("rule", "reason", "told"),
+    ("rule", "reason", "remedy"),
     [
         ("bad_time", "event_at '31.01.2024' is not a time", "dates: day_first"),
         ("bad_price", "unit_price '1.000,50' is not a number", "decimals: comma, thousands: point"),
         ("no_order", "order_id of a purchase is missing", None),
     ],
 )
-def test_too_large_a_share_stops_the_run_with_what_would_read_the_values(
-    rule: str, reason: str, told: str | None
+def test_too_large_a_share_stops_the_run_and_names_the_declaration_that_would_read_the_values(
+    rule: str, reason: str, remedy: str | None
 ) -> None:
     with pytest.raises(SourceMisread) as error:
         refuse_misread([SetAside("till", "events", rule, 440, 440, (reason,))], LIMITS)
@@ -52,11 +52,11 @@ def test_too_large_a_share_stops_the_run_with_what_would_read_the_values(
         f"  - 440 of 440 events of till (100.0 %): {rule}, for example {reason} "
         "(at most 5 % by preprocess.limits.share)"
     )
-    remedy = f"    such values are read by cleaning: {{{told}}} in conf/sources/till.yml; then run ingest again"
-    assert lines[2:] == ([remedy] if told else [])
+    expected = f"    such values are read by cleaning: {{{remedy}}} in conf/sources/till.yml; then run ingest again"
+    assert lines[2:] == ([expected] if remedy else [])
 
 
-def test_a_rule_may_have_a_share_of_its_own_and_few_rows_stop_nothing() -> None:
+def test_a_rule_may_have_its_own_share_and_a_few_rows_do_not_stop_the_run() -> None:
     few = SetAside("till", "events", "bad_time", 19, 19, ("event_at 'x' is not a time",))
     some = SetAside("till", "events", "bad_time", 1000, 50, ("event_at 'x' is not a time",))
     refuse_misread([few, some], LIMITS)

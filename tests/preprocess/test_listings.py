@@ -1,4 +1,4 @@
-"""What catalogues list from delivery to delivery: dumps, changes, and sources that do not say which."""
+"""What catalogues list from delivery to delivery: dumps, changes, and undeclared ones."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from pyspark.sql import DataFrame, SparkSession
 from cartograph.preprocess.listings import deliveries, listings, stated, whole_sources
 
 # source, batch, product, day of May (0: none), stock, is_listed, rule, n_seen
-FACTS: list[tuple[Any, ...]] = [
-    # dumps: b is gone on the 20th and back on the 25th; the price of a cannot be read on the 20th
+RECORDS: list[tuple[Any, ...]] = [
+    # Dumps: b is gone on the 20th and back on the 25th; the price of a cannot be read on the 20th.
     ("dumps", "d01", "a", 1, 5, None, None, None), ("dumps", "d01", "b", 1, 5, None, None, None),
     ("dumps", "d20", "a", 20, 5, None, "bad_price", None), ("dumps", "d20", "c", 20, None, None, None, None),
     ("dumps", "d25", "a", 25, None, None, None, None), ("dumps", "d25", "b", 25, 0, None, None, None),
     ("dumps", "d25", "c", 25, None, None, None, None),
-    # a dump in two files, whose rows bear the times of their last change; f is gone with the next
+    # A dump in two files whose rows have the times of their last change; f is gone in the next.
     ("parts", "p1", "e", 3, 1, None, None, None), ("parts", "p1", "f", 10, 1, None, None, None),
     ("parts", "p2", "g", 10, 1, None, None, None), ("parts", "p2", "postage", 10, 1, None, "not_a_product", None),
     ("parts", "p3", "e", 3, 1, None, None, None), ("parts", "p3", "g", 20, 1, None, None, None),
-    # changes: what is not named stays as it was, and so does a stock that is not told
+    # Changes: products that are not named stay as they were, and so does a missing stock.
     ("changes", "c1", "h", 1, 5, None, None, None), ("changes", "c1", "i", 1, 0, None, None, None),
     ("changes", "c2", "i", 9, None, True, None, None), ("changes", "c3", "i", 12, None, False, None, None),
     ("changes", "c0", "h", 0, 9, None, None, None),
-    # nobody said what these are: dumps of three products, and changes of one or two
+    # Undeclared: dumps of three products, and changes of one or two.
     ("looks whole", "w1", "k", 1, 1, None, None, None), ("looks whole", "w1", "l", 1, 1, None, None, None),
     ("looks whole", "w1", "m", 1, 1, None, None, None), ("looks whole", "w2", "k", 2, 1, None, None, None),
     ("looks whole", "w2", "l", 2, 1, None, None, None), ("looks whole", "w2", "n", 2, 1, None, None, None),
     ("looks partial", "x1", "o", 1, 1, None, None, None), ("looks partial", "x1", "p", 1, 1, None, None, None),
     ("looks partial", "x2", "o", 2, 2, None, None, None),
-    # products of order lines, told month by month
+    # Products of order lines, month by month.
     ("lines", "l1", "q", 1, None, None, None, 7), ("lines", "l2", "r", 2, None, None, None, 7),
 ]  # fmt: skip
 DECLARED = {"dumps": "whole", "parts": "whole", "changes": "changes"}
 
 
 @pytest.fixture(scope="module")
-def facts(spark: SparkSession) -> DataFrame:
+def records(spark: SparkSession) -> DataFrame:
     rows = [
         (source, batch, f"{batch}:{n}", product, datetime(2025, 5, day) if day else None, stock, listed, rule, n_seen)
-        for n, (source, batch, product, day, stock, listed, rule, n_seen) in enumerate(FACTS)
+        for n, (source, batch, product, day, stock, listed, rule, n_seen) in enumerate(RECORDS)
     ]
     return spark.createDataFrame(
         rows, "source string, batch_id string, row_id string, product_id string, seen_at timestamp, stock long, "
@@ -50,10 +50,10 @@ def facts(spark: SparkSession) -> DataFrame:
 
 
 @pytest.fixture(scope="module")
-def found(spark: SparkSession, facts: DataFrame) -> dict[tuple[str, str], list[tuple[int, bool, int | None]]]:
+def found(spark: SparkSession, records: DataFrame) -> dict[tuple[str, str], list[tuple[int, bool, int | None]]]:
     """Per source and product: day of May, is_listed, stock, in order of time."""
-    words = {fact[1]: DECLARED.get(fact[0], "auto") for fact in FACTS}
-    rows = stated(facts).persist()
+    words = {record[1]: DECLARED.get(record[0], "auto") for record in RECORDS}
+    rows = stated(records).persist()
     batches = deliveries(rows, spark.createDataFrame(list(words.items()), "batch_id string, deliveries string"))
     whole = whole_sources(rows, batches)
     assert whole == ["looks whole"]
@@ -64,18 +64,18 @@ def found(spark: SparkSession, facts: DataFrame) -> dict[tuple[str, str], list[t
     return states
 
 
-def test_what_the_next_dump_lacks_is_gone_until_one_has_it_again(found: dict[tuple[str, str], Any]) -> None:
+def test_a_product_missing_from_a_dump_is_gone_until_one_has_it_again(found: dict[tuple[str, str], Any]) -> None:
     assert found["dumps", "b"] == [(1, True, 5), (20, False, None), (25, True, 0)]
 
 
-def test_a_row_with_a_price_that_cannot_be_read_lists_its_product_and_no_change_is_no_row(
+def test_a_row_with_an_unreadable_price_lists_its_product_and_an_unchanged_state_is_no_row(
     found: dict[tuple[str, str], Any],
 ) -> None:
     assert found["dumps", "a"] == [(1, True, 5), (25, True, None)]
     assert found["dumps", "c"] == [(20, True, None)]
 
 
-def test_a_dump_may_come_in_several_files_and_tell_when_each_product_changed(
+def test_a_dump_may_consist_of_several_files_with_the_time_of_each_change(
     found: dict[tuple[str, str], Any],
 ) -> None:
     assert found["parts", "e"] == [(10, True, 1)]
@@ -84,25 +84,25 @@ def test_a_dump_may_come_in_several_files_and_tell_when_each_product_changed(
     assert ("parts", "postage") not in found
 
 
-def test_changes_leave_what_they_do_not_tell_as_it_was(found: dict[tuple[str, str], Any]) -> None:
+def test_changes_leave_other_products_and_missing_stocks_as_they_were(found: dict[tuple[str, str], Any]) -> None:
     assert found["changes", "h"] == [(0, True, 9), (1, True, 5)]
     assert found["changes", "i"] == [(1, True, 0), (12, False, 0)]
 
 
-def test_deliveries_that_repeat_most_of_the_one_before_are_whole(found: dict[tuple[str, str], Any]) -> None:
+def test_deliveries_that_repeat_most_of_the_previous_one_are_complete(found: dict[tuple[str, str], Any]) -> None:
     assert found["looks whole", "m"] == [(1, True, 1), (2, False, None)]
     assert found["looks partial", "p"] == [(1, True, 1)]
 
 
-def test_products_of_order_lines_are_in_no_catalogue(found: dict[tuple[str, str], Any]) -> None:
+def test_products_of_order_lines_are_not_listed(found: dict[tuple[str, str], Any]) -> None:
     assert not [product for source, product in found if source == "lines"]
 
 
-def test_a_dump_after_changes_takes_away_what_it_lacks(spark: SparkSession, facts: DataFrame) -> None:
-    """A feed of changes that a whole catalogue follows once in a while."""
+def test_a_dump_after_changes_removes_the_products_it_lacks(spark: SparkSession, records: DataFrame) -> None:
+    """A feed of changes with a complete catalogue once in a while."""
     words = [("c1", "changes"), ("c2", "changes"), ("w2", "whole")]
-    few = facts.where("batch_id IN ('c1', 'c2')").replace("changes", "one", "source")
-    later = facts.where("batch_id = 'w2' AND product_id = 'k'").replace("looks whole", "one", "source")
+    few = records.where("batch_id IN ('c1', 'c2')").replace("changes", "one", "source")
+    later = records.where("batch_id = 'w2' AND product_id = 'k'").replace("looks whole", "one", "source")
     rows = stated(few.unionByName(later))
     batches = deliveries(rows, spark.createDataFrame(words, "batch_id string, deliveries string"))
     states = listings(rows, batches).where("product_id IN ('h', 'i')").orderBy("product_id", "stated_at").collect()

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from cartograph.core.tables.schema import table
 from cartograph.preprocess.events import content_of_stored
 from cartograph.preprocess.resolve import resolved_events
-from cartograph.preprocess.versions import with_fates
+from cartograph.preprocess.versions import with_outcomes
 
 START = datetime(2024, 5, 1, 10)
 COLUMNS = table("silver.events").columns
@@ -21,7 +21,7 @@ GAP = 30
 
 
 def good(spark: SparkSession, *events: dict[str, Any]) -> DataFrame:
-    """Good events: minutes after START, user ann, product cup, batch b1, an id of their own unless told otherwise."""
+    """Good events: minutes after START, user ann, product cup, batch b1, an id of their own unless given."""
     rows = []
     for n, event in enumerate(events):
         at = START + timedelta(minutes=event.pop("minute", n))
@@ -39,16 +39,16 @@ def good(spark: SparkSession, *events: dict[str, Any]) -> DataFrame:
 
 
 def resolved(events: DataFrame, stored: DataFrame | None = None) -> DataFrame:
-    return resolved_events(with_fates(events, stored), stored, GAP)
+    return resolved_events(with_outcomes(events, stored), stored, GAP)
 
 
 def by_id(events: DataFrame, column: str) -> dict[str, Any]:
     return {row["event_id"].removeprefix("s:"): row[column] for row in events.collect()}
 
 
-def fates(events: DataFrame, stored: DataFrame | None = None) -> dict[str, tuple[str, float | None, int]]:
-    rows = with_fates(events, stored).where("is_new").collect()
-    return {row.row_id: (row.fate, row.quantity, row.n_lines) for row in rows}
+def outcomes(events: DataFrame, stored: DataFrame | None = None) -> dict[str, tuple[str, float | None, int]]:
+    rows = with_outcomes(events, stored).where("is_new").collect()
+    return {row.row_id: (row.outcome, row.quantity, row.n_lines) for row in rows}
 
 
 def test_of_events_with_one_id_the_latest_content_is_kept_and_others_are_conflicts(spark: SparkSession) -> None:
@@ -60,7 +60,7 @@ def test_of_events_with_one_id_the_latest_content_is_kept_and_others_are_conflic
         {"event_id": "s:F", "minute": 2},
     )
     assert by_id(resolved(events), "product_id") == {"E": "last", "F": "cup"}
-    found = {row: fate for row, (fate, *_) in fates(events).items()}
+    found = {row: outcome for row, (outcome, *_) in outcomes(events).items()}
     assert found == {"r000": "kept", "r001": "conflict", "r002": "duplicate", "r003": "kept"}
 
 
@@ -76,19 +76,19 @@ def test_equal_lines_of_an_order_add_up_and_a_second_delivery_counts_once(spark:
         {"event_id": "s#salt", "order_id": "K1", "event_type": "purchase", "minute": 0},
         {"event_id": "s#salt", "order_id": "K1", "event_type": "purchase", "minute": 0},
     )
-    found = sorted(fates(events).values(), key=str)
+    found = sorted(outcomes(events).values(), key=str)
     soap = [("kept", 6.0, 3), ("merged", 2.0, 1), ("merged", 2.0, 1), *[("duplicate", 2.0, 1)] * 4]
     others = [("kept", None, 1), ("duplicate", None, 1), ("kept", 2.0, 2), ("merged", None, 1)]
     assert found == sorted(soap + others, key=str)
     stored = resolved(events.where("batch_id = 'b1'"))
     late = events.where("batch_id = 'b0'")
-    assert {fate for fate, *_ in fates(late, stored).values()} == {"duplicate"}
+    assert {outcome for outcome, *_ in outcomes(late, stored).values()} == {"duplicate"}
     more = good(spark, *[line | {"batch_id": "b2"} for _ in range(4)])
-    assert sorted(fates(more, stored).values()) == [("kept", 8.0, 4), *[("merged", 2.0, 1)] * 3]
+    assert sorted(outcomes(more, stored).values()) == [("kept", 8.0, 4), *[("merged", 2.0, 1)] * 3]
     assert by_id(resolved(more, stored), "quantity") == {"s#soap": 8.0}
 
 
-def test_a_pause_longer_than_the_gap_starts_a_session(spark: SparkSession) -> None:
+def test_a_longer_pause_than_the_gap_starts_a_new_session(spark: SparkSession) -> None:
     events = good(
         spark,
         {"minute": 0},
@@ -107,7 +107,7 @@ def test_a_pause_longer_than_the_gap_starts_a_session(spark: SparkSession) -> No
     assert sessions["E6"].startswith("gap-bob-")
 
 
-def test_returns_are_paired_with_the_order_they_take_back(spark: SparkSession) -> None:
+def test_returns_are_matched_to_the_order_they_return(spark: SparkSession) -> None:
     def bought(order: str, quantity: int, **more: Any) -> dict[str, Any]:
         return {"event_type": "purchase", "order_id": order, "quantity": float(quantity), **more}
 

@@ -1,4 +1,4 @@
-"""Baskets, products, customers and the ledger out of what was judged and resolved."""
+"""Baskets, products, customers and the ledger out of judged and resolved rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.tables.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets
-from cartograph.preprocess.products import judged_facts, products, quarantined_facts
+from cartograph.preprocess.products import judged_products, products, quarantined_products
 from cartograph.preprocess.settings import CustomerFlags
 from cartograph.preprocess.users import judged_users, quarantined_users, users
 from tests.preprocess.conftest import KEY, Raw
@@ -43,8 +43,8 @@ def test_a_basket_holds_the_distinct_products_of_an_order_guests_included(spark:
     assert found == {"O1": ("ann", MAY, ["cup", "lid"]), "O2": (None, MAY, ["cup"])}
 
 
-def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, retail: Cleaning) -> None:
-    facts = raw(
+def test_the_newest_known_value_of_an_attribute_wins(spark: SparkSession, raw: Raw, retail: Cleaning) -> None:
+    records = raw(
         "products",
         [
             {"product_id": "cup", "title": " Old  cup", "price": "2", "stock": "5", "seen_at": "2024-05-01"},
@@ -59,8 +59,8 @@ def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, 
             {"product_id": "lid", "seen_at": "someday"},
         ],
     )
-    judged = judged_facts(facts, retail)
-    reasons = {row.row_id: row.reason for row in quarantined_facts(judged).collect()}
+    judged = judged_products([(records, retail)])
+    reasons = {row.row_id: row.reason for row in quarantined_products(judged).collect()}
     assert reasons == {
         "r3": "price 'call us' is not a number",
         "r4": "product_id 'POST' is not a product",
@@ -79,8 +79,8 @@ def test_the_newest_known_fact_of_a_product_wins(spark: SparkSession, raw: Raw, 
     assert set(made) == {"CUP", "only sold"}
 
 
-def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: Raw, flags: CustomerFlags) -> None:
-    facts = raw(
+def test_customers_have_their_newest_attributes_and_flags(spark: SparkSession, raw: Raw, flags: CustomerFlags) -> None:
+    records = raw(
         "users",
         [
             {"user_id": "ann", "region": "North", "age_band": "30-39", "seen_at": "2024-05-01"},
@@ -89,7 +89,7 @@ def test_customers_have_their_newest_facts_and_flags(spark: SparkSession, raw: R
             {"user_id": "bob", "seen_at": "12:00"},
         ],
     )
-    judged = judged_users(facts, KEY, Cleaning())
+    judged = judged_users([(records, Cleaning())], KEY)
     assert {row.row_id: row.reason for row in quarantined_users(judged).collect()} == {
         "r2": "user_id is missing",
         "r3": "seen_at '12:00' is not a time",
@@ -120,11 +120,14 @@ def entries(spark: SparkSession, *rows: tuple[int, int, int, int, int]) -> DataF
     return spark.createDataFrame(named, table("silver.ledger").columns)
 
 
-def test_a_ledger_that_balances_passes_and_one_that_does_not_names_batch_and_numbers(spark: SparkSession) -> None:
+def test_a_balanced_ledger_has_totals_and_an_unbalanced_one_is_refused(spark: SparkSession) -> None:
     balanced = entries(spark, (10, 6, 1, 2, 1), (0, 0, 0, 0, 0))
-    assert ledger.checked(balanced).count() == 2
+    assert ledger.balanced_totals(balanced) == {
+        "n_in": 10, "n_kept": 6, "n_merged": 1, "n_quarantined": 2, "n_duplicates": 1,
+    }  # fmt: skip
+    assert ledger.balanced_totals(balanced.limit(0))["n_in"] == 0
     with pytest.raises(ledger.LedgerMismatch) as error:
-        ledger.checked(entries(spark, (10, 6, 1, 2, 1), (10, 7, 0, 2, 0), (5, 5, 1, 0, -1)))
+        ledger.balanced_totals(entries(spark, (10, 6, 1, 2, 1), (10, 7, 0, 2, 0), (5, 5, 1, 0, -1)))
     assert str(error.value) == (
         "rows were lost or doubled:\n"
         "  - batch b1 of shop: 10 in, but 7 kept + 0 merged + 2 quarantined + 0 duplicates\n"
@@ -132,7 +135,7 @@ def test_a_ledger_that_balances_passes_and_one_that_does_not_names_batch_and_num
     )
 
 
-def test_what_a_new_batch_replaces_is_a_duplicate_or_in_quarantine_now(spark: SparkSession) -> None:
+def test_events_that_a_new_batch_replaces_become_duplicates_or_are_quarantined(spark: SparkSession) -> None:
     earlier = entries(spark, (10, 6, 1, 2, 1), (5, 5, 0, 0, 0), (4, 4, 0, 0, 0))
     kept = spark.createDataFrame(
         [("b0", 5, 0), ("b1", 3, 0), ("b2", 4, 0)], "batch_id string, n_kept long, n_merged long"

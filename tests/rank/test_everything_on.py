@@ -60,7 +60,8 @@ def shop(spark: SparkSession, shared_data: Path, tmp_path_factory: pytest.TempPa
     orders(pd.read_parquet(file)).to_parquet(folder / "orders.parquet")
     config = load_config("demo", [*LOCAL, *ON, f"lake.root={folder}/lake", f"report.path={folder}/report"])
     suite = Suite("tests", config, spark, Tables.of(spark, config), Tracking(config), Progress())
-    given = argparse.Namespace(source="online_retail_ii", path=str(folder / "orders.parquet"))
+    delivery = {"source": "online_retail_ii", "path": str(folder / "orders.parquet"), "until": None, "again": False}
+    given = argparse.Namespace(**delivery, conf_dir=None)
     suite.run("ingest", ingest.run, arguments=given)
     suite.run("preprocess", preprocess.run)
     for step, run in pipeline.MODELS.items():

@@ -16,7 +16,7 @@ from cartograph.ingest import bronze
 from cartograph.ingest.failures import SPARK_ERRORS, cause
 from cartograph.ingest.files import InputNotFound
 from cartograph.ingest.inputs import CORRUPT, POSITION, table_name
-from cartograph.ingest.source import Mapping, Source
+from cartograph.ingest.source import Source
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class NewRows:
-    """New rows of one bronze table, what could not be read of them, and their batches."""
+    """New rows of one bronze table, the lines that could not be read, and their batches."""
 
     target: str
     batches: tuple[Batch, ...]
@@ -42,24 +42,25 @@ class NewRows:
 
 
 def batch_id(*parts: str) -> str:
-    """The name of a batch: a digest of the source, the table and the content."""
+    """The id of a batch: a digest of the source, the table and the content."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 @contextmanager
 def new_of_table(
-    source: Source,
-    target: str,
-    mapping: Mapping,
-    path: str,
-    raw: DataFrame,
-    stored: DataFrame | None,
-    until: datetime | None,
+    source: Source, target: str, path: str, raw: DataFrame, stored: DataFrame | None, until: datetime | None
 ) -> Iterator[NewRows]:
     """The rows of a table that bronze.<target> does not hold, read once and kept within the block.
 
-    Equal rows are distinguished by counting them, so that a third equal row is new where two are stored.
+    Equal rows are numbered, so that a third equal row is new where two are stored.
+
+    Args:
+        path: of the table.
+        raw: its rows.
+        stored: row_id of the rows of this source in bronze.<target>; None where there is no such table.
+        until: nothing in the table can have happened from then on.
     """
+    mapping = source.mappings[target]
     declared = source.inputs[mapping.input]
     name = table_name(declared, path)
     rows = bronze.canonical_rows(_marked(source, target, raw, name, until), source.name, target, mapping)
@@ -84,7 +85,7 @@ def new_of_table(
 
 
 def _marked(source: Source, target: str, raw: DataFrame, name: str, until: datetime | None) -> DataFrame:
-    """Raw rows with their content and its occurrence as the position, and what else files' rows carry."""
+    """Raw rows with the columns that rows of files have; their position is their content and its occurrence."""
     content = F.md5(F.concat_ws("\x1f", F.lit(source.name), F.lit(target), bronze.row_contents(raw)))
     occurrence = F.row_number().over(Window.partitionBy(POSITION).orderBy(F.lit(0)))
     null = F.lit(None).cast("string")

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 def baskets(events: DataFrame) -> DataFrame:
     """One row per order of silver.events: order_id, user_id (null for guests), ordered_at (first line), product_ids.
 
-    Returns take nothing out: a basket says what was wanted together.
+    Returns remove nothing: a basket records what was bought together.
     """
     lines = events.where("event_type = 'purchase'").groupBy("order_id")
     return lines.agg(
@@ -19,7 +19,11 @@ def baskets(events: DataFrame) -> DataFrame:
     )
 
 
-def touched_orders(fated: DataFrame) -> DataFrame:
-    """The orders that new or replaced events belong to: order_id."""
-    events = fated.where("is_new = (fate = 'kept')")
+def touched_orders(versions: DataFrame) -> DataFrame:
+    """order_id of the orders that new or replaced events belong to.
+
+    Args:
+        versions: of `versions.with_outcomes`.
+    """
+    events = versions.where("is_new = (outcome = 'kept')")
     return events.where("event_type = 'purchase'").select("order_id").distinct()

@@ -1,4 +1,4 @@
-"""Raw events typed as their source writes them, each with the rule that sets it aside, if one does."""
+"""Raw events, typed as their source writes them, each with the rule that sets it aside, if one does."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from cartograph.core.event_types import EVENT_TYPES
 from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess import outliers
 from cartograph.preprocess.pseudonyms import pseudonymised
+from cartograph.preprocess.raw_rows import RawRows
 from cartograph.preprocess.settings import FenceSettings
 from cartograph.preprocess.verdicts import RAW, Rule, future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
 _BOOKKEEPING = ("source", "batch_id", "source_file", "row_id", "known_until")
 CONTENT = tuple(name for name in columns_of("bronze.events") if name not in _BOOKKEEPING)
-# What makes an event the same event: an id alone does not, and a session may be made here.
+# What makes two events the same: an id alone does not suffice, and session ids may be made here.
 _IDENTITY = (
     "source", "user_id", "product_id", "event_type", "order_id", "quantity", "unit_price", "rating", "event_at",
 )  # fmt: skip
-GIVEN, MADE = ":", "#"  # between a source and the id that it gave, or that its content made
+GIVEN, MADE = ":", "#"  # Separates a source from an id that it gave, or from one made of the content.
 
 
-def judged_events(bronze: Sequence[tuple[DataFrame, Cleaning]], key: bytes, fences: FenceSettings) -> DataFrame:
+def judged_events(bronze: RawRows, key: bytes, fences: FenceSettings) -> DataFrame:
     """One row per raw event: silver.events' columns, `row_id`, `delivery`, `content`, `rule`, `reason` and `raw`.
 
-    `rule` and `reason` are null for good rows, `raw` for those alone. `content` is the same for the same event: one
-    without an id is known by it. Purchases of a negative quantity are returns. Verdicts look at the row and its batch.
+    `rule` and `reason` are null for good rows, and `raw` is null for those only. `content` is equal for equal events
+    and identifies those without an id. Purchases of a negative quantity are returns. A verdict depends on the row and
+    its batch alone.
 
     Args:
-        bronze: rows of bronze.events, apart by how their source writes values.
-        key: what customers' ids are hashed with.
+        bronze: rows of bronze.events, by declaration.
+        key: the key that customers' ids are hashed with.
     """
     typed = [_first_verdict(_typed(rows, cleaning), cleaning) for rows, cleaning in bronze]
     marked = outliers.marked(reduce(DataFrame.unionByName, typed), fences)
@@ -54,7 +56,7 @@ def identified_events(bronze: DataFrame, cleaning: Cleaning, key: bytes) -> Data
 
 def _identified(rows: DataFrame, key: bytes) -> DataFrame:
     """Typed rows with pseudonyms, `content`, and ids that are unique over all sources."""
-    # Customers' ids are hashed last, when no further pass over the rows would hash them again.
+    # Customers' ids are hashed last, because a later pass over the rows would hash them again.
     hidden = pseudonymised(rows, ["user_id"], key).withColumn(RAW, F.col(RAW).withField("user_id", F.col("user_id")))
     keyed = hidden.withColumns({"order_id": _order_id(), "session_id": _session_id()})
     given = F.concat(F.col("source"), F.lit(GIVEN), F.col("event_id"))
@@ -64,20 +66,20 @@ def _identified(rows: DataFrame, key: bytes) -> DataFrame:
 
 
 def good_events(judged: DataFrame) -> DataFrame:
-    """The rows that no rule sets aside: silver.events' columns before rows are seen together, `row_id`, `content` …"""
+    """The rows that no rule sets aside: silver.events' columns that one row gives, `row_id`, `delivery`, `content`."""
     made_later = ("returned_order_id", "n_lines")
-    wanted = [name for name in columns_of("silver.events") if name not in made_later]
-    return judged.where("rule IS NULL").select(*wanted, "row_id", "delivery", "content")
+    columns = [name for name in columns_of("silver.events") if name not in made_later]
+    return judged.where("rule IS NULL").select(*columns, "row_id", "delivery", "content")
 
 
-def quarantined(judged: DataFrame) -> DataFrame:
-    """Rows of silver.quarantine: those a rule sets aside, as they came (under pseudonyms)."""
+def quarantined_events(judged: DataFrame) -> DataFrame:
+    """Rows of silver.quarantine: events that a rule sets aside, as they came (under pseudonyms)."""
     bad = judged.where("rule IS NOT NULL").withColumn(RAW, raw_map(CONTENT))
     return bad.select(*columns_of("silver.quarantine"))
 
 
 def content_of_stored() -> Column:
-    """The `content` of a row of silver.events, as `identified` made it; of an event known by its content, its id."""
+    """The `content` of a row of silver.events, as `judged_events` made it: for an id made of the content, that id."""
     return F.when(is_made(), F.col("event_id")).otherwise(_digest(*_IDENTITY))
 
 
@@ -91,7 +93,7 @@ def is_made() -> Column:
 
 
 def _typed(rows: DataFrame, cleaning: Cleaning) -> DataFrame:
-    """Text to types; what does not fit becomes null and is found by comparing with `raw`."""
+    """Text as values; text that is no such value becomes null, which is detected by comparing with `raw`."""
     read = number("quantity", cleaning)
     quantity = F.when(read == F.floor(read), read) if cleaning.whole_quantities else read
     kind = F.lower(text("event_type"))
@@ -117,7 +119,7 @@ def _typed(rows: DataFrame, cleaning: Cleaning) -> DataFrame:
 
 
 def product_id(cleaning: Cleaning) -> Column:
-    """A raw row's product id; in upper case for sources that do not mind case."""
+    """A raw row's product id; in upper case for sources whose ids are case-insensitive."""
     read = identifier("product_id", cleaning)
     return F.upper(read) if cleaning.upper_product_ids else read
 
@@ -135,26 +137,26 @@ def _session_id() -> Column:
 
 
 def _first_verdict(typed: DataFrame, cleaning: Cleaning) -> DataFrame:
-    """The typed rows with the verdict of what each shows by itself."""
+    """The typed rows with the verdict that each gets by itself."""
     negative = ("negative_price", F.col("unit_price") < 0, value_reason("unit_price", "is negative"))
     judged = with_verdict(typed, verdict([*_broken(cleaning), *_not_for_sale(cleaning), negative]))
     for rule, condition in cleaning.not_sales.items():
         try:
-            is_none = F.col("rule").isNull() & F.expr(condition)
+            is_first = F.col("rule").isNull() & F.expr(condition)
             judged = judged.withColumns(
-                {"reason": F.when(is_none, condition).otherwise(F.col("reason")),
-                 "rule": F.when(is_none, rule).otherwise(F.col("rule"))}
+                {"reason": F.when(is_first, condition).otherwise(F.col("reason")),
+                 "rule": F.when(is_first, rule).otherwise(F.col("rule"))}
             )  # fmt: skip
         except AnalysisException as error:
             first = str(error).splitlines()[0]
-            raise UserError(f"cleaning.not_sales.{rule} is no condition on an event: {first}") from error
+            raise UserError(f"cleaning.not_sales.{rule} is not a condition on an event: {first}") from error
     return judged.drop("title", "known_until")
 
 
 def _broken(cleaning: Cleaning) -> list[Rule]:
-    """Rules for rows that miss something or hold something else."""
+    """Rules for missing and malformed values."""
     kind, given = F.col("event_type"), F.col(RAW)
-    wanted = "a whole number" if cleaning.whole_quantities else "a number"
+    expected = "a whole number" if cleaning.whole_quantities else "a number"
     return [
         ("no_product", F.col("product_id").isNull(), F.lit("product_id is missing")),
         ("no_event_type", kind.isNull(), F.lit("event_type is missing")),
@@ -166,7 +168,7 @@ def _broken(cleaning: Cleaning) -> list[Rule]:
         ("no_time", given["event_at"].isNull(), F.lit("event_at is missing")),
         ("bad_time", F.col("event_at").isNull(), value_reason("event_at", "is not a time")),
         future_rule("event_at"),
-        ("bad_quantity", is_lost("quantity"), value_reason("quantity", f"is not {wanted}")),
+        ("bad_quantity", is_lost("quantity"), value_reason("quantity", f"is not {expected}")),
         ("bad_quantity", F.col("quantity") <= 0, value_reason("quantity", "is not positive")),
         ("bad_price", is_lost("unit_price"), value_reason("unit_price", "is not a number")),
         ("bad_rating", is_lost("rating"), value_reason("rating", "is not a number")),

@@ -16,15 +16,22 @@ class LedgerMismatch(UserError):
     """Rows were lost or doubled between bronze and silver; the message gives the numbers per batch."""
 
 
-def duplicates(fated: DataFrame) -> DataFrame:
-    """batch_id, n_duplicates: rows of new batches that another row of their event stands for."""
-    return fated.where("is_new").groupBy("batch_id").agg(F.count_if(F.col("fate") == "duplicate").alias("n_duplicates"))
+def duplicates(versions: DataFrame) -> DataFrame:
+    """batch_id, n_duplicates: how many events of new batches are duplicates (`versions.with_outcomes`)."""
+    n_duplicates = F.count_if(F.col("outcome") == "duplicate").alias("n_duplicates")
+    return versions.where("is_new").groupBy("batch_id").agg(n_duplicates)
 
 
 def kept_counts(events: DataFrame) -> DataFrame:
     """batch_id, n_kept, n_merged of silver.events."""
     added = F.sum(F.col("n_lines") - 1).cast("long").alias("n_merged")
     return events.groupBy("batch_id").agg(F.count("*").alias("n_kept"), added)
+
+
+def record_counts(judged: DataFrame) -> DataFrame:
+    """batch_id, n_kept, n_merged of judged records of products or customers: all that no rule sets aside are kept."""
+    good = judged.where("rule IS NULL").groupBy("batch_id")
+    return good.agg(F.count("*").alias("n_kept"), F.lit(0).alias("n_merged"))
 
 
 def entries(batches: DataFrame, kept: DataFrame, quarantined: DataFrame, lost: DataFrame) -> DataFrame:
@@ -41,9 +48,9 @@ def entries(batches: DataFrame, kept: DataFrame, quarantined: DataFrame, lost: D
 
 
 def displaced(ledger: DataFrame, kept: DataFrame, quarantined: DataFrame) -> DataFrame:
-    """Rows of silver.ledger of earlier batches some of whose events a new batch replaced.
+    """Rows of silver.ledger for earlier batches some of whose events a new batch replaced.
 
-    What was kept or merged there is a duplicate now, or quarantined where the contents differ.
+    What was kept or merged is a duplicate now, or in quarantine where the contents differ.
     """
     counts = kept.join(quarantined, "batch_id", "full").select(
         "batch_id", *[F.col(name).alias(f"{name}_now") for name in ("n_kept", "n_merged", "n_quarantined")]
@@ -59,19 +66,21 @@ def displaced(ledger: DataFrame, kept: DataFrame, quarantined: DataFrame) -> Dat
     return changed.withColumns({name: F.col(f"{name}_now") for name in names}).select(*columns_of("silver.ledger"))
 
 
-def checked(entries: DataFrame) -> DataFrame:
-    """The entries as they are, if every one balances.
+def balanced_totals(entries: DataFrame) -> dict[str, int]:
+    """The sum of every count of the entries, all of which balance.
 
     Raises:
         LedgerMismatch: some do not.
     """
     balance = sum((F.col(name) for name in _COUNTS), F.lit(0))
-    wrong = entries.where((F.col("n_in") != balance) | (F.col("n_duplicates") < 0)).limit(_SHOWN).collect()
-    if wrong:
+    is_wrong = (F.col("n_in") != balance) | (F.col("n_duplicates") < 0)
+    sums = [F.coalesce(F.sum(name), F.lit(0)) for name in ("n_in", *_COUNTS)]
+    n_wrong, *totals = entries.agg(F.count_if(is_wrong), *sums).collect()[0]
+    if n_wrong:
         lines = [
             f"  - batch {row.batch_id} of {row.source}: {row.n_in} in, but {row.n_kept} kept + {row.n_merged} merged + "
             f"{row.n_quarantined} quarantined + {row.n_duplicates} duplicates"
-            for row in wrong
+            for row in entries.where(is_wrong).orderBy("batch_id").limit(_SHOWN).collect()
         ]
         raise LedgerMismatch("rows were lost or doubled:\n" + "\n".join(lines))
-    return entries
+    return dict(zip(("n_in", *_COUNTS), totals, strict=True))

@@ -1,6 +1,6 @@
-"""What says that a source is read wrongly, and not that some of its rows are bad: shares that are too high.
+"""Checks that a source is declared correctly: if too large a share of its rows is set aside, it is misread.
 
-Checked before anything is written, so that a wrong setting costs nothing: it is changed, and the run is made again.
+They run before anything is written, so that a wrong declaration can simply be corrected and the run repeated.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from cartograph.core.errors import UserError
 from cartograph.preprocess.settings import LimitSettings
 
 _EXAMPLES = 5
-_QUOTED = r"^(\w+) '(.*)' "  # how a reason names its column and quotes its value
-_FAR_APART = 86_400  # seconds between lines of one order
+_QUOTED = r"^(\w+) '(.*)' "  # How a reason names its column and quotes its value.
+_FAR_APART = 86_400  # Seconds between lines that cannot be of one order.
 
 
 class SourceMisread(UserError):
-    """So much of a source is set aside, or ordered oddly, that it is declared wrongly; nothing was written."""
+    """Too many rows are set aside or orders mixed up: a source must be declared wrongly; nothing was written."""
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """How many of a source's new rows one rule sets aside, and some of the reasons."""
+    """How many of a source's new rows one rule sets aside, with some of the reasons."""
 
     source: str
     target: str
@@ -39,7 +39,7 @@ class SetAside:
 
     @property
     def share(self) -> float:
-        """The part of the source's rows."""
+        """The share of the source's rows."""
         return self.n_aside / self.n_rows
 
     def __str__(self) -> str:
@@ -48,10 +48,10 @@ class SetAside:
 
 
 def set_aside(rows: Mapping[str, DataFrame]) -> list[SetAside]:
-    """What was set aside, by source, table and rule, the most first.
+    """What was set aside by source, table and rule, in descending order of rows.
 
     Args:
-        rows: by target (`events` …) the new rows, as source, rule (null: none) and reason.
+        rows: the new rows by target (`events` …): source, rule (null: not set aside) and reason.
     """
     each = [frame.select("source", F.lit(target).alias("target"), "rule", "reason") for target, frame in rows.items()]
     counted = (
@@ -72,10 +72,10 @@ def set_aside(rows: Mapping[str, DataFrame]) -> list[SetAside]:
 
 
 def refuse_misread(aside: Sequence[SetAside], limits: LimitSettings) -> None:
-    """Raises where a rule sets more of a source aside than is allowed.
+    """Raises if a rule sets a larger share of a source aside than is allowed.
 
     Raises:
-        SourceMisread: with the shares, examples, and the setting that would read the values, where one would.
+        SourceMisread: with the shares, examples, and the declaration that would read the values, if there is one.
     """
     problems = [line for each in aside if _is_too_much(each, limits) for line in _explained(each, limits)]
     if problems:
@@ -97,7 +97,7 @@ def _explained(each: SetAside, limits: LimitSettings) -> Iterator[str]:
 
 
 def _remedy(each: SetAside) -> str | None:
-    """The words of a declaration that would read the values quoted in the reasons."""
+    """The part of a declaration that would read the values quoted in the reasons; None if there is none."""
     values = [found[2] for reason in each.reasons if (found := re.match(_QUOTED, reason))]
     if each.rule == "bad_time":
         return date_word(values)
@@ -124,11 +124,11 @@ class MixedOrders:
 
 
 def mixed_orders(lines: DataFrame, baskets: DataFrame | None) -> list[MixedOrders]:
-    """Per source with new order lines, how many of their orders can't be one order; an order's guests are nobody.
+    """Per source with new order lines, how many of their orders cannot be one order; guests count as no customer.
 
     Args:
         lines: new order lines: source, order_id, user_id, event_at, event_on, n_lines.
-        baskets: silver.baskets, for what is known of these orders already; None when nothing of it counts.
+        baskets: silver.baskets, for what is already known of these orders; None if nothing of it counts.
     """
     extent = [F.min("event_at").alias("first_at"), F.max("event_at").alias("last_at")]
     people = [F.min("user_id").alias("first_user"), F.max("user_id").alias("last_user")]
@@ -167,7 +167,7 @@ def _with_known(orders: DataFrame, baskets: DataFrame) -> DataFrame:
 
 
 def refuse_mixed(orders: Sequence[MixedOrders], limits: LimitSettings) -> None:
-    """Raises where too many lines stand in orders that can't be one order.
+    """Raises if too many lines are in orders that cannot be one order.
 
     Raises:
         SourceMisread: with the counts, and what may be missing from the declaration.
@@ -183,4 +183,4 @@ def refuse_mixed(orders: Sequence[MixedOrders], limits: LimitSettings) -> None:
                 "with store and till as columns of events; then run ingest again"
             )
     if problems:
-        raise SourceMisread("orders hold what can't be one order; nothing was written:\n" + "\n".join(problems))
+        raise SourceMisread("orders hold lines that cannot be one order; nothing was written:\n" + "\n".join(problems))

@@ -1,9 +1,9 @@
 """Robust fences: which quantities and prices are too far from the others of their batch to be true.
 
-A value that is far is not yet wrong: other currencies, wholesale and promotions are far too. It is set aside where
-nothing else speaks for it: no other order of the batch has it for the same product, the other lines of its order are
-not far too, and it is no round discount. A fence depends on its own batch alone, and quantiles are exact: so a row's
-fate is the same whichever batches are processed with it, and however often.
+An outlier is not necessarily an error: other currencies, wholesale orders and promotions are far off as well. It is
+set aside only if nothing supports it: no other order of the batch has the value for the same product, some other line
+of its order is not an outlier, and it is no round discount. A fence depends on its own batch alone, and quantiles are
+exact, so the verdict on a row does not depend on which batches are processed together.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from pyspark.sql import functions as F
 
 from cartograph.preprocess.settings import FenceSettings
 
-# Where most lines are of one or two pieces, or of one price, the quartiles nearly meet, and what is far must still be
-# far: a wholesaler's order of some hundred pieces is true.
+# Lower bounds of the interquartile range. Where most lines have one or two pieces, or one price, the quartiles nearly
+# coincide, and yet a wholesaler's order of some hundred pieces is genuine.
 _MIN_IQR = {"quantity": math.log(8), "unit_price": math.log(4)}
 _VALUE = ["batch_id", "product_id", "event_type", "unit_price", "quantity"]
 _FAR = ("quantity", "price")
-_FEW = 100_000  # values that are joined by sending them to every task
-_GIVEN_AWAY = 0.01  # a price of so small a share of the usual one is a gift
+_FEW = 100_000  # Up to so many outliers are broadcast.
+_GIVEN_AWAY = 0.01  # A price below this share of the usual one marks a gift.
 
 
 def marked(rows: DataFrame, fences: FenceSettings) -> DataFrame:
-    """The rows with `far_quantity` and `far_price`: why such a value of a line can't be true; null where it can.
+    """The rows with `far_quantity` and `far_price`: why the value must be wrong; null where it may be right.
 
-    A quantity is far above the batch's fence, Tukey's on the logarithm: Q3 + fence * IQR (Exploratory Data Analysis,
-    1977). A price is far when it is more than `price_ratio` times above or below the median of the product's positive
-    prices in the batch; of products with fewer than `price_min_rows` of them, when it is above the fence of all prices.
+    A quantity is an outlier above Tukey's fence of the batch on the logarithm, Q3 + fence * IQR (Exploratory Data
+    Analysis, 1977). A price is an outlier if it is more than `price_ratio` times above or below the median of the
+    product's positive prices in the batch; for products with fewer than `price_min_rows` prices, if it is above the
+    fence of all prices.
 
-    The few values that are far are found among the distinct ones, so that the rows themselves are not shuffled. The
-    distinct ones are counted right here, in one pass. What is counted is a sum and not a filter, because Spark would
-    copy the making of every column into each place where a filter uses it.
+    The few outliers are found among the distinct values, so that the rows themselves are not shuffled. The distinct
+    values are counted here, in one pass, by a conditional sum instead of a filter, because Spark would copy the
+    expression of every column into each place where a filter uses it.
     """
     is_good = F.expr("rule IS NULL AND (quantity > 0 OR unit_price > 0)")
     counted = rows.groupBy(*_VALUE).agg(
@@ -62,7 +63,7 @@ def _shuffled(rows: DataFrame) -> DataFrame:
 
 
 def _without_whole_orders(far: DataFrame, rows: DataFrame, sent: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Far values but for those of orders of several lines that are all far; a far value is in one order only."""
+    """The outliers except those of orders whose lines, several, are all outliers; each outlier is in one order only."""
     orders = far.groupBy("batch_id", "far_order").agg(
         *[F.sum(F.when(F.col(f"far_{value}").isNotNull(), F.col("n_far"))).alias(f"n_{value}") for value in _FAR]
     )
@@ -76,7 +77,7 @@ def _without_whole_orders(far: DataFrame, rows: DataFrame, sent: Callable[[DataF
 
 
 def _far(lines: DataFrame, fences: FenceSettings) -> DataFrame:
-    """The values of lines that are far and have nothing but their order to speak for them, and why."""
+    """The values that are outliers and occur in one order only, with the reason."""
     bounds = lines.groupBy("batch_id").agg(
         _upper_fence("quantity", fences.quantity_fence).alias("max_quantity"),
         _upper_fence("unit_price", fences.price_fence).alias("max_price"),
@@ -98,10 +99,10 @@ def _far(lines: DataFrame, fences: FenceSettings) -> DataFrame:
 
 
 def _is_repeated(value: str) -> Column:
-    """Whether lines of several orders, or several lines without an order, have the value for that product."""
-    alike = Window.partitionBy("batch_id", "product_id", "event_type", value)
-    is_in_several = F.min("first_order").over(alike) != F.max("last_order").over(alike)
-    return F.coalesce(is_in_several, F.sum("n").over(alike) > 1)
+    """Whether several orders, or several lines without an order, have this value for the product."""
+    same_value = Window.partitionBy("batch_id", "product_id", "event_type", value)
+    is_in_several = F.min("first_order").over(same_value) != F.max("last_order").over(same_value)
+    return F.coalesce(is_in_several, F.sum("n").over(same_value) > 1)
 
 
 def _is_far_quantity() -> Column:
@@ -116,7 +117,7 @@ def _is_far_price(fences: FenceSettings) -> Column:
 
 
 def _is_round_discount() -> Column:
-    """Whether a price is the usual one less whole percents, to the cent, or next to nothing."""
+    """Whether a price is, to the cent, a whole percentage of the usual one, or next to nothing."""
     share = F.col("unit_price") / F.col("usual")
     cents = F.abs(F.round(share, 2) * F.col("usual") - F.col("unit_price"))
     return F.coalesce((share < 1) & ((share <= _GIVEN_AWAY) | (cents <= 0.005)), F.lit(False))
@@ -136,7 +137,7 @@ def _price_reason(fences: FenceSettings) -> Column:
 
 
 def _upper_fence(column: str, fence: float) -> Column:
-    """Q3 + fence * IQR of the positive values' logarithms, as a value; each line counts `n` times."""
+    """Q3 + fence * IQR of the logarithms of positive values, as a value; each row counts `n` times."""
     logarithm = F.when(F.col(column) > 0, F.ln(column))
     first, third = (F.percentile(logarithm, share, F.col("n")) for share in (0.25, 0.75))
     return F.exp(third + fence * F.greatest(third - first, F.lit(_MIN_IQR[column])))

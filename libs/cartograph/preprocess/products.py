@@ -1,6 +1,8 @@
-"""Products with their latest facts."""
+"""Products with their latest known attributes."""
 
 from __future__ import annotations
+
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -9,15 +11,36 @@ from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.cleaning.values import instant, number, text
 from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.events import matches, product_id
+from cartograph.preprocess.raw_rows import RawRows
 from cartograph.preprocess.titles import normalised_titles, shown_titles
 from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_reason, verdict, with_verdict
 
-_RAW = ("product_id", "title", "description", "category", "brand", "price", "stock", "is_listed", "seen_at", "n_seen")
+_COLUMNS = (
+    "product_id", "title", "description", "category", "brand", "price", "stock", "is_listed", "seen_at", "n_seen",
+)  # fmt: skip
 _LATEST = ("description", "category", "brand", "price", "stock", "attributes")
 
 
-def judged_facts(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
-    """One row per raw product fact: typed columns, `row_id`, `raw`, and `rule`, `reason` (null: good)."""
+def judged_products(bronze: RawRows, only: DataFrame | None = None) -> DataFrame:
+    """One row per raw product record: typed columns, `row_id`, `raw`, and `rule`, `reason` (null: good).
+
+    Args:
+        bronze: rows of bronze.products, by declaration.
+        only: product_id of the products whose records are asked for; None: all.
+    """
+    frames = [_judged(rows if only is None else _about(rows, only, cleaning), cleaning) for rows, cleaning in bronze]
+    return reduce(DataFrame.unionByName, frames)
+
+
+def _about(bronze: DataFrame, products: DataFrame, cleaning: Cleaning) -> DataFrame:
+    """The raw records of these products (product_id, as in silver)."""
+    wanted = products.select(F.col("product_id").alias("__wanted"))
+    named = bronze.withColumn("__named", product_id(cleaning))
+    return named.join(wanted, F.col("__named") == F.col("__wanted"), "left_semi").drop("__named")
+
+
+def _judged(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
+    """The records of sources that write values in one way, typed and judged."""
     stock = number("stock", cleaning)
     typed = bronze.select(
         product_id(cleaning).alias("product_id"),
@@ -33,7 +56,7 @@ def judged_facts(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
         instant("seen_at", cleaning).alias("seen_at"),
         F.col("n_seen").try_cast("long").alias("n_seen"),
         *("source", "batch_id", "row_id", "known_until"),
-        F.struct(*_RAW).alias("raw"),
+        F.struct(*_COLUMNS).alias("raw"),
     )
     reason = "is not a product"
     verdicts = [
@@ -50,29 +73,22 @@ def judged_facts(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
     return with_verdict(typed, verdict(verdicts)).drop("raw_title", "known_until")
 
 
-def facts_of(bronze: DataFrame, products: DataFrame, cleaning: Cleaning) -> DataFrame:
-    """The raw product facts about these products (product_id, as in silver)."""
-    wanted = products.select(F.col("product_id").alias("__wanted"))
-    named = bronze.withColumn("__named", product_id(cleaning))
-    return named.join(wanted, F.col("__named") == F.col("__wanted"), "left_semi").drop("__named")
-
-
-def quarantined_facts(judged: DataFrame) -> DataFrame:
-    """Rows of silver.quarantine: product facts that a rule sets aside."""
-    bad = judged.where("rule IS NOT NULL").withColumn("raw", raw_map(_RAW)).withColumnRenamed("seen_at", "event_at")
+def quarantined_products(judged: DataFrame) -> DataFrame:
+    """Rows of silver.quarantine: product records that a rule sets aside."""
+    bad = judged.where("rule IS NOT NULL").withColumn("raw", raw_map(_COLUMNS)).withColumnRenamed("seen_at", "event_at")
     return bad.select(*columns_of("silver.quarantine"))
 
 
-def products(facts: DataFrame, first_sales: DataFrame, stored: DataFrame | None) -> DataFrame:
-    """Rows of silver.products for the products of `facts` and `first_sales`; those only ever sold have no title.
+def products(records: DataFrame, first_sales: DataFrame, stored: DataFrame | None) -> DataFrame:
+    """Rows of silver.products for the products of `records` and `first_sales`; those only ever sold have no title.
 
     Args:
-        facts: all good facts of these products, old ones included.
+        records: all good records of these products, old ones included.
         first_sales: product_id and first_at, the first time it was in a good event.
         stored: silver.products as it is, for the first time a product was seen; None when nothing of it counts.
     """
-    latest = _latest(facts, F.struct("seen_at", "batch_id", "row_id"))
-    known = latest.join(shown_titles(facts), "product_id", "left").join(first_sales, "product_id", "full")
+    latest = _latest(records, F.struct("seen_at", "batch_id", "row_id"))
+    known = latest.join(shown_titles(records), "product_id", "left").join(first_sales, "product_id", "full")
     first_seen = [F.col("first_listed_at"), F.col("first_at")]
     if stored is not None:
         known = known.join(stored.select("product_id", F.col("first_seen_at").alias("stored_at")), "product_id", "left")
@@ -80,10 +96,10 @@ def products(facts: DataFrame, first_sales: DataFrame, stored: DataFrame | None)
     return known.withColumn("first_seen_at", F.least(*first_seen)).select(*columns_of("silver.products"))
 
 
-def _latest(facts: DataFrame, newest: Column) -> DataFrame:
-    """Per product the newest value of every fact that is known, and when it was first listed."""
+def _latest(records: DataFrame, newest: Column) -> DataFrame:
+    """Per product the newest known value of every attribute, and when it was first listed."""
     values = [F.max_by(name, F.when(F.col(name).isNotNull(), newest)).alias(name) for name in _LATEST]
-    return facts.groupBy("product_id").agg(*values, F.min("seen_at").alias("first_listed_at"))
+    return records.groupBy("product_id").agg(*values, F.min("seen_at").alias("first_listed_at"))
 
 
 def _path(column: str) -> Column:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-_BLOCK = 64  # bytes of a SHA-256 block
+_BLOCK = 64  # Bytes of a SHA-256 block.
 _INNER, _OUTER = "__inner_pad", "__outer_pad"
 
 
@@ -27,8 +27,7 @@ def hmac_sha256(message: Column, inner: Column, outer: Column) -> Column:
 def pseudonymised(rows: DataFrame, columns: Sequence[str], key: bytes) -> DataFrame:
     """The same rows, the ids in `columns` replaced by pseudonyms; null stays null.
 
-    The pads come as a joined one-row frame and not as literals, so that the key stands in no query plan, event log or
-    UI.
+    The pads are joined as a one-row frame instead of literals, so that no query plan, event log or UI shows the key.
     """
     spark: SparkSession = rows.sparkSession
     row = spark.sparkContext.parallelize([tuple(bytearray(pad) for pad in pads(key))], 1)

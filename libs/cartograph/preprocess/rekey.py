@@ -1,40 +1,85 @@
-"""Rows under the pseudonyms of one key, under those of another; nothing else of them changes.
+"""The same rows under the pseudonyms of another key; nothing else changes.
 
-A pseudonym cannot be turned back into the id that it was made of, but bronze holds the ids: hashed with both keys, they
-tell which old pseudonym is which new one. What was made of a pseudonym changes with it: names of sessions, and ids of
-events that their source gave none. Rows that are under the new key already stay as they are, so that the same may be
-done again.
+A pseudonym cannot be turned back into an id, but bronze holds the ids: hashed with both keys, they show which old
+pseudonym corresponds to which new one. What is derived from a pseudonym changes with it: names of sessions, and ids of
+events that their source gave none. Rows that are under the new key already stay as they are, so an interrupted change
+of keys can be repeated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.errors import UserError
 from cartograph.core.tables.schema import TABLES
+from cartograph.preprocess.events import identified_events
+from cartograph.preprocess.raw_rows import RawRows
+from cartograph.preprocess.settings import PreprocessSettings
+from cartograph.preprocess.users import judged_users
 
 _OLD, _NEW = "__old", "__new"
-_IN_SESSION = 16  # digits of the pseudonym that the name of a session holds
+_IN_SESSION = 16  # Digits of the pseudonym in the name of a session.
 _PSEUDONYM = "[0-9a-f]{64}"
+
+
+class UnknownPseudonyms(UserError):
+    """Tables hold pseudonyms that bronze has no id for; nothing was written."""
 
 
 @dataclass(frozen=True)
 class Renames:
-    """What is called otherwise under the new key: rows of `old` and `new`, one per customer and per event."""
+    """The names that differ between the keys, rows of `old` and `new`: one per customer, and one per event."""
 
     users: DataFrame
     events: DataFrame
 
 
+def both_keys(settings: PreprocessSettings) -> tuple[str, str]:
+    """The old key and the new one.
+
+    Raises:
+        UserError: one is not set.
+    """
+    old, new = settings.old_pseudonym_key, settings.pseudonym_key
+    for secret, name in ((old, "CARTOGRAPH_OLD_PSEUDONYM_KEY"), (new, "CARTOGRAPH_PSEUDONYM_KEY")):
+        if secret is None:
+            raise UserError(f"rekey needs both keys: give this one in {name}, or name a file in {name}_FILE")
+    assert old is not None
+    assert new is not None
+    return old.get_secret_value(), new.get_secret_value()
+
+
+def names_under(key: str, events: RawRows, users: RawRows) -> DataFrame:
+    """row_id, user_id and event_id of all raw rows under a key; event_id is null for records of customers."""
+    secret = key.encode()
+    frames = [identified_events(rows, cleaning, secret) for rows, cleaning in events]
+    frames.append(judged_users(users, secret).withColumn("event_id", F.lit(None).cast("string")))
+    return reduce(DataFrame.unionByName, [rows.select("row_id", "user_id", "event_id") for rows in frames])
+
+
+@contextmanager
+def kept(names: Renames) -> Iterator[Renames]:
+    """The renames, computed once and kept on disk within the block."""
+    frames = [names.users.persist(StorageLevel.DISK_ONLY), names.events.persist(StorageLevel.DISK_ONLY)]
+    try:
+        yield Renames(*frames)
+    finally:
+        for frame in frames:
+            frame.unpersist()
+
+
 def renames(under_old: DataFrame, under_new: DataFrame) -> Renames:
-    """The pairs of names that the same raw rows have under both keys.
+    """The pairs of names that the same raw rows have under the two keys.
 
     Args:
-        under_old: row_id, user_id, event_id of every raw row that names a customer or an event; event_id may be null.
+        under_old: row_id, user_id, event_id of every raw row, as `names_under` makes them.
         under_new: the same rows under the new key.
     """
     later = under_new.select("row_id", F.col("user_id").alias("new_user"), F.col("event_id").alias("new_event"))
@@ -52,10 +97,27 @@ def holders() -> list[str]:
     ]  # fmt: skip
 
 
+def check_known(
+    tables: Mapping[str, DataFrame], users: DataFrame, leave_unknown: bool, report: Callable[[str], None]
+) -> None:
+    """Reports pseudonyms that bronze has no id for.
+
+    Raises:
+        UnknownPseudonyms: there are some, and `leave_unknown` does not allow them.
+    """
+    found = unknown(tables, users)
+    if not found:
+        return
+    problem = "pseudonyms that no id of bronze explains under either key:\n" + "\n".join(f"  - {one}" for one in found)
+    if not leave_unknown:
+        raise UnknownPseudonyms(f"{problem}\nWith --leave-unknown they stay as they are; nothing was written")
+    report(problem)
+
+
 def unknown(tables: Mapping[str, DataFrame], users: DataFrame) -> list[str]:
     """Per table with pseudonyms of neither key: its name, how many there are, and one of them.
 
-    What an audit told of a row is text of old, and not asked after.
+    The examples of an audit are old text, and not checked.
     """
     held = [
         rows.select(F.lit(name).alias("table"), _pseudonym(name).alias(_OLD))
@@ -74,7 +136,7 @@ def unknown(tables: Mapping[str, DataFrame], users: DataFrame) -> list[str]:
 def renamed(name: str, rows: DataFrame, known: Renames) -> DataFrame:
     """The rows of table `name` under the new key.
 
-    Large tables meet the pairs in a shuffle: both grow with customers.
+    The tables and the pairs are joined in a shuffle, as both grow with customers.
     """
     pairs = known.users.select(F.col("old").alias(_OLD), F.col("new").alias(_NEW))
     joined = rows.withColumn(_OLD, _pseudonym(name)).join(pairs, _OLD, "left")
@@ -82,12 +144,12 @@ def renamed(name: str, rows: DataFrame, known: Renames) -> DataFrame:
         column: F.when(F.col(_NEW).isNotNull(), value).otherwise(F.col(column))
         for column, value in _new_values(name).items()
     }
-    told = joined.withColumns(changed).drop(_OLD, _NEW)
-    return _with_new_events(told, known.events) if name == "silver.events" else told
+    renewed = joined.withColumns(changed).drop(_OLD, _NEW)
+    return _with_new_events(renewed, known.events) if name == "silver.events" else renewed
 
 
 def _with_new_events(rows: DataFrame, events: DataFrame) -> DataFrame:
-    """Events that are known by their content have it under their customer's new name."""
+    """The rows with new ids of the events that are identified by their content, which names the customer."""
     pairs = events.select(F.col("old").alias("event_id"), F.col("new").alias(_NEW))
     joined = rows.join(pairs, "event_id", "left")
     return joined.withColumn("event_id", F.coalesce(_NEW, "event_id")).drop(_NEW)
@@ -99,7 +161,7 @@ def _pseudonym(name: str) -> Column:
 
 
 def _new_values(name: str) -> dict[str, Column]:
-    """The columns that hold a pseudonym, or were made of one, with the new one in its place."""
+    """The columns that hold or contain a pseudonym, with the new one in its place."""
     old, new = F.col(_OLD), F.col(_NEW)
     if name == "gold.factors":
         return {"id": new}

@@ -1,4 +1,4 @@
-"""What events say together: sessions from gaps, returns with the orders they take back."""
+"""What can only be seen from several events: sessions from pauses, and returns with the orders they return."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pyspark.sql import functions as F
 from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.versions import kept_lines
 
-_GAP = "gap-"  # how a session id begins that was made here
-_LOOK_BACK = 50  # earlier lines of the same customer and product that a return may take back
-_SETTLED = ("session_id", "returned_order_id")  # the columns that other rows can change
+_GAP = "gap-"  # Prefix of the session ids that are made here.
+_LOOK_BACK = 50  # A return is matched to one of so many earlier lines of the same customer and product.
+_SETTLED = ("session_id", "returned_order_id")  # The columns that other rows can change.
 
 
-def resolved_events(fated: DataFrame, stored: DataFrame | None, session_gap_minutes: int) -> DataFrame:
+def resolved_events(versions: DataFrame, stored: DataFrame | None, session_gap_minutes: int) -> DataFrame:
     """Rows of silver.events that are new or changed.
 
     Args:
-        fated: the rows of new batches and stored versions of their events, as `versions.with_fates` gives them.
-        stored: silver.events without rows of the new batches (leftovers of an interrupted run); None when nothing of it
-            counts.
+        versions: the events of new batches and stored events with their ids (`versions.with_outcomes`).
+        stored: silver.events without rows of the new batches (leftovers of an interrupted run); None if there are none
+            that count.
         session_gap_minutes: a longer pause ends a session.
     """
     null = F.lit(None).cast("string").alias("returned_order_id")
-    new = kept_lines(fated).select("*", null)
+    new = kept_lines(versions).select("*", null)
     if stored is None:
         return _settled(new, session_gap_minutes).select(*columns_of("silver.events"))
     new = new.withColumn("before", F.lit(None).cast(_before(stored)))
-    old = touched(fated, stored).select("*", F.struct(*_SETTLED).alias("before"))
+    old = touched(versions, stored).select("*", F.struct(*_SETTLED).alias("before"))
     settled = _settled(new.unionByName(old), session_gap_minutes)
     changed = F.col("before").isNull() | ~F.col("before").eqNullSafe(F.struct(*_SETTLED))
     return settled.where(changed).select(*columns_of("silver.events"))
@@ -37,10 +37,10 @@ def _before(stored: DataFrame) -> str:
     return stored.select(F.struct(*_SETTLED).alias("before")).schema["before"].dataType.simpleString()
 
 
-def touched(fated: DataFrame, stored: DataFrame) -> DataFrame:
+def touched(versions: DataFrame, stored: DataFrame) -> DataFrame:
     """Stored events that stay and that new rows may change: those of the same buyer."""
-    kept = fated.where("is_new AND fate = 'kept'")
-    replaced = fated.where("NOT is_new AND fate <> 'kept'")
+    kept = versions.where("is_new AND outcome = 'kept'")
+    replaced = versions.where("NOT is_new AND outcome <> 'kept'")
     buyers = kept.select(buyer().alias("buyer")).union(replaced.select(buyer())).distinct()
     of_buyers = stored.withColumn("buyer", buyer()).join(buyers, "buyer", "left_semi").drop("buyer")
     return of_buyers.join(kept.select("event_id"), "event_id", "left_anti")
@@ -73,7 +73,7 @@ def _with_sessions(events: DataFrame, gap_minutes: int) -> DataFrame:
 
 
 def _with_returned_orders(events: DataFrame) -> DataFrame:
-    """Returns with the order taken back: the one they name, else the last before that sold enough, else the last."""
+    """Returns with the order they return: the one they name, else the last with enough pieces, else the last."""
     earlier = (
         Window.partitionBy("buyer", "product_id")
         .orderBy("event_at", "event_type", "event_id")

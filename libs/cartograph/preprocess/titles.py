@@ -1,4 +1,4 @@
-"""Titles: normalised text, and of several the one that is shown."""
+"""Titles: normalised text, and which of several titles is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.functions import pandas_udf
 
-# 500 ML, 500ml and 500 ml are one size. Left out: `in`, `m`, which are words too.
+# 500 ML, 500ml and 500 ml are one size. `in` and `m` are left out because they are words too.
 _SIZE = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?)\s*(ml|cl|dl|ltr|l|mg|kg|gr|g|oz|lbs?|mm|cm|ft)\b\.?", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 _INVISIBLE = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad\x00-\x08\x0e-\x1f\x7f]")
@@ -21,7 +21,7 @@ _SAME_UNIT = {"ltr": "l", "gr": "g", "lbs": "lb"}
 
 
 def normalised(text: str) -> str:
-    """Text without HTML entities, odd Unicode forms, needless blanks; sizes as `500ml`. The letters' case is kept."""
+    """Text without HTML entities, odd Unicode forms and needless blanks, sizes as `500ml`; case is preserved."""
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", html.unescape(html.unescape(text))))
     sized = _SIZE.sub(lambda size: size[1] + _SAME_UNIT.get(size[2].lower(), size[2].lower()), plain)
     return _BLANKS.sub(" ", sized).strip()
@@ -29,22 +29,23 @@ def normalised(text: str) -> str:
 
 @pandas_udf(T.StringType())  # type: ignore[call-overload]
 def normalised_titles(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
-    """`normalised` on a column; what is empty afterwards is null."""
+    """`normalised` on a column; empty results are null."""
     for texts in batches:
         yield texts.map(lambda text: (normalised(text) or None) if text is not None else None)
 
 
-def shown_titles(facts: DataFrame) -> DataFrame:
+def shown_titles(records: DataFrame) -> DataFrame:
     """product_id and the title that is shown.
 
-    A catalogue's title counts more than order lines' (facts with n_seen); the newest of a catalogue wins, and of order
-    lines the one seen most. Spellings that differ only in case are one title, shown in its commonest spelling.
+    A title of a catalogue takes precedence over those of order lines (records with n_seen); among catalogues the newest
+    wins, among order lines the most frequent. Spellings that differ only in case are one title, shown in its most
+    frequent spelling.
 
     Args:
-        facts: product_id, title (normalised), seen_at timestamp, n_seen long (null for a catalogue's row).
+        records: product_id, title (normalised), seen_at timestamp, n_seen long (null for a catalogue's row).
     """
     is_catalogue = F.col("n_seen").isNull()
-    spellings = facts.where("title IS NOT NULL").groupBy("product_id", "title")
+    spellings = records.where("title IS NOT NULL").groupBy("product_id", "title")
     spelled = spellings.agg(
         F.max(is_catalogue).alias("is_catalogue"),
         F.max(F.when(is_catalogue, F.coalesce("seen_at", F.timestamp_seconds(F.lit(0))))).alias("listed_at"),

@@ -1,4 +1,4 @@
-"""Verdicts on rows: the first rule that sets a row aside, with a reason in words that quotes the value."""
+"""Verdicts on rows: the first rule that sets a row aside, with a reason that quotes the value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 Rule = tuple[str, Column, Column]  # name, condition, reason
-RAW = "raw"  # the row as it came, a struct of texts
+RAW = "raw"  # The row as it was delivered, a struct of strings.
 
 
 def verdict(rules: Sequence[Rule]) -> Column:
@@ -22,13 +22,13 @@ def verdict(rules: Sequence[Rule]) -> Column:
 
 
 def with_verdict(rows: DataFrame, found: Column) -> DataFrame:
-    """The rows with the parts of a verdict as `rule` and `reason`."""
+    """The rows with a verdict as `rule` and `reason`."""
     marked = rows.withColumn("verdict", found)
     return marked.withColumns({"rule": F.col("verdict.rule"), "reason": F.col("verdict.reason")}).drop("verdict")
 
 
 def is_lost(column: str) -> Column:
-    """There was text, and it did not become a value."""
+    """Whether there was text that could not be read as a value."""
     given = F.col(RAW)[column]
     return F.col(column).isNull() & given.isNotNull() & (F.trim(given) != "")
 
@@ -39,13 +39,13 @@ def value_reason(column: str, problem: str) -> Column:
 
 
 def future_rule(column: str) -> Rule:
-    """The rule for a time after the row was known: a clock that runs ahead, or a day that is a typing error."""
+    """The rule for a time after the row was known: a fast clock, or a typing error."""
     known_until = F.date_format("known_until", "yyyy-MM-dd HH:mm")
     reason = F.concat(value_reason(column, "lies after "), known_until, F.lit(", when the row was known"))
     return "future_time", F.col(column) >= F.col("known_until"), reason
 
 
 def raw_map(columns: Sequence[str]) -> Column:
-    """The row as it came, as a map of the columns that were given."""
+    """The row as it was delivered, as a map of the columns that had a value."""
     fields = [part for name in columns for part in (F.lit(name), F.col(RAW)[name])]
     return F.map_filter(F.create_map(*fields), lambda _, value: value.isNotNull())

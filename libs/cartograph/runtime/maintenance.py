@@ -84,11 +84,12 @@ def _tidy_already(tables: Tables, name: str) -> bool:
 
 
 def remove(tables: Tables, name: str, condition: Column) -> None:
-    """Deletes the rows of table `name` that fulfil the condition.
+    """Deletes the rows of table `name` that fulfil the condition; does nothing if the table has not been written.
 
     Raises:
-        TableMissing: the table has not been written.
         LockHeld: another process writes the table.
     """
+    if not tables.exists(name):
+        return
     with tables.locks.hold(name):
         tables.delta(name).delete(condition)

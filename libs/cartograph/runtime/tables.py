@@ -116,6 +116,10 @@ class Tables:
             frame = frame.filter(F.col(column) == F.lit(value))
         return frame
 
+    def read_existing(self, name: str, **equals: Any) -> DataFrame | None:
+        """As `read`; None if the table has not been written."""
+        return self.read(name, **equals) if self.exists(name) else None
+
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:
         """Makes `frame` the content of exactly this partition of table `name`; without one, of the whole table.
 

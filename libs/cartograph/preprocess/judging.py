@@ -1,0 +1,60 @@
+"""New rows with their verdicts: each row by itself first, then the good events together; a misread source stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from cartograph.preprocess.conflicts import conflict_counts
+from cartograph.preprocess.events import good_events, judged_events
+from cartograph.preprocess.increment import Increment
+from cartograph.preprocess.limits import mixed_orders, refuse_misread, refuse_mixed, set_aside
+from cartograph.preprocess.products import judged_products
+from cartograph.preprocess.settings import PreprocessSettings
+from cartograph.preprocess.users import judged_users
+from cartograph.preprocess.versions import kept_lines, with_outcomes
+
+
+@dataclass(frozen=True)
+class Judged:
+    """New rows of each bronze table with `rule` and `reason`, and new events with the stored ones of the same ids."""
+
+    events: DataFrame
+    products: DataFrame
+    users: DataFrame
+    versions: DataFrame  # Good events, each with its `outcome` (`versions.with_outcomes`).
+    has_conflicts: bool  # Whether an event, new or stored, has the id of another one.
+
+    @property
+    def good_events(self) -> DataFrame:
+        """New good events, superseded versions included: their products and customers were seen then."""
+        return self.versions.where("is_new")
+
+
+def judge(silver: Increment, key: bytes, settings: PreprocessSettings, report: Callable[[str], None]) -> Judged:
+    """Judges the new rows and reports what is set aside; nothing is written.
+
+    Raises:
+        SourceMisread: so much is set aside, or so many orders are mixed up, that a source must be declared wrongly.
+    """
+    events = silver.keep(judged_events(silver.raw("events"), key, settings.fences))
+    products = silver.keep(judged_products(silver.raw("products")))
+    users = silver.keep(judged_users(silver.raw("users"), key))
+    aside = set_aside({"events": events, "products": products, "users": users})
+    for each in aside:
+        report(f"  set aside {each}")
+    refuse_misread(aside, settings.limits)
+    versions = silver.keep(with_outcomes(good_events(events), silver.earlier_events()))
+    conflicts = conflict_counts(versions)
+    for each in conflicts:
+        if each.n_aside:
+            report(f"  set aside {each}")
+    refuse_misread(conflicts, settings.limits)
+    orders = mixed_orders(kept_lines(versions).where("event_type = 'purchase'"), silver.stored("silver.baskets"))
+    for mixed in orders:
+        if mixed.n_mixed:
+            report(f"  {mixed}")
+    refuse_mixed(orders, settings.limits)
+    return Judged(events, products, users, versions, bool(conflicts))
