@@ -72,7 +72,7 @@ def test_all_lines_are_accounted_for(exported: Exported, planted: dict[tuple[str
     assert sum(counts.values()) == len(exported.lines)
     assert set(counts) == {"clean", *(kind.name for kind in KINDS)}
     dirty = sum(n for kind, n in counts.items() if kind not in ("clean", "missing_user"))
-    assert dirty == pytest.approx(PLAN.dirt * len(exported.lines), rel=0.05)
+    assert dirty == pytest.approx(PLAN.settings.dirt * len(exported.lines), rel=0.05)
 
 
 def test_a_cancellation_names_the_order_and_product_it_cancels(exported: Exported) -> None:

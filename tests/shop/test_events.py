@@ -150,12 +150,13 @@ def test_a_clean_shop_has_no_dirt_but_guests(events: Columns) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_events": 10}, "at least 1,000 events"),
+        ({"n_events": 10}, "greater than or equal to 1000"),
         ({"end_on": date(2024, 1, 1)}, "before it starts"),
-        ({"dirt": 0.9}, "a share from 0 to 0.5"),
+        ({"dirt": 0.9}, "less than or equal to 0.5"),
         ({"events_per_user": 10_000}, "events_per_user"),
+        ({"n_event": 10_000}, "did you mean 'n_events'"),
     ],
 )
 def test_an_impossible_plan_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Plan(**changes)  # type: ignore[arg-type]
+        Plan(**changes)

@@ -55,7 +55,7 @@ def test_a_real_cluster_exports_the_same_rows(spark: SparkSession, cluster: Clus
 
 def test_the_manifest_counts_what_was_written(spark: SparkSession, exported: Exported) -> None:
     manifest = json.loads((exported.path / "manifest.json").read_text())
-    assert manifest["n_events_written"] == len(exported.lines) == pytest.approx(PLAN.n_events, rel=0.05)
+    assert manifest["n_events_written"] == len(exported.lines) == pytest.approx(PLAN.settings.n_events, rel=0.05)
     assert manifest["n_products_written"] == spark.read.json(str(exported.path / "products")).count()
     assert manifest["n_users_written"] == spark.read.csv(str(exported.path / "users"), header=True).count()
     assert manifest["digest"] == plan_digest(PLAN)

@@ -38,7 +38,7 @@ def events_of_block(plan: Plan, block: int) -> Columns:
     shop = catalogue(plan)
     people = customers(plan, shop, block)
     rng = plan.stream(streams.EVENTS, block)
-    budget = round(plan.n_events * len(people.number) / plan.n_users)
+    budget = round(plan.settings.n_events * len(people.number) / plan.n_users)
     n_visits = int(1.1 * budget / EVENTS_PER_VISIT) + 10
     missions = spontaneous_missions(plan, shop, people, n_visits, rng)
     seen = viewed(plan, shop, people, missions, rng)
@@ -58,7 +58,7 @@ def events_of_block(plan: Plan, block: int) -> Columns:
     columns = _within(columns, plan, budget, rng)
     columns["customer"] = np.where(columns.pop("is_guest") == 1, NONE, people.number[columns["customer"]])
     columns["dirt"] = np.where(columns["customer"] == NONE, MISSING_USER, CLEAN)
-    columns = spoiled(columns, plan.dirt, rng)
+    columns = spoiled(columns, plan.settings.dirt, rng)
     return _public(columns, shop, block)
 
 

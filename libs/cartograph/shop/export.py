@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import asdict
 from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -32,7 +31,7 @@ from cartograph.shop.truth import truth
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # raise when the same plan gives other rows
+FORMAT = 2  # To be raised when the same plan gives other rows.
 PRODUCT_DIRT = ("messy_blanks", "messy_case", "html_entities", "bad_number", "older_fact")
 USER_DIRT = ("bad_age_band", "older_fact")
 
@@ -70,9 +69,8 @@ def plan_digest(plan: Plan) -> str:
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
-    return {
-        name: value if isinstance(value, int | float | None) else str(value) for name, value in asdict(plan).items()
-    }
+    """The settings that decide which rows are generated: all but the path."""
+    return plan.settings.model_dump(mode="json", exclude={"path"})
 
 
 def _write_events(events: DataFrame, path: str) -> dict[str, int]:

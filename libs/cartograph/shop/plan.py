@@ -4,73 +4,63 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+
+from cartograph.core.settings import settings_of
+from cartograph.shop.settings import ShopSettings
 
 EVENTS_PER_BLOCK = 20_000
 DAY = 86_400
 
-# Names of the independent random streams: adding one never changes what the others draw.
+# The independent random streams: adding one never changes the numbers of the others.
 CATALOGUE, CUSTOMERS, EVENTS, TEXT = range(4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Plan:
-    """A shop to generate. The same plan gives the same shop on any number of cores.
+    """A shop to generate. The same settings give the same shop on any number of cores.
 
-    Everything is drawn per block of customers from a stream seeded by (seed, stream, block), so neither the
-    number of partitions nor their order matters. `n_products` of None grows with the square root of the events.
-    `dirt` is the share of events that are spoiled.
+    Everything is sampled per block of customers from a stream seeded by (seed, stream, block), so neither the number of
+    partitions nor their order matters.
     """
 
-    n_events: int = 100_000
-    seed: int = 7
-    start_on: date = date(2025, 1, 1)
-    end_on: date = date(2026, 1, 1)
-    n_products: int | None = None
-    events_per_user: int = 40
-    dirt: float = 0.02
+    settings: ShopSettings
 
-    def __post_init__(self) -> None:
-        if self.n_events < 1_000:
-            raise ValueError(f"a shop needs at least 1,000 events, not {self.n_events}")
-        if self.end_on <= self.start_on:
-            raise ValueError(f"the shop ends ({self.end_on}) before it starts ({self.start_on})")
-        if not 0 <= self.dirt <= 0.5:
-            raise ValueError(f"dirt is a share from 0 to 0.5, not {self.dirt}")
-        if self.events_per_user > EVENTS_PER_BLOCK // 4:
-            raise ValueError(f"events_per_user is at most {EVENTS_PER_BLOCK // 4}, not {self.events_per_user}")
+    def __init__(self, settings: ShopSettings | None = None, **changed: Any) -> None:
+        object.__setattr__(self, "settings", settings_of(ShopSettings, settings, changed))  # The plan is frozen.
 
     @property
     def n_users(self) -> int:
-        """Registered customers, active or not."""
-        return max(10, math.ceil(self.n_events / self.events_per_user))
+        """Number of registered customers, active or not."""
+        return max(10, math.ceil(self.settings.n_events / self.settings.events_per_user))
 
     @property
     def users_per_block(self) -> int:
-        """Customers whose events are drawn together."""
-        return EVENTS_PER_BLOCK // self.events_per_user
+        """Number of customers whose events are sampled together."""
+        return EVENTS_PER_BLOCK // self.settings.events_per_user
 
     @property
     def n_blocks(self) -> int:
-        """Blocks of customers."""
+        """Number of blocks of customers."""
         return math.ceil(self.n_users / self.users_per_block)
 
     @property
     def about_products(self) -> int:
-        """How many products are asked for; the catalogue comes close to it."""
-        return self.n_products or max(120, round(2.5 * math.sqrt(self.n_events)))
+        """The approximate number of products of the catalogue."""
+        return self.settings.n_products or max(120, round(2.5 * math.sqrt(self.settings.n_events)))
 
     @property
     def start(self) -> int:
         """First second of the shop, since 1970, UTC."""
-        return int(datetime.combine(self.start_on, datetime.min.time(), UTC).timestamp())
+        return int(datetime.combine(self.settings.start_on, datetime.min.time(), UTC).timestamp())
 
     @property
     def n_days(self) -> int:
         """Days from `start_on` to `end_on`, the latter not included."""
-        return (self.end_on - self.start_on).days
+        return (self.settings.end_on - self.settings.start_on).days
 
     def users_of(self, block: int) -> range:
         """Numbers of the customers in `block`."""
@@ -79,4 +69,4 @@ class Plan:
 
     def stream(self, name: int, block: int = 0) -> np.random.Generator:
         """The random numbers of stream `name` for `block`."""
-        return np.random.default_rng([self.seed, name, block])
+        return np.random.default_rng([self.settings.seed, name, block])

@@ -146,7 +146,7 @@ def _messy_products(facts: pd.DataFrame, plan: Plan, rng: np.random.Generator) -
     """The facts, a share `dirt` per kind messy: blanks, capitals, HTML entities, no price, an older fact as well."""
     n = len(facts)
     shuffled = rng.permutation(n)
-    each = round(plan.dirt * n)
+    each = round(plan.settings.dirt * n)
     blanks, loud, entities, priceless, outdated = (shuffled[i * each : (i + 1) * each] for i in range(5))
     title = facts["title"]
     entities_of = title.str.replace("&", "&amp;").str.replace(",", "&#44;").str.replace("-", "&#45;") + "&nbsp;"
@@ -177,7 +177,7 @@ def _users(plan: Plan, block: int) -> pd.DataFrame:
         }
     )
     shuffled = rng.permutation(len(facts))
-    each = round(plan.dirt * len(facts))
+    each = round(plan.settings.dirt * len(facts))
     facts.loc[shuffled[:each], ["age_band", "dirt"]] = ["unknown", "bad_age_band"]
     older = facts.iloc[shuffled[each : 2 * each]].assign(region="West", dirt="older_fact")
     older["seen_at"] = (signed_up.loc[older.index] - pd.Timedelta(days=30)).dt.strftime("%Y-%m-%d %H:%M:%S")

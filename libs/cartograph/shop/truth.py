@@ -38,7 +38,7 @@ def truth(spark: SparkSession, plan: Plan) -> dict[str, DataFrame]:
         "new_products": (new_products, "product_id string, launch_day int, similar_product_ids array<string>"),
     }
     frames = {name: _frame(spark, plan, schema, rows_of) for name, (rows_of, schema) in rows.items()}
-    launched_on = F.date_add(F.lit(plan.start_on), F.col("launch_day")).alias("launched_on")
+    launched_on = F.date_add(F.lit(plan.settings.start_on), F.col("launch_day")).alias("launched_on")
     frames["new_products"] = frames["new_products"].select("product_id", launched_on, "similar_product_ids")
     return {**frames, "users": _users(spark, plan)}
 

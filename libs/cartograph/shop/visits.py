@@ -73,8 +73,8 @@ def spontaneous_missions(
 def _visit_times(plan: Plan, n: int, rng: np.random.Generator) -> Ints:
     """Seconds of `n` visits: more before Christmas and at weekends, mostly in the evening."""
     day = np.arange(plan.n_days)
-    month = (np.datetime64(plan.start_on) + day).astype("datetime64[M]").astype(int) % 12
-    weekday = (day + plan.start_on.weekday()) % 7
+    month = (np.datetime64(plan.settings.start_on) + day).astype("datetime64[M]").astype(int) % 12
+    weekday = (day + plan.settings.start_on.weekday()) % 7
     weight = 1 + 0.5 * (month >= 10) + 0.25 * (weekday >= 5) + 0.2 * day / plan.n_days
     chosen = rng.choice(plan.n_days, n, p=weight / weight.sum())
     hour = np.where(rng.random(n) < 0.65, rng.normal(19.5, 2.0, n), rng.normal(12.5, 2.5, n)) % 24
@@ -111,7 +111,7 @@ def _types(shop: Catalogue, people: Customers, who: Ints, rng: np.random.Generat
 def _season(plan: Plan, shop: Catalogue, kind: Ints, at: Ints) -> Floats:
     """How likely a type is wanted at that time: 1 all year round or at its peak, 0.15 half a year away from it."""
     peak = np.array([each.peak_month for each in shop.types])[kind]
-    day = (at - plan.start) // DAY + plan.start_on.timetuple().tm_yday
+    day = (at - plan.start) // DAY + plan.settings.start_on.timetuple().tm_yday
     away = np.cos(2 * np.pi * (day / 365.25 - (peak - 0.5) / 12))
     return np.where(peak == 0, 0.6, 0.575 + 0.425 * away)
 
