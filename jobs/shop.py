@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.lock_files import lock_files
 from cartograph.runtime.locks import Locks
 from cartograph.runtime.places import resolve
 from cartograph.shop.export import export
@@ -23,19 +22,11 @@ def run(job: Job) -> None:
     """Generates the shop of the settings unless it is there."""
     settings: ShopSettings = job.settings
     path = resolve(settings.path)
-    with folder_locks(job, path).hold("shop"):
+    # Two runs for different lakes that make the same shop would mix their files.
+    with Locks.below(job.spark, path, job.config.lake).hold("shop"):
         manifest = export(job.spark, Plan(settings), path)
     for name in ("n_events_written", "n_products_written", "n_users_written"):
         job.metric(name, manifest[name])
-
-
-def folder_locks(job: Job, path: str) -> Locks:
-    """The locks of the shop's folder: two runs, for different lakes, that make the same shop would mix their files."""
-    lake, folder = job.config.lake, f"{path}/_locks"
-    return Locks(
-        lock_files(job.spark, folder), folder, wait_seconds=lake.lock_wait_seconds,
-        beat_seconds=lake.lock_heartbeat_seconds, stale_seconds=lake.lock_stale_seconds,
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

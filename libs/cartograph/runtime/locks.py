@@ -17,10 +17,14 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
+from pyspark.sql import SparkSession
+
 from cartograph.core.errors import UserError
-from cartograph.runtime.lock_files import LockFiles
+from cartograph.runtime.lock_files import LockFiles, lock_files
+from cartograph.runtime.settings import LakeSettings
 
 
 class LockHeld(UserError):
@@ -58,6 +62,15 @@ class Locks:
         self.wait_seconds = wait_seconds
         self.beat_seconds = beat_seconds
         self.stale_seconds = stale_seconds
+
+    @classmethod
+    def below(cls, spark: SparkSession, folder: str, lake: LakeSettings) -> Self:
+        """Locks whose files lie in `folder`/_locks, with the waiting times of the settings."""
+        locks = f"{folder}/_locks"
+        return cls(
+            lock_files(spark, locks), locks, wait_seconds=lake.lock_wait_seconds,
+            beat_seconds=lake.lock_heartbeat_seconds, stale_seconds=lake.lock_stale_seconds,
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def hold(self, name: str, wait_seconds: float | None = None) -> Iterator[None]:

@@ -75,13 +75,7 @@ class Tables:
         """The lake that the configuration names."""
         lake = config.lake
         root = places.resolve(lake.root)
-        locks = Locks(
-            lock_files(spark, f"{root}/_locks"),
-            f"{root}/_locks",
-            wait_seconds=lake.lock_wait_seconds,
-            beat_seconds=lake.lock_heartbeat_seconds,
-            stale_seconds=lake.lock_stale_seconds,
-        )
+        locks = Locks.below(spark, root, lake)
         return cls(
             spark, root, lake.catalog, check_keys=lake.check_keys, skip_unchanged=lake.skip_unchanged, locks=locks
         )
