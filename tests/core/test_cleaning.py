@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from cartograph.core.cleaning.declaration import Cleaning, date_word, number_word
+from cartograph.core.cleaning.declaration import Cleaning, date_setting, number_setting
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_is_wrong_is_refused(values: dict[str, object], problem: str) -> No
     ],
 )
 def test_the_word_that_reads_dates_is_found(examples: list[str], word: str | None) -> None:
-    assert date_word(examples) == word
+    assert date_setting(examples) == word
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_the_word_that_reads_dates_is_found(examples: list[str], word: str | Non
     ],
 )
 def test_the_word_that_reads_numbers_is_found(examples: list[str], word: str | None) -> None:
-    assert number_word(examples) == word
+    assert number_setting(examples) == word

@@ -85,9 +85,7 @@ def test_a_bare_word_that_yaml_takes_for_a_truth_is_to_be_quoted(tmp_path: Path,
     text = declaration(inputs={"lines": LINES}, events=EVENTS).replace(
         "product_id: id", f"product_id: id\n    order_id: {word}"
     )
-    with pytest.raises(
-        SourceError, match=rf'a bare {word} is a truth value .* put it in quotes, "{word}"(.|\n)*line \d+'
-    ):
+    with pytest.raises(SourceError, match=rf'a bare {word} is a boolean .* put it in quotes, "{word}"(.|\n)*line \d+'):
         load_source("one", declare(tmp_path, text))
     quoted = load_source("one", declare(tmp_path, text.replace(f": {word}", f': "{word}"')))
     assert quoted.mappings["events"].columns["order_id"] == word

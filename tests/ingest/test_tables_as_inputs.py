@@ -86,7 +86,7 @@ def test_a_database_that_cannot_be_reached_and_a_missing_password_are_told(
     url = f"jdbc:derby:{tmp_path}/nowhere"
     with pytest.raises(InputNotFound, match=r"/nowhere lines cannot be read as jdbc: .*not found"):
         lake_of(spark, tmp_path, "jdbc", **DERBY).ingest("one", url)
-    with pytest.raises(SourceError, match="want the environment variable SHOP_DB_PASSWORD"):
+    with pytest.raises(SourceError, match="need the environment variable SHOP_DB_PASSWORD"):
         lake_of(spark, tmp_path, "jdbc", password="${SHOP_DB_PASSWORD}", **DERBY).ingest("one", url)
 
 

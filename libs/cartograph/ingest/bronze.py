@@ -19,8 +19,8 @@ UNTIL = "known_until"
 def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -> DataFrame:
     """Rows of bronze.<target> out of raw rows that carry `batch_id`, `source_file`, `known_until` and their position.
 
-    `row_id` is the batch and the row's place in its file, or the batch and the group for grouped rows. Rows of a table
-    have no batch yet; there a group is known by all its values, so that it comes again when they change.
+    `row_id` is the batch and the row's position in its file, or the batch and the group for grouped rows. Rows of a
+    table have no batch yet; there a group is identified by all its values, so that it is new again when they change.
 
     Raises:
         SourceError: an expression does not fit the input's columns; the message names the canonical column.
@@ -57,7 +57,7 @@ def corrupt_rows(raw: DataFrame, source: str) -> DataFrame:
 
 
 def row_contents(rows: DataFrame) -> Column:
-    """The content of a raw row as text, the same for equal rows whatever the order of the columns."""
+    """The content of a raw row as text, equal for equal rows in any order of the columns."""
     names = sorted(name for name in rows.columns if name not in (*INTERNAL, *BOOKKEEPING))
     return F.to_json(F.struct(*[F.col(f"`{name}`") for name in names]), {"ignoreNullFields": "false"})
 
@@ -77,16 +77,16 @@ def _expressions(target: str, mapping: Mapping) -> dict[str, Column]:
 
 
 def _column(target: str, name: str, text: str) -> Column:
-    """The canonical column's expression, as text or as the map that the table wants."""
+    """The canonical column's expression, cast to the type of the table: text or a map."""
     wanted = table(f"bronze.{target}").columns[name].dataType
     try:
         return F.expr(text).cast(wanted)
-    except AnalysisException as error:  # it is not SQL
+    except AnalysisException as error:
         raise _wrong(target, name, error) from error
 
 
 def _select(rows: DataFrame, target: str, known: dict[str, Column]) -> DataFrame:
-    """All columns of the table, null where nothing is declared; one wrong expression is named."""
+    """All columns of the table, null where nothing is declared; an error names the wrong expression."""
     wanted = table(f"bronze.{target}").columns
     columns = [_known_or_null(field, known).alias(field.name) for field in wanted]
     try:

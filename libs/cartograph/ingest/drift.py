@@ -1,4 +1,4 @@
-"""Schema drift: the columns an input has against those its source declares, told before anything is written."""
+"""Schema drift: the columns of an input compared with those its source declares, before anything is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from cartograph.core.cleaning.declaration import Cleaning, date_word, number_word
+from cartograph.core.cleaning.declaration import Cleaning, date_setting, number_setting
 from cartograph.core.cleaning.values import instant, number
 from cartograph.core.errors import UserError
 from cartograph.ingest.source import Input
@@ -27,9 +27,9 @@ _ACCEPTED: Mapping[str, tuple[type[T.DataType], ...]] = {
     "any": (T.DataType,),
 }
 SQL_TYPE = {"long": "bigint", "double": "double", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
-SAMPLED_ROWS = 1000  # lines of a text file whose values are tried against the declared types
-_MOST = 0.5  # a text column is another type when more than this share of its values cannot be cast
-_EXAMPLES = 5  # values that are shown of a column that is another type
+SAMPLED_ROWS = 1000  # Lines of a text file whose values are cast to the declared types.
+_MOST = 0.5  # A text column has another type if more than this share of its values cannot be cast.
+_EXAMPLES = 5  # Values shown of a column that has another type.
 
 
 class SchemaDrift(UserError):
@@ -38,16 +38,16 @@ class SchemaDrift(UserError):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs in one file or table: `problems` stop the run, `notices` do not."""
+    """The differences in one file or table: `problems` stop the run, `notices` do not."""
 
     problems: tuple[str, ...]
     notices: tuple[str, ...]
 
 
 def respelled(found: Sequence[str], declared: Input) -> dict[str, str]:
-    """Columns found under another spelling of a declared name, with that name: other case, or blanks around it.
+    """Columns found under another spelling of a declared name (case, surrounding blanks), with that name.
 
-    A name that is there as declared, or that two columns could stand for, is left alone.
+    Names that are found as declared, or under several spellings, are left alone.
     """
     lacking = {_folded(name): name for name in declared.types if name not in found}
     spellings = [name for name in found if name not in declared.types and _folded(name) in lacking]
@@ -56,7 +56,7 @@ def respelled(found: Sequence[str], declared: Input) -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    """A column's name without what hands and exports change about it; a byte order mark stands before the first one."""
+    """A column's name without differences of case and blanks; the first one may follow a byte order mark."""
     return " ".join(name.removeprefix("\ufeff").split()).casefold()
 
 
@@ -69,8 +69,7 @@ def compare(
 ) -> Comparison:
     """Missing, renamed and retyped columns of `name` as problems, new ones as notices.
 
-    The values of a text format have no type of their own, so they are tried on the rows of `sample`, as the source says
-    that they are written.
+    The values of a text format have no type, so those of `sample` are cast as the source declares them to be written.
     """
     present = {field.name: field.dataType for field in found}
     missing = [column for column in declared.columns if column not in present]
@@ -78,14 +77,14 @@ def compare(
     problems = [_missing(name, column, list(present), new) for column in missing]
     if declared.is_text and sample is not None:
         problems += _nested(name, declared, present)
-        problems += _unlike_values(name, sample, declared, present, cleaning)
+        problems += _uncastable(name, sample, declared, present, cleaning)
     elif not declared.is_text:
         problems += _retyped(name, declared, present)
     return Comparison(tuple(problems), tuple(f"{name}: new column {column!r} is not used" for column in new))
 
 
 def refuse(comparisons: list[Comparison]) -> None:
-    """Raises when any input drifted.
+    """Raises if any input has drifted.
 
     Raises:
         SchemaDrift: with every problem of every input.
@@ -104,7 +103,7 @@ def _missing(name: str, column: str, present: list[str], new: list[str]) -> str:
 
 
 def _retyped(name: str, declared: Input, present: Mapping[str, T.DataType]) -> list[str]:
-    """Columns whose stored type is not the declared one; a wider or narrower number of the same kind is fine."""
+    """Columns whose stored type is not the declared one; other widths of the same kind of number are accepted."""
     return [
         f"{name}: column {column!r} is {present[column].simpleString()}, declared {wanted}"
         for column, wanted in declared.types.items()
@@ -122,10 +121,10 @@ def _nested(name: str, declared: Input, present: Mapping[str, T.DataType]) -> li
     ]
 
 
-def _unlike_values(
+def _uncastable(
     name: str, sample: DataFrame, declared: Input, present: Mapping[str, T.DataType], cleaning: Cleaning
 ) -> list[str]:
-    """Text columns whose values are mostly not of the declared type."""
+    """Text columns most of whose values are not of the declared type."""
     typed = [c for c, t in declared.types.items() if t in SQL_TYPE and isinstance(present.get(c), T.StringType)]
     if not typed:
         return []
@@ -148,7 +147,7 @@ def _unlike_values(
 
 
 def _cast(column: str, wanted: str, cleaning: Cleaning) -> Column:
-    """The column's text as the declared type, or null; dates and numbers as the source says they are written."""
+    """The column's text as the declared type, or null; dates and numbers as the source writes them."""
     if wanted in ("date", "timestamp") and cleaning.dates != "iso":
         return instant(column, cleaning)
     if wanted in ("long", "double") and (cleaning.decimals, cleaning.thousands) != ("point", "none"):
@@ -157,7 +156,7 @@ def _cast(column: str, wanted: str, cleaning: Cleaning) -> Column:
 
 
 def _remedy(wanted: str, examples: list[str]) -> str:
-    """Which setting of the source would read such values, if one would."""
-    word: Callable[[list[str]], str | None] = date_word if wanted in ("date", "timestamp") else number_word
-    found = word(examples) if wanted != "boolean" else None
+    """The declaration that would read such values, if there is one."""
+    setting: Callable[[list[str]], str | None] = date_setting if wanted in ("date", "timestamp") else number_setting
+    found = setting(examples) if wanted != "boolean" else None
     return f"; declare cleaning: {{{found}}} if they are written so" if found else ""

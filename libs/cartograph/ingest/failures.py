@@ -1,4 +1,4 @@
-"""What went wrong in Spark or Java, in one line that a reader can act on."""
+"""Errors of Spark and Java in one line that a reader can act on."""
 
 from __future__ import annotations
 

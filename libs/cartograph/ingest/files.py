@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from cartograph.core.errors import UserError
 from cartograph.ingest.failures import cause
 
-_READERS = 8  # files read at the same time for their digests
+_READERS = 8  # Files read concurrently for their digests.
 
 
 class InputNotFound(UserError):
@@ -24,7 +24,7 @@ class InputNotFound(UserError):
 class InputFile:
     """A file by its URI, as Spark's `_metadata.file_path` spells it, the SHA-256 of its content, its size and age.
 
-    `written_at` is when it was last written, in seconds since 1970; None where its file system does not say.
+    `written_at` is when it was last written, in seconds since 1970; None if its file system does not report it.
     """
 
     uri: str
@@ -37,8 +37,8 @@ class InputFile:
 def list_files(spark: SparkSession, path: str) -> list[InputFile]:
     """The data files at `path` (a file, a folder at any depth, or a glob), by name.
 
-    Names that start with `_` or `.` are bookkeeping of the writer and left out, as Spark does. The digest is taken
-    from the whole content: a file that was renamed, copied or touched is still the same file.
+    Names that start with `_` or `.` belong to the writer and are left out, as in Spark. The digest covers the whole
+    content: a file that was renamed, copied or touched is still the same file.
 
     Raises:
         InputNotFound: the path does not exist, holds no data file, or cannot be reached.
@@ -55,7 +55,7 @@ def list_files(spark: SparkSession, path: str) -> list[InputFile]:
 
 
 def _found(file_system: Any, path: Any) -> list[Any]:
-    """The data files that the path stands for."""
+    """The data files that the path matches."""
     roots = file_system.globStatus(path)
     if roots is None or len(roots) == 0:
         raise InputNotFound(f"there is nothing at {path}")

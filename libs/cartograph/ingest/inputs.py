@@ -1,4 +1,4 @@
-"""Inputs as they are: files with the place of every row in them, and tables as a whole."""
+"""Inputs as they are: files with the position of every row, and tables as a whole."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from cartograph.ingest.failures import SPARK_ERRORS, cause
 from cartograph.ingest.files import InputFile, InputNotFound
 from cartograph.ingest.source import Input, SourceError
 
-CORRUPT = "__corrupt"  # the whole line, where it could not be read
-URI = "__uri"  # the file a row comes from
-POSITION = "__position"  # the row's place in its file, the same in every run
-SLASHES, SLASH = ":/+", ":/"  # `file:/a`, `file:///a`: the same file is spelled either way
+CORRUPT = "__corrupt"  # The whole line, if it could not be read.
+URI = "__uri"  # The file of a row.
+POSITION = "__position"  # The position of a row in its file, the same in every run.
+SLASHES, SLASH = ":/+", ":/"  # `file:/a` and `file:///a` are spellings of the same file.
 INTERNAL = (CORRUPT, URI, POSITION)
 
-_PROBES = 8  # files looked at concurrently
+_PROBES = 8  # Files probed concurrently.
 _SPLIT_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What looking at a file showed: its columns, or why it cannot be read, and how it drifted.
+    """The columns of a file, or why it cannot be read, and how it drifted.
 
     `schema` has the columns as the file spells them, `names` the declared name of each.
     """
@@ -53,7 +53,7 @@ def reader_options(declared: Input) -> dict[str, str]:
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
-            raise SourceError(f"the source's options want the environment variable {match[1]}, which is not set")
+            raise SourceError(f"the source's options need the environment variable {match[1]}, which is not set")
         return os.environ[match[1]]
 
     return {name: re.sub(r"\$\{(\w+)\}", value, text) for name, text in declared.options.items()}
@@ -94,7 +94,7 @@ def _first_rows(spark: SparkSession, declared: Input, file: InputFile) -> DataFr
     rows = spark.read.options(**options).json(texts)
     if len(lines) < drift.SAMPLED_ROWS or set(declared.columns) <= set(rows.columns):
         return rows
-    # A column may be empty, and so left out, in all the first lines: then the whole file tells.
+    # A column may be empty, and so left out, in all of the first lines: then the whole file is read.
     return spark.read.options(**options).json(file.uri).limit(drift.SAMPLED_ROWS)
 
 
@@ -103,40 +103,40 @@ def _renamed(schema: T.StructType, names: Sequence[str]) -> T.StructType:
 
 
 def _as_declared(field: T.StructField, name: str, declared: Input) -> T.StructField:
-    """The column as it is read: a JSON object that is declared a map, under that name, is one."""
+    """The type that a column is read with: a JSON object is a map if it is declared as one."""
     is_object = declared.format == "json" and declared.types.get(name) == "map"
     return T.StructField(field.name, T.MapType(T.StringType(), T.StringType())) if is_object else field
 
 
 def read_files(spark: SparkSession, declared: Input, probes: Sequence[Probe]) -> DataFrame:
-    """All rows of the readable files: their columns, the corrupt line (text formats), the file and the place in it.
+    """All rows of the readable files: their columns, the corrupt line (text formats), the file and the position.
 
-    Columns that only some of the files have are null elsewhere.
+    Columns that only some of the files have are null in the others.
     """
     by_schema: dict[str, list[Probe]] = {}
     for found in probes:
         if found.schema is not None:
             by_schema.setdefault(found.schema.json() + "".join(found.names), []).append(found)
-    frames = [_read_alike(spark, declared, alike) for alike in by_schema.values()]
+    frames = [_read_same(spark, declared, same) for same in by_schema.values()]
     together = frames[0]
     for frame in frames[1:]:
         together = together.unionByName(frame, allowMissingColumns=True)
     return together
 
 
-def _read_alike(spark: SparkSession, declared: Input, alike: Sequence[Probe]) -> DataFrame:
+def _read_same(spark: SparkSession, declared: Input, same: Sequence[Probe]) -> DataFrame:
     """The rows of files that have the same columns."""
-    assert alike[0].schema is not None
-    schema = _with_optional(declared, alike[0].schema, alike[0].names)
-    declared_name = dict(zip(alike[0].schema.names, alike[0].names, strict=True))
-    uris = [found.file.uri for found in alike]
+    assert same[0].schema is not None
+    schema = _with_optional(declared, same[0].schema, same[0].names)
+    declared_name = dict(zip(same[0].schema.names, same[0].names, strict=True))
+    uris = [found.file.uri for found in same]
     reader = spark.read.format(declared.format).options(**reader_options(declared))
     if not declared.is_text:
-        rows = reader.schema(schema).load(uris)  # a column that the files lack is null
+        rows = reader.schema(schema).load(uris)  # Columns that the files lack are null.
         position = F.col("_metadata.row_index").cast("string")
         placed = rows.select("*", F.lit(None).cast("string").alias(CORRUPT), *_place(position))
         return placed.withColumnsRenamed(declared_name)
-    # Pruned columns would not be parsed, and a line with too few of them would pass for a whole one.
+    # Pruned columns would not be parsed, and a line with too few columns would pass for a complete one.
     reader = reader.options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, columnPruning="false")
     rows = reader.schema(T.StructType([*schema.fields, T.StructField(CORRUPT, T.StringType())])).load(uris)
     in_split = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1))
@@ -145,7 +145,7 @@ def _read_alike(spark: SparkSession, declared: Input, alike: Sequence[Probe]) ->
 
 
 def _with_optional(declared: Input, found: T.StructType, names: Sequence[str]) -> T.StructType:
-    """The columns found, then the optional ones that are not there under any spelling."""
+    """The columns found, then the optional ones that were not found under any spelling."""
     of_type = {"map": "map<string,string>", "any": "string", **drift.SQL_TYPE}
     optional = declared.optional.items()
     is_text = declared.is_text
@@ -165,14 +165,14 @@ def _place(position: Column) -> list[Column]:
 
 @contextmanager
 def fixed_splits(spark: SparkSession) -> Iterator[None]:
-    """Inside it, files are cut at the same places on every machine and a task reads exactly one piece.
+    """Within the block, files are split at the same offsets on every machine, and a task reads exactly one split.
 
-    Spark cuts by the number of cores and packs pieces together. With the cost of opening a file as high as the largest
-    piece it does neither, so a row's number within its piece is the same in every run.
+    Spark splits by the number of cores and packs splits together. If opening a file costs as much as the largest split,
+    it does neither, so a row's number within its split is the same in every run.
     """
-    wanted = {"spark.sql.files.maxPartitionBytes": _SPLIT_BYTES, "spark.sql.files.openCostInBytes": _SPLIT_BYTES}
-    before = {key: spark.conf.get(key) for key in wanted}
-    for key, value in wanted.items():
+    settings = {"spark.sql.files.maxPartitionBytes": _SPLIT_BYTES, "spark.sql.files.openCostInBytes": _SPLIT_BYTES}
+    before = {key: spark.conf.get(key) for key in settings}
+    for key, value in settings.items():
         spark.conf.set(key, value)
     try:
         yield
@@ -204,7 +204,7 @@ def read_table(spark: SparkSession, declared: Input, path: str) -> tuple[DataFra
 
 
 def table_name(declared: Input, path: str) -> str:
-    """What a table is called in messages and in `source_file`: its folder, or its database and name; no password."""
+    """The name of a table in messages and in `source_file`: its folder, or its database and name; no password."""
     if declared.format != "jdbc":
         return redacted_text(path)
     database = re.split(r"[?;]", declared.options.get("url", path))[0]

@@ -1,4 +1,4 @@
-"""Files read once: every row kept while it is counted and written, and files that break off found on the way."""
+"""Files read once: their rows are kept while they are counted and written, and truncated files are found."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cartograph.ingest.files import InputFile
 from cartograph.ingest.inputs import CORRUPT, URI, Probe, fixed_splits, read_files, same_spelling
 from cartograph.ingest.source import Input
 
-_PROBES = 4  # files tried concurrently, one by one, after reading them together failed
-_PIECE_BYTES = 32 * 1024 * 1024  # of input that go into one file of the table
+_PROBES = 4  # Files tried concurrently after reading them all together has failed.
+_PIECE_BYTES = 32 * 1024 * 1024  # Bytes of input that go into one file of the table.
 
 
 @dataclass(frozen=True)
 class FileRead:
-    """One file: its lines, those that could not be read, or why none of it could."""
+    """One file: the number of its lines and of corrupt ones, or why none of it could be read."""
 
     file: InputFile
     n_read: int = 0
@@ -33,7 +33,7 @@ class FileRead:
 
 @dataclass(frozen=True)
 class Reading:
-    """The rows of an input's readable files (None if there are none), kept on disk, and what was found in each file."""
+    """The rows of an input's readable files (None if there are none), kept on disk, and what each file contained."""
 
     rows: DataFrame | None
     files: tuple[FileRead, ...]
@@ -41,9 +41,9 @@ class Reading:
 
 @contextmanager
 def reading(spark: SparkSession, declared: Input, probes: Sequence[Probe]) -> Iterator[Reading]:
-    """The files read in one pass; within the block their rows are kept, so that what is written is what was counted.
+    """The files read in one pass; their rows are kept within the block, so that what is written is what was counted.
 
-    A file that breaks off in the middle is unreadable as a whole.
+    A truncated file is unreadable as a whole.
     """
     whole = list(probes)
     try:
@@ -86,7 +86,7 @@ def _kept_and_counted(
 
 
 def _tried(spark: SparkSession, declared: Input, probes: Sequence[Probe]) -> list[Probe]:
-    """The files read one by one, those that fail marked as unreadable."""
+    """The files read one by one, with those that fail marked as unreadable."""
 
     def tried(found: Probe) -> Probe:
         if found.schema is None:

@@ -8,6 +8,8 @@ from cartograph.core.settings import Section, Share
 
 
 class IngestSettings(Section):
-    """Reading raw files."""
+    """Reading raw inputs."""
 
-    max_quarantined_share: Share = Field(default=0.01, description="above this share of unreadable lines the run stops")
+    max_quarantined_share: Share = Field(
+        default=0.01, description="maximum share of unreadable lines, and of unreadable files; above it the run stops"
+    )

@@ -21,7 +21,7 @@ BOOKKEEPING = ("source", "batch_id", "source_file", "row_id", "known_until")
 ColumnType = Literal["string", "long", "double", "boolean", "date", "timestamp", "map", "any"]
 TextFormat = ("csv", "json")
 TableFormat = ("delta", "jdbc")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # ids in silver begin with it: no colon, no blank
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # Ids in silver begin with it: no colon, no blank.
 
 
 class SourceError(UserError):
@@ -29,7 +29,7 @@ class SourceError(UserError):
 
 
 def _as_text(value: Any) -> Any:
-    """YAML's true, 1 or 0.5 as the text that was meant: options and expressions are text."""
+    """YAML's true, 1 or 0.5 as the text that was written: options and expressions are text."""
     return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value
 
 
@@ -43,8 +43,8 @@ class _Declaration(BaseModel):
 class Input(_Declaration):
     """One set of files with the same columns, or one table.
 
-    `path` lies below the path given to the job ("" is that path itself; globs are allowed), `options` go to Spark's
-    reader, `columns` are those that must be there, `optional` those that may be. For `delta` the path is the table's
+    `path` is below the path given to the job ("" is that path itself; globs are allowed), `options` are passed to
+    Spark's reader, `columns` are required, `optional` ones may be missing. For `delta` the path is the table's
     folder, for `jdbc` the path is the connection's URL unless `options.url` gives it.
     """
 
@@ -61,19 +61,19 @@ class Input(_Declaration):
 
     @property
     def is_text(self) -> bool:
-        """Whether values arrive as text, so that their types can only be tried."""
+        """Whether values are text, so that their types are only known by casting them."""
         return self.format in TextFormat
 
     @property
     def is_table(self) -> bool:
-        """Whether it is a table (rows are told apart) and not files (files are told apart)."""
+        """Whether it is a table, whose rows are identified, and not files, which are identified as a whole."""
         return self.format in TableFormat
 
 
 class Mapping(_Declaration):
-    """How the rows of one bronze table come out of an input.
+    """How the rows of one bronze table are made from an input.
 
-    `where` keeps rows, `join` adds the columns of small inputs (input name -> column both have), `columns` gives the
+    `where` filters rows, `join` adds the columns of small inputs (input name -> column both have), `columns` gives the
     SQL expression per canonical column. With `group_by` (canonical columns) there is one row per group and batch, and
     the other expressions are aggregates.
     """
@@ -97,7 +97,7 @@ class Source(_Declaration):
     cleaning: Cleaning = Cleaning()
 
     def declared(self, target: str) -> str:
-        """A digest of all that decides what the rows of bronze.<target> are and how they are read."""
+        """A digest of everything that determines the rows of bronze.<target> and how they are read."""
         mapping = self.mappings[target]
         used = [self.inputs[name].model_dump_json() for name in (mapping.input, *mapping.join)]
         parts = [mapping.model_dump_json(), self.cleaning.model_dump_json(), *used]
@@ -115,7 +115,7 @@ class Source(_Declaration):
         if not self.mappings:
             problems.append("none of events, products, users is declared")
         if not _NAME.fullmatch(self.name):
-            problems.append(f"a source is named by letters, digits, _, - and ., not {self.name!r}")
+            problems.append(f"the name of a source consists of letters, digits, _, - and ., unlike {self.name!r}")
         if self.events is not None:
             parts = [part for part in self.cleaning.orders_per if part != "day" and part not in self.events.columns]
             problems += [f"cleaning.orders_per names {part}, which events.columns does not define" for part in parts]
@@ -124,7 +124,7 @@ class Source(_Declaration):
         return self
 
     def _problems(self, target: str, mapping: Mapping) -> Iterator[str]:
-        """What is wrong with one mapping, in words."""
+        """The problems of one mapping."""
         for name in (mapping.input, *mapping.join):
             if name not in self.inputs:
                 yield f"{target} reads input {name!r}{_nearest(name, list(self.inputs))}"
@@ -157,12 +157,12 @@ def load_source(name: str, folder: Path) -> Source:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose bare yes, no, on and off are refused: they may be names of columns, and YAML reads them as truths."""
+    """YAML that refuses bare yes, no, on and off: they may be names of columns, and YAML reads them as booleans."""
 
     def construct_yaml_bool(self, node: yaml.ScalarNode) -> bool:
         """True or false, written as such."""
         if node.value.lower() not in ("true", "false"):
-            problem = f'a bare {node.value} is a truth value in YAML, not a text: put it in quotes, "{node.value}"'
+            problem = f'a bare {node.value} is a boolean in YAML, not text: put it in quotes, "{node.value}"'
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return super().construct_yaml_bool(node)
 
@@ -171,7 +171,7 @@ _Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.construct_yaml_bool)
 
 
 def _explained(error: ValidationError) -> Iterator[str]:
-    """One line per problem, unknown keys with the nearest known one."""
+    """One line per problem; unknown keys with the nearest known one."""
     known = [name for part in (Source, Input, Mapping, Cleaning) for name in part.model_fields]
     for detail in error.errors(include_url=False):
         place = ".".join(str(part) for part in detail["loc"])

@@ -13,7 +13,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from cartograph.core.cleaning.declaration import date_word, number_word
+from cartograph.core.cleaning.declaration import date_setting, number_setting
 from cartograph.core.errors import UserError
 from cartograph.preprocess.settings import LimitSettings
 
@@ -100,8 +100,8 @@ def _remedy(each: SetAside) -> str | None:
     """The part of a declaration that would read the values quoted in the reasons; None if there is none."""
     values = [found[2] for reason in each.reasons if (found := re.match(_QUOTED, reason))]
     if each.rule == "bad_time":
-        return date_word(values)
-    return number_word(values) if each.rule in ("bad_price", "bad_quantity", "bad_rating", "bad_stock") else None
+        return date_setting(values)
+    return number_setting(values) if each.rule in ("bad_price", "bad_quantity", "bad_rating", "bad_stock") else None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How the values of one source are read: its dates, numbers and ids, what is not a product, what makes an order.
 
-Declared under `cleaning:` in conf/sources/<name>.yml, kept with every batch in bronze.batches, and applied by
-`preprocess`: so rows are read as was declared when they were ingested.
+Declared under `cleaning:` in conf/sources/<name>.yml, stored with every batch in bronze.batches, and applied by
+`preprocess`: rows are read by the declaration that was valid when they were ingested.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NUMBERS = {r"\d{8}": "compact", r"\d{9,10}(\.\d+)?": "unix_seconds", r"\d{12,13
 
 
 class Cleaning(BaseModel):
-    """One source's way of writing things; the defaults suit an export of a database."""
+    """How one source writes values; the defaults suit an export of a database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,30 +29,32 @@ class Cleaning(BaseModel):
         description="2025-05-31 09:00 (iso), 31.05.2025 or 31/05/2025 (day_first), 5/31/2025 9:00 PM (month_first), "
         "20250531 (compact), or a number since 1970 (unix_seconds, unix_milliseconds)",
     )
-    decimals: Literal["point", "comma"] = Field(default="point", description="what comes before the cents")
-    thousands: Thousands = Field(default="none", description="what groups thousands: 1.000,50 is comma with point")
+    decimals: Literal["point", "comma"] = Field(default="point", description="decimal separator")
+    thousands: Thousands = Field(
+        default="none", description="grouping separator: 1.000,50 is decimals: comma with thousands: point"
+    )
     ids: Literal["normalised", "as_written"] = Field(
         default="normalised",
-        description="normalised: blanks around an id and a trailing .0 of a number are dropped; NULL, nan, None, N/A "
-        "and the like are no id",
+        description="normalised: surrounding blanks and the trailing .0 of a number are removed; NULL, nan, None, N/A "
+        "and the like mean no id",
     )
     upper_product_ids: bool = Field(default=False, description="85123a and 85123A are one product")
     whole_quantities: bool = Field(default=False, description="a quantity of 1.5 is an error")
     catalogue: Catalogue = Field(
         default="auto",
-        description="whole: each delivery of products is all that is sold, and what the next one lacks is gone; "
-        "changes: what a delivery does not name is as it was (is_listed says what is gone); auto: whole where each "
-        "delivery repeats two thirds of the one before",
+        description="whole: each delivery holds all products, and one that the next one lacks is no longer listed; "
+        "changes: products that a delivery does not name are as before (is_listed marks removed ones); auto: whole if "
+        "each delivery repeats two thirds of the previous one",
     )
     orders_per: tuple[OrderPart, ...] = Field(
-        default=(), description="what order numbers start anew at: store, till (both are columns of events), day"
+        default=(), description="what order numbers are unique within: store, till (both are columns of events), day"
     )
     not_product_ids: tuple[str, ...] = Field(
-        default=(), description="patterns of product ids that sell no product: postage, fees, corrections, vouchers"
+        default=(), description="patterns of product ids that are no product: postage, fees, corrections, vouchers"
     )
-    not_product_titles: tuple[str, ...] = Field(default=(), description="the same for texts on lines or in catalogues")
+    not_product_titles: tuple[str, ...] = Field(default=(), description="the same for titles on lines or in catalogues")
     not_sales: dict[str, str] = Field(
-        default={}, description="SQL conditions on an event under which it is no sale, by the name of the rule"
+        default={}, description="SQL conditions under which an event is no sale, by the name of the rule"
     )
 
     @field_validator("not_product_ids", "not_product_titles")
@@ -70,7 +72,7 @@ class Cleaning(BaseModel):
     def _rules_are_names(cls, rules: dict[str, str]) -> dict[str, str]:
         for rule in rules:
             if not _RULE.fullmatch(rule):
-                raise ValueError(f"{rule!r} is not a name: small letters, digits and _ only")
+                raise ValueError(f"{rule!r} is not a name: lower-case letters, digits and _ only")
         return rules
 
     @model_validator(mode="after")
@@ -80,8 +82,8 @@ class Cleaning(BaseModel):
         return self
 
 
-def date_word(examples: list[str]) -> str | None:
-    """The setting that would read such dates, in words; None when none would."""
+def date_setting(examples: list[str]) -> str | None:
+    """The setting that would read such dates, as it is declared; None if there is none."""
     numeric = [re.match(r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})\b", text) for text in examples]
     if numeric and all(numeric):
         first, second = (max(int(found[part]) for found in numeric if found) for part in (1, 2))
@@ -90,13 +92,13 @@ def date_word(examples: list[str]) -> str | None:
         if second > 12 >= first:
             return "dates: month_first"
         return "dates: day_first (31.12.2025) or dates: month_first (12/31/2025)" if max(first, second) <= 12 else None
-    for pattern, word in _NUMBERS.items():
+    for pattern, setting in _NUMBERS.items():
         if examples and all(re.fullmatch(pattern, text.strip()) for text in examples):
-            return f"dates: {word}"
+            return f"dates: {setting}"
     return None
 
 
-_WRITTEN = {  # how numbers look, by the words that read them
+_WRITTEN = {  # Forms of numbers with the settings that read them.
     r"[+-]?\d{1,3}(\.\d{3})+,\d+": "decimals: comma, thousands: point",
     r"[+-]?\d{1,3}([ \u00a0\u202f]\d{3})+,\d+": "decimals: comma, thousands: blank",
     r"[+-]?\d+,\d{1,2}": "decimals: comma",
@@ -106,11 +108,11 @@ _WRITTEN = {  # how numbers look, by the words that read them
 }
 
 
-def number_word(examples: list[str]) -> str | None:
-    """The settings that would read such numbers, in words; None when none would."""
+def number_setting(examples: list[str]) -> str | None:
+    """The settings that would read such numbers, as they are declared; None if there are none."""
     texts = [example.strip() for example in examples]
-    words = {next((word for form, word in _WRITTEN.items() if re.fullmatch(form, text)), "") for text in texts}
-    if "" in words or not words:
+    settings = {next((each for form, each in _WRITTEN.items() if re.fullmatch(form, text)), "") for text in texts}
+    if "" in settings or not settings:
         return None
-    parts = dict(part.split(": ") for word in words for part in word.split(", "))
+    parts = dict(part.split(": ") for each in settings for part in each.split(", "))
     return ", ".join(f"{key}: {value}" for key, value in sorted(parts.items()))

@@ -1,4 +1,4 @@
-"""Raw text as values: ids, numbers and instants, as a source's `Cleaning` says they are written."""
+"""Raw text as values: ids, numbers and instants, read as a source's `Cleaning` declares."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from cartograph.core.cleaning.declaration import Cleaning
 
-BLANKS = " \t\r\n\u00a0"  # around a value they are not part of it
+BLANKS = " \t\r\n\u00a0"  # Removed around a value.
 MISSING = ("null", "(null)", "nan", "none", "n/a", "#n/a", "<na>", "nat", "nil", "undefined")
-_YEARS = (1900, 2199)  # others can only be a mistake, and later steps could not hold them in nanoseconds
+_YEARS = (1900, 2199)  # Others can only be mistakes, and do not fit nanosecond timestamps in later steps.
 _ISO_DAY = r"^\s*\d{4}-\d{1,2}-\d{1,2}"
 _NUMERIC_DAY = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:[T ,]+(.*?))?\s*$"
 _TWELVE_HOURS = r"(?i)^(\d{1,2})((?::\d{2}){0,2})\s*([ap])\.?m\.?$"
@@ -18,14 +18,14 @@ _SEPARATORS = {"comma": ",", "point": r"\.", "blank": r"[ \u00a0\u202f]", "apost
 
 
 def text(column: str) -> Column:
-    """Text without blanks of any kind around it; nothing left is null."""
+    """Text without surrounding blanks of any kind; empty text is null."""
     return F.nullif(F.btrim(F.col(column), F.lit(BLANKS)), F.lit(""))
 
 
 def identifier(column: str, cleaning: Cleaning) -> Column:
-    """An id, normalised unless the source says `ids: as_written`; null where there is none.
+    """An id, normalised unless the source declares `ids: as_written`; null where there is none.
 
-    Spreadsheets and data frames write a number as `17850.0` and nobody as `nan`: neither is part of an id.
+    Spreadsheets and data frames write numbers as `17850.0` and missing values as `nan`.
     """
     if cleaning.ids == "as_written":
         return F.nullif(F.col(column), F.lit(""))
@@ -35,7 +35,7 @@ def identifier(column: str, cleaning: Cleaning) -> Column:
 
 
 def number(column: str, cleaning: Cleaning) -> Column:
-    """A finite number as double; null where the text is none, as the source writes them.
+    """A finite number as double, as the source writes numbers; null where the text is none.
 
     Thousands must stand in groups of three, so that 1,5 is not read as 15.
     """
@@ -53,9 +53,9 @@ def number(column: str, cleaning: Cleaning) -> Column:
 
 
 def instant(column: str, cleaning: Cleaning) -> Column:
-    """A time in UTC; null where the text is none, as the source writes them.
+    """A time in UTC, as the source writes times; null where the text is none.
 
-    A bare year, or a time without its day (which Spark takes for today's), is not one.
+    A bare year, or a time of day (which Spark would place today), is not accepted.
     """
     written = F.col(column)
     if cleaning.dates == "iso":
@@ -73,7 +73,7 @@ def instant(column: str, cleaning: Cleaning) -> Column:
 
 
 def _numeric_day(written: Column, is_day_first: bool) -> Column:
-    """31.05.2025 or 5/31/25, with or without a time of 24 or twice 12 hours."""
+    """31.05.2025 or 5/31/25, with or without a time on the 24-hour or 12-hour clock."""
     first, second, year, rest = (F.regexp_extract(written, _NUMERIC_DAY, part) for part in (1, 2, 3, 4))
     day, month = (first, second) if is_day_first else (second, first)
     full_year = F.when(F.length(year) == 2, F.concat(F.lit("20"), year)).otherwise(year)
