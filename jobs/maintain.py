@@ -9,11 +9,12 @@ from __future__ import annotations
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
 from cartograph.runtime.maintenance import optimize, tables_to_maintain, vacuum
+from cartograph.runtime.settings import MaintainSettings
 
 
 def run(job: Job) -> None:
     """Optimises and vacuums each table in turn."""
-    settings = job.settings
+    settings: MaintainSettings = job.settings
     for name in tables_to_maintain(job.tables, settings.tables):
         tidied = optimize(job.tables, name, settings.cluster_by.get(name, ()))
         vacuum(job.tables, name, settings.retention_hours, settings.allow_short_retention)

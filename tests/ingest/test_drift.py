@@ -1,4 +1,4 @@
-"""Columns that are missing, renamed, retyped or new are told by name."""
+"""Columns that are missing, renamed, retyped or new are reported by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_declared_columns_in_any_order_and_width_are_no_drift() -> None:
     assert problems("at timestamp, price decimal(9,2), pieces int, order_no string") == Comparison((), ())
 
 
-def test_a_renamed_column_is_told_with_its_likely_new_name() -> None:
+def test_a_renamed_column_is_reported_with_its_likely_new_name() -> None:
     found = problems("OrderNo string, pieces long, price double, at timestamp")
     assert found.problems == (
         "may.parquet: column 'order_no' is missing; was it renamed to 'OrderNo'? "
@@ -35,13 +35,13 @@ def test_a_renamed_column_is_told_with_its_likely_new_name() -> None:
     assert found.notices == ("may.parquet: new column 'OrderNo' is not used",)
 
 
-def test_a_missing_column_without_a_likeness_is_just_missing() -> None:
+def test_a_missing_column_without_a_similar_name_is_just_missing() -> None:
     assert problems("pieces long, price double, at timestamp").problems == (
         "may.parquet: column 'order_no' is missing (columns found: pieces, price, at)",
     )
 
 
-def test_a_retyped_column_is_told_with_both_types() -> None:
+def test_a_retyped_column_is_reported_with_both_types() -> None:
     found = problems("order_no long, pieces string, price double, at timestamp")
     assert found.problems == (
         "may.parquet: column 'order_no' is bigint, declared string",
@@ -55,14 +55,14 @@ def test_new_columns_are_reported_and_stop_nothing() -> None:
     refuse([found])
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(SchemaDrift) as error:
         refuse([problems("pieces long, price string, at timestamp"), problems("order_no string, at timestamp")])
-    told = str(error.value)
-    assert [name for name in DECLARED if f"{name!r}" in told] == ["order_no", "pieces", "price"]
+    message = str(error.value)
+    assert [name for name in DECLARED if f"{name!r}" in message] == ["order_no", "pieces", "price"]
 
 
-def test_values_of_a_text_format_are_tried_against_the_declared_type(spark: SparkSession) -> None:
+def test_values_of_a_text_format_are_cast_to_the_declared_type(spark: SparkSession) -> None:
     declared = Input.model_validate({"format": "csv", "columns": DECLARED})
     names = ", ".join(f"{name} string" for name in DECLARED)
     right = ("A1", "3", "2.50", "2024-05-01 10:00:00")
@@ -92,7 +92,7 @@ def test_other_case_and_blanks_in_a_header_are_the_declared_name() -> None:
     assert respelled(["AT", "At"], declared) == {}
 
 
-def test_values_are_tried_as_the_source_writes_them_and_else_the_word_is_named(spark: SparkSession) -> None:
+def test_values_are_cast_as_the_source_writes_them_and_otherwise_the_setting_is_named(spark: SparkSession) -> None:
     declared = Input.model_validate({"format": "csv", "columns": DECLARED})
     rows = [("K1", "1", "1.000,50", "31.05.2025 09:00"), ("K2", "2", "0,79", "01.06.2025 10:00")]
     sample = spark.createDataFrame(rows, "order_no string, pieces string, price string, at string")

@@ -45,12 +45,12 @@ def test_a_copied_file_has_the_same_digest(spark: SparkSession, folder: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("below", "told"),
+    ("below", "message"),
     [("nowhere", "there is nothing at"), ("*.json", "there is nothing at"), ("empty", "there is no data file in")],
 )
-def test_nothing_to_read_is_told(spark: SparkSession, folder: Path, below: str, told: str) -> None:
+def test_nothing_to_read_is_reported(spark: SparkSession, folder: Path, below: str, message: str) -> None:
     (folder / "empty").mkdir()
-    with pytest.raises(InputNotFound, match=told):
+    with pytest.raises(InputNotFound, match=message):
         list_files(spark, f"{folder}/{below}")
 
 

@@ -1,4 +1,4 @@
-"""Declarations are checked as a whole, and what is wrong is told by name."""
+"""Declarations are checked as a whole, and problems are reported by name."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_rows_of_a_database_come_once_and_its_password_is_not_written_down(
     assert lake.rows("bronze.batches", "source_file", "n_kept") == [(f"jdbc:derby:{tmp_path}/db lines", 3)]
 
 
-def test_a_table_that_is_not_there_or_not_as_declared_is_told(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_table_that_is_missing_or_not_as_declared_is_reported(spark: SparkSession, tmp_path: Path) -> None:
     lake = lake_of(spark, tmp_path, "delta")
     with pytest.raises(InputNotFound, match=r"/nowhere cannot be read as delta: "):
         lake.ingest("one", f"{tmp_path}/nowhere")
@@ -79,7 +79,7 @@ def test_a_table_that_is_not_there_or_not_as_declared_is_told(spark: SparkSessio
     assert lake.versions() == {}
 
 
-def test_a_database_that_cannot_be_reached_and_a_missing_password_are_told(
+def test_an_unreachable_database_and_a_missing_password_are_reported(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SHOP_DB_PASSWORD", raising=False)

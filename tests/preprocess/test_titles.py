@@ -44,9 +44,9 @@ def test_a_column_keeps_its_nulls_and_empty_titles_become_null(spark: SparkSessi
     assert [row[0] for row in frame.select(normalised_titles("title")).collect()] == ["a b", None, None]
 
 
-def test_the_catalogues_newest_title_is_shown_else_the_commonest(spark: SparkSession) -> None:
+def test_the_newest_title_of_a_catalogue_is_shown_or_else_the_most_frequent(spark: SparkSession) -> None:
     may, june = datetime(2024, 5, 1), datetime(2024, 6, 1)
-    facts = [
+    records = [
         ("listed", "Old Jug", may, None),
         ("listed", "New Jug", june, None),
         ("listed", "jug on a line", june, 1000),
@@ -56,6 +56,6 @@ def test_the_catalogues_newest_title_is_shown_else_the_commonest(spark: SparkSes
         ("bare", None, may, None),
         ("undated", "Pot", None, None),
     ]
-    frame = spark.createDataFrame(facts, "product_id string, title string, seen_at timestamp, n_seen long")
+    frame = spark.createDataFrame(records, "product_id string, title string, seen_at timestamp, n_seen long")
     shown = {row.product_id: row.title for row in shown_titles(frame).collect()}
     assert shown == {"listed": "New Jug", "sold": "Cup", "undated": "Pot"}

@@ -78,17 +78,17 @@ def _expressions(target: str, mapping: Mapping) -> dict[str, Column]:
 
 def _column(target: str, name: str, text: str) -> Column:
     """The canonical column's expression, cast to the type of the table: text or a map."""
-    wanted = table(f"bronze.{target}").columns[name].dataType
+    column_type = table(f"bronze.{target}").columns[name].dataType
     try:
-        return F.expr(text).cast(wanted)
+        return F.expr(text).cast(column_type)
     except AnalysisException as error:
         raise _wrong(target, name, error) from error
 
 
 def _select(rows: DataFrame, target: str, known: dict[str, Column]) -> DataFrame:
     """All columns of the table, null where nothing is declared; an error names the wrong expression."""
-    wanted = table(f"bronze.{target}").columns
-    columns = [_known_or_null(field, known).alias(field.name) for field in wanted]
+    fields = table(f"bronze.{target}").columns
+    columns = [_known_or_null(field, known).alias(field.name) for field in fields]
     try:
         return rows.select(*columns)
     except AnalysisException as error:

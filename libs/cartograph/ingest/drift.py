@@ -105,9 +105,9 @@ def _missing(name: str, column: str, present: list[str], new: list[str]) -> str:
 def _retyped(name: str, declared: Input, present: Mapping[str, T.DataType]) -> list[str]:
     """Columns whose stored type is not the declared one; other widths of the same kind of number are accepted."""
     return [
-        f"{name}: column {column!r} is {present[column].simpleString()}, declared {wanted}"
-        for column, wanted in declared.types.items()
-        if column in present and not isinstance(present[column], _ACCEPTED[wanted])
+        f"{name}: column {column!r} is {present[column].simpleString()}, declared {declared_type}"
+        for column, declared_type in declared.types.items()
+        if column in present and not isinstance(present[column], _ACCEPTED[declared_type])
     ]
 
 
@@ -115,9 +115,9 @@ def _nested(name: str, declared: Input, present: Mapping[str, T.DataType]) -> li
     """Columns of JSON that hold objects or lists where one value is declared."""
     is_nested = (T.StructType, T.ArrayType)
     return [
-        f"{name}: column {column!r} is {present[column].simpleString()}, declared {wanted}"
-        for column, wanted in declared.types.items()
-        if wanted not in ("map", "any") and column in present and isinstance(present[column], is_nested)
+        f"{name}: column {column!r} is {present[column].simpleString()}, declared {declared_type}"
+        for column, declared_type in declared.types.items()
+        if declared_type not in ("map", "any") and column in present and isinstance(present[column], is_nested)
     ]
 
 
@@ -146,17 +146,19 @@ def _uncastable(
     ]
 
 
-def _cast(column: str, wanted: str, cleaning: Cleaning) -> Column:
+def _cast(column: str, declared_type: str, cleaning: Cleaning) -> Column:
     """The column's text as the declared type, or null; dates and numbers as the source writes them."""
-    if wanted in ("date", "timestamp") and cleaning.dates != "iso":
+    if declared_type in ("date", "timestamp") and cleaning.dates != "iso":
         return instant(column, cleaning)
-    if wanted in ("long", "double") and (cleaning.decimals, cleaning.thousands) != ("point", "none"):
+    if declared_type in ("long", "double") and (cleaning.decimals, cleaning.thousands) != ("point", "none"):
         return number(column, cleaning)
-    return F.col(column).try_cast(SQL_TYPE[wanted])
+    return F.col(column).try_cast(SQL_TYPE[declared_type])
 
 
-def _remedy(wanted: str, examples: list[str]) -> str:
+def _remedy(declared_type: str, examples: list[str]) -> str:
     """The declaration that would read such values, if there is one."""
-    setting: Callable[[list[str]], str | None] = date_setting if wanted in ("date", "timestamp") else number_setting
-    found = setting(examples) if wanted != "boolean" else None
+    setting: Callable[[list[str]], str | None] = (
+        date_setting if declared_type in ("date", "timestamp") else number_setting
+    )
+    found = setting(examples) if declared_type != "boolean" else None
     return f"; declare cleaning: {{{found}}} if they are written so" if found else ""

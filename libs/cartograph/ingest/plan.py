@@ -159,7 +159,7 @@ def _new_files(
     used = [name for mapping in source.mappings.values() for name in (mapping.input, *mapping.join)]
     present = {name: _listed(spark, delivery, name) for name in used if not source.inputs[name].is_table}
     feeds: list[_Feed] = []
-    wanted: dict[str, list[InputFile]] = {}
+    to_read: dict[str, list[InputFile]] = {}
     for target, mapping in source.mappings.items():
         if mapping.input not in present:
             continue
@@ -170,10 +170,10 @@ def _new_files(
         new = {content: file for content, file in contents.items() if content not in standing}
         declared = source.declared(target)
         feeds.append(_Feed(target, mapping, {batch_id(content, declared): content for content in new}, new, outdated))
-        wanted.setdefault(mapping.input, []).extend(feeds[-1].files.values())
+        to_read.setdefault(mapping.input, []).extend(feeds[-1].files.values())
         for name in mapping.join if feeds[-1].files else ():
-            wanted.setdefault(name, []).extend(present[name])
-    return feeds, {name: list(dict.fromkeys(files)) for name, files in wanted.items() if files}
+            to_read.setdefault(name, []).extend(present[name])
+    return feeds, {name: list(dict.fromkeys(files)) for name, files in to_read.items() if files}
 
 
 def _listed(spark: SparkSession, delivery: Delivery, name: str) -> list[InputFile]:

@@ -1,9 +1,9 @@
 """The products of a shop and the relations planted among them, as NumPy arrays.
 
 A catalogue grows with the square root of the events (8,000 products for ten million events, 80,000 for a billion) and
-is drawn from the seed alone, so every worker makes its own copy in a moment and nothing is shipped to it.
+is sampled from the seed alone, so every worker quickly makes its own copy and nothing is broadcast.
 
-Products are numbered by type, then by family (the same thing in several sizes or colours), then by variant.
+Products are numbered by type, then by family (the same article in several sizes or colours), then by variant.
 `Catalogue.code` is a random permutation of these numbers: public ids give nothing away.
 """
 
@@ -36,13 +36,13 @@ Floats = NDArray[np.float64]
 MAX_COMPLEMENTS = 4
 BUNDLE_STRENGTH = 0.3
 CHAIN_STRENGTH = 0.55
-PRODUCTS_PER_TYPE = 7  # a small shop carries fewer types rather than one product of each
+PRODUCTS_PER_TYPE = 7  # A small shop carries fewer types rather than one product of each.
 NEW_SHARE = 0.08
 
 
 @dataclass(frozen=True)
 class Families:
-    """One entry per family: the same thing up to size, colour or pack."""
+    """One entry per family: the same article up to size, colour or pack."""
 
     type: Ints
     rank: Ints  # within its type
@@ -234,7 +234,7 @@ def _established(families: Families, kind: int) -> Ints:
 
 
 def _complements(types: tuple[ProductType, ...], families: Families, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """Per product its complements and the chance that each is bought along."""
+    """Per product its complements and the probability that each is bought with it."""
     target = np.full((len(families.type), MAX_COMPLEMENTS), -1)
     strength = np.zeros((len(families.type), MAX_COMPLEMENTS))
     number = {kind.name: i for i, kind in enumerate(types)}

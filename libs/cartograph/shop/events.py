@@ -23,8 +23,8 @@ from cartograph.shop.visits import Missions, spontaneous_missions
 
 EVENT_TYPES = ("view", "cart", "purchase", "rating", "return")
 VIEW, CART, PURCHASE, RATING, RETURN = range(5)
-EVENTS_PER_VISIT = 8.0  # a low estimate: more is drawn than needed, then whole visits are left out
-MAX_PER_BLOCK = 10 * streams.EVENTS_PER_BLOCK  # numbers set aside for the events, visits and orders of a block
+EVENTS_PER_VISIT = 8.0  # A low estimate: more events are sampled than needed, then whole visits are left out.
+MAX_PER_BLOCK = 10 * streams.EVENTS_PER_BLOCK  # Numbers reserved for the events, visits and orders of a block.
 NONE = -1
 
 Columns = dict[str, Ints]
@@ -189,7 +189,7 @@ def _take(columns: Columns, rows: Ints) -> Columns:
 
 
 def _within(columns: Columns, plan: Plan, budget: int, rng: np.random.Generator) -> Columns:
-    """The events inside the shop's time, in its order, without as many whole visits as exceed the budget."""
+    """The events within the period of the shop, by time, without the whole visits that exceed the budget."""
     columns = _take(columns, np.flatnonzero(columns["at"] < plan.start + plan.n_days * DAY))
     per_visit = np.bincount(columns["visit"])
     order = rng.permutation(len(per_visit))
@@ -200,7 +200,7 @@ def _within(columns: Columns, plan: Plan, budget: int, rng: np.random.Generator)
 
 
 def _public(columns: Columns, shop: Catalogue, block: int) -> Columns:
-    """Numbers as the outside sees them: product codes, and events, visits and orders unique over all blocks."""
+    """Numbers as exported: product codes, and events, visits and orders unique over all blocks."""
     first = block * MAX_PER_BLOCK
     columns["product"] = shop.code[columns["product"]]
     columns["order"] = np.where(columns.pop("is_order") == 1, columns["visit"] + first, NONE)

@@ -80,9 +80,9 @@ def _write_events(events: DataFrame, path: str) -> dict[str, int]:
     return {name: int(n) for name, n in observation.get.items()}
 
 
-def _write_counted(facts: DataFrame, path: str, file_format: str, kinds: tuple[str, ...]) -> dict[str, int]:
-    """Writes facts without their `dirt` column and counts them by it in the same pass."""
-    counted, observation = _observed(facts, kinds)
+def _write_counted(records: DataFrame, path: str, file_format: str, kinds: tuple[str, ...]) -> dict[str, int]:
+    """Writes records without their `dirt` column and counts them by it in the same pass."""
+    counted, observation = _observed(records, kinds)
     counted.drop("dirt").write.mode("overwrite").format(file_format).option("header", True).save(path)
     return {name: int(n) for name, n in observation.get.items()}
 

@@ -11,10 +11,10 @@ from cartograph.shop.customers import NORMAL, Customers
 from cartograph.shop.plan import DAY, Plan
 from cartograph.shop.visits import Missions
 
-CONVERSION = np.array([0.36, 0.85, 0.0])  # by customer kind: chance that a mission ends in a purchase
-TAKES_OTHER = 0.35  # chance that a substitute is bought instead of the product first looked at
-LATER_COMPLEMENT = 0.2  # share of complements bought some days after their product
-LOYAL = 0.6  # chance that a customer goes on buying a product with a rhythm
+CONVERSION = np.array([0.36, 0.85, 0.0])  # By customer kind: probability that a mission ends in a purchase.
+TAKES_OTHER = 0.35  # Probability that a substitute is bought instead of the product viewed first.
+LATER_COMPLEMENT = 0.2  # Share of complements bought some days after their product.
+LOYAL = 0.6  # Probability that a customer keeps buying a product with a repurchase interval.
 MAX_VIEWED = 4
 
 
@@ -85,7 +85,7 @@ def followed(
         _late_complements(shop, product, bought_at, rng),
     ]
     source = np.concatenate([source for source, _, _ in plans])
-    wanted = np.concatenate([wanted for _, wanted, _ in plans])
+    products = np.concatenate([products for _, products, _ in plans])
     when = np.concatenate([when for _, _, when in plans])
     first_visit = int(missions.visit.max(initial=-1)) + 1
     n = len(source)
@@ -94,7 +94,7 @@ def followed(
         customer=missions.customer[origin][source],
         is_guest=np.zeros(n, np.int64),
         at=when,
-        product=wanted,
+        product=products,
         is_planned=np.ones(n, np.int64),
     )
     return later.take(np.flatnonzero(when < plan.start + plan.n_days * DAY))

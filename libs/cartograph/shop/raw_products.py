@@ -1,4 +1,4 @@
-"""Raw products and customers as the shop exports them, with titles and descriptions to read, some of them messy."""
+"""Raw products and customers as the shop exports them, with titles and descriptions, some of them messy."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ USERS_SCHEMA = "user_id string, region string, age_band string, seen_at string, 
 
 
 def raw_products(spark: SparkSession, plan: Plan) -> DataFrame:
-    """One row per product fact, every value text; `dirt` names what is messy about it (null if nothing).
+    """One row per product record, every value text; `dirt` names what is messy about it (null: nothing).
 
-    Most products have one fact, those of dirt `older_fact` a second, outdated one. `category` is a path with ` > `.
+    Most products have one record, those of dirt `older_fact` a second, outdated one. `category` is a path with ` > `.
     """
     n_blocks = -(-catalogue(plan).n_products // PRODUCTS_PER_BLOCK)
     return _by_block(spark, n_blocks, PRODUCTS_SCHEMA, lambda block: _products(plan, block))
 
 
 def raw_users(spark: SparkSession, plan: Plan) -> DataFrame:
-    """One row per customer fact, every value text; `dirt` is null, `older_fact`, or `bad_age_band`."""
+    """One row per customer record, every value text; `dirt` is null, `older_fact`, or `bad_age_band`."""
     return _by_block(spark, plan.n_blocks, USERS_SCHEMA, lambda block: _users(plan, block))
 
 
 def _by_block(spark: SparkSession, n_blocks: int, schema: str, rows_of: Callable[[int], pd.DataFrame]) -> DataFrame:
-    """The rows of all blocks, made where the blocks' numbers lie."""
+    """The rows of all blocks, generated in parallel from the numbers of the blocks."""
 
     def generate(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
@@ -53,14 +53,14 @@ def _by_block(spark: SparkSession, n_blocks: int, schema: str, rows_of: Callable
 
 
 def _products(plan: Plan, block: int) -> pd.DataFrame:
-    """The raw facts of one block of products."""
+    """The raw records of one block of products."""
     shop = catalogue(plan)
     rng = plan.stream(streams.TEXT, block)
     first = block * PRODUCTS_PER_BLOCK
     product = np.arange(first, min(first + PRODUCTS_PER_BLOCK, shop.n_products))
     words = product_words(shop, product)
     price = pd.Series(shop.price[product]).map("{:.2f}".format)
-    facts = pd.DataFrame(
+    records = pd.DataFrame(
         {
             "product_id": product_ids(shop, product),
             "title": words["title"],
@@ -75,7 +75,7 @@ def _products(plan: Plan, block: int) -> pd.DataFrame:
             "dirt": None,
         }
     )
-    return _messy_products(facts, plan, rng)
+    return _messy_products(records, plan, rng)
 
 
 def product_ids(shop: Catalogue, product: Ints) -> list[str]:
@@ -133,7 +133,7 @@ def _labels(variants: str) -> list[str]:
 
 
 def _listed_at(plan: Plan, launch_day: Ints) -> Words:
-    """When products launched on `launch_day` were listed; what was there from the start was seen the day before it."""
+    """When products launched on `launch_day` were listed; those of the start were seen the day before it."""
     return _days_later(plan, np.where(launch_day > 0, launch_day, -1))
 
 
@@ -142,32 +142,32 @@ def _days_later(plan: Plan, day: Ints) -> Words:
     return pd.Series(pd.to_datetime(plan.start + day * DAY, unit="s")).dt.strftime("%Y-%m-%d %H:%M:%S").to_numpy(object)
 
 
-def _messy_products(facts: pd.DataFrame, plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
-    """The facts, a share `dirt` per kind messy: blanks, capitals, HTML entities, no price, an older fact as well."""
-    n = len(facts)
+def _messy_products(records: pd.DataFrame, plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
+    """The records, a share `dirt` of each kind dirty: blanks, capitals, HTML entities, no price, an older record."""
+    n = len(records)
     shuffled = rng.permutation(n)
     each = round(plan.settings.dirt * n)
     blanks, loud, entities, priceless, outdated = (shuffled[i * each : (i + 1) * each] for i in range(5))
-    title = facts["title"]
+    title = records["title"]
     entities_of = title.str.replace("&", "&amp;").str.replace(",", "&#44;").str.replace("-", "&#45;") + "&nbsp;"
-    facts.loc[blanks, "title"] = "  " + title[blanks].str.replace(" ", "  ", n=2) + "\t"
-    facts.loc[loud, "title"] = title[loud].str.upper()
-    facts.loc[entities, "title"] = entities_of[entities]
-    facts.loc[priceless, "price"] = "call us"
+    records.loc[blanks, "title"] = "  " + title[blanks].str.replace(" ", "  ", n=2) + "\t"
+    records.loc[loud, "title"] = title[loud].str.upper()
+    records.loc[entities, "title"] = entities_of[entities]
+    records.loc[priceless, "price"] = "call us"
     kinds = ("messy_blanks", "messy_case", "html_entities", "bad_number")
     for rows, kind in zip((blanks, loud, entities, priceless), kinds, strict=True):
-        facts.loc[rows, "dirt"] = kind
-    older = facts.loc[outdated].assign(price="1.00", dirt="older_fact")
+        records.loc[rows, "dirt"] = kind
+    older = records.loc[outdated].assign(price="1.00", dirt="older_fact")
     older["seen_at"] = _days_later(plan, np.full(len(older), -30))
-    return pd.concat([older, facts], ignore_index=True)
+    return pd.concat([older, records], ignore_index=True)
 
 
 def _users(plan: Plan, block: int) -> pd.DataFrame:
-    """The raw facts of one block of customers."""
+    """The raw records of one block of customers."""
     people = customers(plan, catalogue(plan), block)
     rng = plan.stream(streams.TEXT, (1 << 40) + block)
     signed_up = pd.Series(pd.to_datetime(people.signed_up, unit="s"))
-    facts = pd.DataFrame(
+    records = pd.DataFrame(
         {
             "user_id": [f"U{number:09d}" for number in people.number],
             "region": np.array(REGIONS, object)[people.region],
@@ -176,9 +176,9 @@ def _users(plan: Plan, block: int) -> pd.DataFrame:
             "dirt": None,
         }
     )
-    shuffled = rng.permutation(len(facts))
-    each = round(plan.settings.dirt * len(facts))
-    facts.loc[shuffled[:each], ["age_band", "dirt"]] = ["unknown", "bad_age_band"]
-    older = facts.iloc[shuffled[each : 2 * each]].assign(region="West", dirt="older_fact")
+    shuffled = rng.permutation(len(records))
+    each = round(plan.settings.dirt * len(records))
+    records.loc[shuffled[:each], ["age_band", "dirt"]] = ["unknown", "bad_age_band"]
+    older = records.iloc[shuffled[each : 2 * each]].assign(region="West", dirt="older_fact")
     older["seen_at"] = (signed_up.loc[older.index] - pd.Timedelta(days=30)).dt.strftime("%Y-%m-%d %H:%M:%S")
-    return pd.concat([older, facts], ignore_index=True)
+    return pd.concat([older, records], ignore_index=True)

@@ -151,7 +151,7 @@ def repeats(shop: Catalogue, families: Ints) -> pd.DataFrame:
 
 
 def new_products(shop: Catalogue, families: Ints) -> pd.DataFrame:
-    """One row per product that appears late, with the older products of its group: they are like it in every word."""
+    """One row per product that is launched late, with the older products of its group, described by the same words."""
     products = _products_of(shop, families)
     day = shop.families.launch_day[shop.family[products]]
     products, day = products[day > 0], day[day > 0]

@@ -15,8 +15,8 @@ from cartograph.shop.customers import BOT, NORMAL, Customers
 from cartograph.shop.plan import DAY, Plan
 
 GUEST_SHARE = 0.08
-STOPS = np.array([0.45, 0.12, 0.45])  # by customer kind: chance to stop after a mission
-BOT_MISSIONS = (400, 700)  # a robot walks through a good part of the shop within a quarter of an hour
+STOPS = np.array([0.45, 0.12, 0.45])  # By customer kind: probability to stop after a mission.
+BOT_MISSIONS = (400, 700)  # A bot visits a large part of the shop within a quarter of an hour.
 CANDIDATES = 3
 
 
@@ -109,7 +109,7 @@ def _types(shop: Catalogue, people: Customers, who: Ints, rng: np.random.Generat
 
 
 def _season(plan: Plan, shop: Catalogue, kind: Ints, at: Ints) -> Floats:
-    """How likely a type is wanted at that time: 1 all year round or at its peak, 0.15 half a year away from it."""
+    """Relative demand for a type at that time: 1 all year round or at its peak, 0.15 half a year away from it."""
     peak = np.array([each.peak_month for each in shop.types])[kind]
     day = (at - plan.start) // DAY + plan.settings.start_on.timetuple().tm_yday
     away = np.cos(2 * np.pi * (day / 365.25 - (peak - 0.5) / 12))
@@ -119,18 +119,18 @@ def _season(plan: Plan, shop: Catalogue, kind: Ints, at: Ints) -> Floats:
 def _families(
     plan: Plan, shop: Catalogue, people: Customers, who: Ints, kind: Ints, at: Ints, rng: np.random.Generator
 ) -> Ints:
-    """A family of each type: of three drawn by popularity, the one nearest in price and brand that is on sale."""
+    """A family of each type: of three sampled by popularity, the one nearest in price and brand that is on sale."""
     families = shop.families
     total = np.concatenate([[0.0], np.cumsum(families.popularity)])
     low, high = total[shop.first_family[kind]], total[shop.first_family[kind + 1]]
     target = low + rng.random((CANDIDATES, len(kind))) * (high - low)
-    drawn = np.searchsorted(total, target, side="right") - 1
-    drawn = np.clip(drawn, shop.first_family[kind], shop.first_family[kind + 1] - 1)
-    regret = np.abs(families.price_level[drawn] - people.price_level[who])
-    regret = regret - 0.4 * (families.brand[drawn] == people.brand[who]) + rng.random(drawn.shape) * 0.5
-    regret = regret + 9.0 * (families.launch_day[drawn] * DAY + plan.start > at)
+    sampled = np.searchsorted(total, target, side="right") - 1
+    sampled = np.clip(sampled, shop.first_family[kind], shop.first_family[kind + 1] - 1)
+    regret = np.abs(families.price_level[sampled] - people.price_level[who])
+    regret = regret - 0.4 * (families.brand[sampled] == people.brand[who]) + rng.random(sampled.shape) * 0.5
+    regret = regret + 9.0 * (families.launch_day[sampled] * DAY + plan.start > at)
     best = np.argmin(regret, axis=0)
-    chosen = drawn[best, np.arange(len(kind))]
+    chosen = sampled[best, np.arange(len(kind))]
     on_sale = families.launch_day[chosen] * DAY + plan.start <= at
     return np.where(on_sale, chosen, _first_on_sale(shop, kind))
 
