@@ -59,13 +59,14 @@ SMALL: dict[str, dict[str, str]] = {
     "preprocess/pseudonyms.py": {"spark.createDataFrame(row, f'{_INNER} binary, {_OUTER} binary')": ONE},
     "preprocess/raw_rows.py": {"ids": FILES},
     "rank/reranking/cold_start.py": {"anywhere": ONE},
-    "rank/fusion/reciprocal_ranks.py": {"chances": LISTS},
-    "rank/fusion/links.py": {"total": ONE, "shares": "a row per region"},
-    "report/content.py": {
-        "earlier.agg(F.max('as_of').alias('as_of'))": ONE, "asked": SHOWN, "best_sellers": SHOWN, "drawn": SHOWN,
-    },
-    "report/graph.py": {"ends[0]": SHOWN, "ends[1]": SHOWN},
+    "rank/fusion/reciprocal_ranks.py": {"probabilities": LISTS},
+    "rank/fusion/affinity_features.py": {"total": ONE, "shares": "a row per region"},
+    "report/rows.py": {"earlier.agg(F.max('as_of').alias('as_of'))": ONE},
+    "report/sections/communities/query.py": {"ends[0]": SHOWN, "ends[1]": SHOWN},
+    "report/sections/customers/query.py": {"sampled": SHOWN},
+    "report/sections/related_products/query.py": {"best": SHOWN},
     "report/summary.py": {"best": SHOWN},
+    "report/titles.py": {"asked": SHOWN},
     "rules/significance.py": {"layers": "a row per length of an itemset"},
 }  # fmt: skip
 

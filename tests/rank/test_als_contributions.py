@@ -13,7 +13,7 @@ from cartograph.cf.settings import AlsSettings
 from cartograph.rank.explanation.als_contributions import als_contributions
 from tests.core.checkerboard import N, checkerboard, users_of
 
-FIT = AlsSettings(alpha=3.0, regularisation=0.1, frequency_power=0.5)
+FIT = AlsSettings(engine="native", alpha=3.0, regularisation=0.1, frequency_power=0.5)
 NAMES = [f"p{n}" for n in range(9)]
 FACTORS = np.random.default_rng(3).normal(size=(len(NAMES), 4))
 WEIGHTS = {"ann": {"p0": 1.0, "p1": 2.5, "p2": -1.0, "p3": 0.2, "p8": 1.0}, "bob": {"p4": 1.0}, "eve": {"gone": 1.0}}
