@@ -35,7 +35,7 @@ ON = [
     # The quality of the models does not matter here, so a little training is enough.
     "embed.words.iterations=1", "embed.item2vec.iterations=1", "sequence.gru.epochs=1", "graph.lightgcn.epochs=1",
     "cf.als.engine=native", "cf.als.iterations=2", "cf.als.rank=16", "graph.gfcf.n_vectors=16",
-    "graph.analytics.iterations=2", "graph.analytics.rounds=2", "evaluate.n_resamples=50",
+    "graph.analytics.iterations=2", "graph.analytics.rounds=2", "evaluate.n_resamples=100",
 ]  # fmt: skip
 HOG = 99_999
 
