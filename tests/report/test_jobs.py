@@ -34,9 +34,8 @@ def test_customers_without_candidates_get_the_popular_products(shop: Suite) -> N
     rows = shop.tables.read("gold.recommendations", LATER).where("user_id = 'user99'").orderBy("rank").collect()
     assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
     assert rows[0].models == ["popularity"]
-    assert rows[0].why.startswith(
-        "Popular: bought by "
-    )  # fewer products were sold in the region than a list has places
+    # Fewer products were sold in the region than a list has places.
+    assert rows[0].why.startswith("Popular: bought by ")
 
 
 def test_the_fused_lists_are_evaluated_beside_the_models(shop: Suite) -> None:

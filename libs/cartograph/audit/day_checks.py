@@ -88,7 +88,6 @@ def _catalogues(hidden: DataFrame, name: str, listings: DataFrame, as_of: date) 
     known = hidden.where("hidden_by IN ('not_listed', 'stock')").join(first, HIDDEN[name], "left")
     is_late = F.coalesce(F.col("stated_at") >= F.lit(as_of).cast("timestamp"), F.lit(True))
     since = F.coalesce(F.to_date("stated_at").cast("string"), F.lit("never"))
-    example = F.concat_ws(
-        " ", key_text(name), F.lit("is hidden by"), "hidden_by", F.lit("; first in a catalogue:"), since
-    )
+    first_known = F.concat(F.lit("; first in a catalogue: "), since)
+    example = F.concat(key_text(name), F.lit(" is hidden by "), F.col("hidden_by"), first_known)
     return summary(known, name, "catalogues", is_late, example)
