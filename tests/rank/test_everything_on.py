@@ -41,10 +41,10 @@ HOG = 99_999
 
 
 def orders(whole: pd.DataFrame) -> pd.DataFrame:
-    """Every fifth customer's lines of December to February, and one order of all these products."""
+    """Every twelfth customer's lines of December to February, and one order of all these products."""
     columns = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
     until = pd.Timestamp(DAY + timedelta(days=28))
-    some = whole[(whole.InvoiceDate < until) & (whole["Customer ID"] % 5 == 0)]
+    some = whole[(whole.InvoiceDate < until) & (whole["Customer ID"] % 12 == 0)]
     first = some[(some.Quantity > 0) & (some.Price > 0)].drop_duplicates("StockCode")
     everything = first.assign(
         **{"Invoice": "999999", "Quantity": 1, "InvoiceDate": pd.Timestamp("2010-01-05 12:00"), "Customer ID": HOG}
