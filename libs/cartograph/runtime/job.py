@@ -191,33 +191,13 @@ class Job:
             self.progress.say(f"no customer is known before {self.as_of}: there is nobody to make lists for")
         return users
 
-    def fitted(self, model: Model, *data: Any) -> bool:
-        """Fits a model to `data`; false where there is too little to learn from: then it says why, and has no lists."""
-        try:
-            model.fit(*data)
-        except TooLittle as error:
-            for table in ("gold.candidates", "gold.associations"):
-                self.replace(table, self.nothing(table), model=model.name)
-            self.progress.say(f"{model.name} has no lists: {error}")
-            return False
-        return True
-
-    def write_lists(self, model: str, candidates: DataFrame, associations: DataFrame) -> None:
-        """Makes these the lists of a model for customers and for products, and records how many rows they have."""
-        n_rows = 0
-        for kind, rows in (("candidates", candidates), ("associations", associations)):
-            written = self.replace(f"gold.{kind}", rows, model=model)
-            self.metric(f"n_{kind}_{model}", written.rows)
-            n_rows += written.rows
-        if not n_rows:
-            self.progress.say(f"{model} has no lists: too little happened before {self.as_of}")
-
     def epoch(self, model: str, epoch: Mapping[str, float]) -> None:
-        """Records what a network's training tells of an epoch (its number: `epoch`), and shows it."""
+        """Records and shows the metrics of an epoch of a network's training (its number: `epoch`)."""
         number = int(epoch["epoch"])
-        told = {key: value for key, value in epoch.items() if key != "epoch"}
-        self.tracking.log_metrics({f"{model}_{key}": value for key, value in told.items()}, step=number)
-        self.progress.say(f"{model} epoch {number}: " + ", ".join(f"{key} {value:.4g}" for key, value in told.items()))
+        metrics = {key: value for key, value in epoch.items() if key != "epoch"}
+        self.tracking.log_metrics({f"{model}_{key}": value for key, value in metrics.items()}, step=number)
+        shown = ", ".join(f"{key} {value:.4g}" for key, value in metrics.items())
+        self.progress.say(f"{model} epoch {number}: {shown}")
 
     def metric(self, name: str, value: float) -> None:
         """Records one number."""
