@@ -29,10 +29,9 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
+from benchmarks.harness import PeakMemory, Stopwatch, model_named, print_result, spark_session
 from benchmarks.interactions import baskets_of, events_of
-from benchmarks.models import model_of
-from benchmarks.topn import warm_up
+from benchmarks.topn import STEPS, warm_up
 from cartograph.core.model import Silver
 from cartograph.core.views.histories import histories
 from cartograph.core.views.seen import seen
@@ -117,7 +116,7 @@ def day_of(events: DataFrame, day: date, horizon: int, options: argparse.Namespa
     lists = []
     for name in options.models.split(","):
         may_repeat = options.repeats and name != "next_basket"  # which lists them anyway
-        model = model_of(name, SETTINGS.get(name, []) + ["mask_seen=false"] * may_repeat)
+        model = model_named(name, STEPS, SETTINGS.get(name, []) + ["mask_seen=false"] * may_repeat)
         listed = model.fit(data).recommend(users, options.depth)
         lists.append(listed.select(F.lit(name).alias("model"), *PAIR, "rank", "score").localCheckpoint())
     return EvaluatedDay(Day(day, reduce(DataFrame.unionByName, lists), data), truth)

@@ -20,14 +20,23 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.harness import PeakMemory, Stopwatch, attempted, print_result, run_peer, show, spark_session
+from benchmarks.harness import (
+    PeakMemory,
+    Stopwatch,
+    attempted,
+    model_named,
+    print_result,
+    run_peer,
+    show,
+    spark_session,
+)
 from benchmarks.lightgcn import Ints, read_interactions, recall_and_ndcg
-from benchmarks.models import model_of
 from benchmarks.objective import implicit_objective
 from cartograph.core.model import Silver
 from cartograph.core.search.topk import top_k
 from cartograph.core.views.histories import histories
 
+STEPS = ("cf", "rules", "sequence", "graph")  # whose models can be chosen
 K = 20
 LONGEST = 100_000  # events of a history that are masked: all of them
 
@@ -43,7 +52,7 @@ def main() -> None:
     parser.add_argument("--peer-epochs", type=int, default=3, help="of the peer of lightgcn")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
-    model = model_of(options.model, options.set)
+    model = model_named(options.model, STEPS, options.set)
     with watch("setup"):
         spark = spark_session("topn", ["spark.driver_memory=4g"])
         data = silver_of(spark, options.train)
@@ -76,7 +85,7 @@ def of_als(model: Any, data: Silver, options: argparse.Namespace, fit_seconds: f
     train = read_interactions(options.train)
     found: dict[str, Any] = {"objective": round(implicit_objective(users, items, train, own.alpha, own.regularisation))}
     if own.engine == "native" and own.iterations > 1:
-        watch, once = Stopwatch(), model_of("als", [*options.set, "iterations=1"])
+        watch, once = Stopwatch(), model_named("als", STEPS, [*options.set, "iterations=1"])
         with watch("fit"):
             once.fit(data)
         per_iteration = (fit_seconds - watch.seconds["fit"]) / (own.iterations - 1)
