@@ -86,12 +86,10 @@ def _of_new_rows(schema: T.StructType, table: Table, broken: Sequence[str], chec
 def _of_old_rows(schema: T.StructType, n_rules: int) -> str:
     """The same row about {old}, which breaks nothing."""
     none = f"array_repeat(0L, {n_rules}) AS n_broken, array_repeat(cast(null AS string), {n_rules}) AS examples"
-    sums = "sum(cast(first AS decimal(38,0))) AS first, sum(cast(second AS decimal(38,0))) AS second"
-    return f"""SELECT false AS is_new, count(*) AS n, {sums}, {none}, {_NO_KEY} AS repeated
-        FROM (SELECT {_HASHES} FROM (SELECT {_row_hash(schema)} AS _hash FROM {{old}}))"""
+    return f"""SELECT false AS is_new, count(*) AS n, {_SUMS}, {none}, {_NO_KEY} AS repeated
+        FROM (SELECT {_row_hash(schema)} AS _hash FROM {{old}})"""
 
 
-_HASHES = "cast(_hash AS decimal(20,0)) AS first, cast(xxhash64(_hash) AS decimal(20,0)) AS second"
 _SUMS = "sum(cast(_hash AS decimal(20,0))) AS first, sum(cast(xxhash64(_hash) AS decimal(20,0))) AS second"
 _NO_KEY = "cast(null AS struct<key: string, n: bigint>)"
 
