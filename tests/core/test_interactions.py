@@ -9,7 +9,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.core.views.interactions import debiased, interactions, ratings
-from cartograph.core.views.liking import RatingScale, with_liking
+from cartograph.core.views.liking import with_liking
+from cartograph.core.views.settings import RatingsSettings
 from cartograph.runtime.failures import raised_on_purpose
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -114,15 +115,15 @@ def test_a_rating_is_the_last_one_given(events: DataFrame) -> None:
 @pytest.mark.parametrize(
     ("scale", "expected"),
     [
-        (RatingScale(), {1.0: -1.0, 2.0: -0.5, 3.0: 0.0, 4.0: 0.5, 5.0: 1.0}),
-        (RatingScale(1, 10), {1.0: -1.0, 5.5: 0.0, 10.0: 1.0}),
-        (RatingScale(0, 1), {0.0: -1.0, 1.0: 1.0}),
-        (RatingScale(1, 5, neutral=4), {1.0: -1.0, 2.5: -0.5, 4.0: 0.0, 5.0: 1.0}),
-        (RatingScale(1, 5, neutral=1), {1.0: 0.0, 3.0: 0.5, 5.0: 1.0}),  # no rating is a dislike
+        (RatingsSettings(), {1.0: -1.0, 2.0: -0.5, 3.0: 0.0, 4.0: 0.5, 5.0: 1.0}),
+        (RatingsSettings(scale=(1, 10)), {1.0: -1.0, 5.5: 0.0, 10.0: 1.0}),
+        (RatingsSettings(scale=(0, 1)), {0.0: -1.0, 1.0: 1.0}),
+        (RatingsSettings(neutral=4), {1.0: -1.0, 2.5: -0.5, 4.0: 0.0, 5.0: 1.0}),
+        (RatingsSettings(neutral=1), {1.0: 0.0, 3.0: 0.5, 5.0: 1.0}),  # no rating is a dislike
     ],
 )
 def test_ratings_are_read_on_the_scale_of_the_shop(
-    spark: SparkSession, scale: RatingScale, expected: dict[float, float]
+    spark: SparkSession, scale: RatingsSettings, expected: dict[float, float]
 ) -> None:
     rated = spark.createDataFrame([("rating", rating) for rating in expected], "event_type string, rating double")
     found = {row.rating: row.liking for row in with_liking(rated, scale).collect()}
@@ -133,7 +134,7 @@ def test_what_is_no_rating_has_no_liking(spark: SparkSession) -> None:
     rows = [("purchase", 1.0), ("rating", None)]
     events = with_liking(spark.createDataFrame(rows, "event_type string, rating double"))
     assert [row.liking for row in events.collect()] == [None, None]
-    assert with_liking(events, RatingScale(0, 1)) is events  # told once, by who knows the scale
+    assert with_liking(events, RatingsSettings(scale=(0, 1))) is events  # told once, by who knows the scale
 
 
 def test_a_rating_off_the_scale_is_named_with_the_setting(spark: SparkSession) -> None:

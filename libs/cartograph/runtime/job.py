@@ -39,7 +39,7 @@ from cartograph.core.errors import UserError
 from cartograph.core.model import Model, Silver, TooLittle, Weights
 from cartograph.core.tables import schema
 from cartograph.core.views.histories import active, histories
-from cartograph.core.views.liking import RatingScale, with_liking
+from cartograph.core.views.liking import with_liking
 from cartograph.runtime import preflight
 from cartograph.runtime.conditions import before
 from cartograph.runtime.config import redacted
@@ -215,7 +215,7 @@ class Job:
         day = as_of or self.as_of
         users = self.read("silver.users", day) if self.tables.exists("silver.users") else None
         events, baskets, products = (self.read(f"silver.{name}", day) for name in ("events", "baskets", "products"))
-        events = with_liking(events, RatingScale(*self.config.ratings.scale, self.config.ratings.neutral))
+        events = with_liking(events, self.config.ratings)
         return Silver(
             events=events,
             baskets=baskets,

@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from cartograph.core.views.settings import RatingsSettings
 
 _STEPS = 2000  # of liking that ratings of one instant are told apart by
 
 
-@dataclass(frozen=True)
-class RatingScale:
-    """The ratings there can be.
+def liking_of(rating: Column, ratings: RatingsSettings) -> Column:
+    """-1 at the lowest rating, 0 at the neutral one, 1 at the highest, straight lines between; null for null.
 
-    Args:
-        lowest, highest: worst and best rating: 1 and 5 for stars, 0 and 1 for thumbs.
-        neutral: ratings above it are likes, below it dislikes; None: the middle of the scale.
+    A rating off the scale ends the query that reads it: nobody knows what it says.
     """
-
-    lowest: float = 1.0
-    highest: float = 5.0
-    neutral: float | None = None
-
-    def liking(self, rating: Column) -> Column:
-        """-1 at the lowest rating, 0 at the neutral one, 1 at the highest, straight lines between; null for null.
-
-        A rating off the scale ends the query that reads it: nobody knows what it says.
-        """
-        middle = (self.lowest + self.highest) / 2 if self.neutral is None else self.neutral
-        above = (rating - middle) / (self.highest - middle)
-        below = (rating - middle) / (middle - self.lowest) if middle > self.lowest else F.lit(0.0)
-        strange = F.concat(
-            F.lit("silver.events holds a rating of "), rating.cast("string"),
-            F.lit(f", but ratings.scale is [{self.lowest:g}, {self.highest:g}]: set the scale that the shop rates on, "
-                  "or convert the ratings of a source in its declaration"),
-        )  # fmt: skip
-        known = F.when(rating >= middle, above).otherwise(below)
-        off = (rating < self.lowest) | (rating > self.highest)
-        return F.when(off, F.raise_error(strange).cast("double")).otherwise(known)
+    lowest, highest = ratings.scale
+    middle = (lowest + highest) / 2 if ratings.neutral is None else ratings.neutral
+    above = (rating - middle) / (highest - middle)
+    below = (rating - middle) / (middle - lowest) if middle > lowest else F.lit(0.0)
+    strange = F.concat(
+        F.lit("silver.events holds a rating of "), rating.cast("string"),
+        F.lit(f", but ratings.scale is [{lowest:g}, {highest:g}]: set the scale that the shop rates on, "
+              "or convert the ratings of a source in its declaration"),
+    )  # fmt: skip
+    known = F.when(rating >= middle, above).otherwise(below)
+    off = (rating < lowest) | (rating > highest)
+    return F.when(off, F.raise_error(strange).cast("double")).otherwise(known)
 
 
-def with_liking(events: DataFrame, scale: RatingScale | None = None) -> DataFrame:
+def with_liking(events: DataFrame, ratings: RatingsSettings | None = None) -> DataFrame:
     """The same events and `liking` (double), null of events that are no rating; events that have it stay as they are.
 
     Args:
         events: rows of silver.events.
-        scale: of their ratings; None: one to five stars.
+        ratings: their scale; None: one to five stars.
     """
     if "liking" in events.columns:
         return events
     if "rating" not in events.columns:
         return events.withColumn("liking", F.lit(None).cast("double"))
     rated = F.when(F.col("event_type") == "rating", F.col("rating").cast("double"))
-    return events.withColumn("liking", (scale or RatingScale()).liking(rated))
+    return events.withColumn("liking", liking_of(rated, ratings or RatingsSettings()))
 
 
 def last_liking(value: Column | None = None) -> Column:
