@@ -122,6 +122,22 @@ def test_the_first_increment_replaces_tables_and_a_later_one_merges_into_them(sp
     assert lake.written[3:] == [("merge", "silver.events"), ("merge", "silver.baskets")]
 
 
+def test_what_the_next_of_undeclared_catalogues_lacks_is_gone(spark: SparkSession, raw: Raw) -> None:
+    """No declaration says that they are whole: the second one repeats two of three products."""
+    days = {day: f"2024-05-0{day} 06:00:00" for day in (1, 2)}
+    first = [{"product_id": each, "seen_at": days[1], "row_id": f"1{each}"} for each in ("cup", "lid", "pan")]
+    second = [{"product_id": each, "seen_at": days[2], "row_id": f"2{each}"} for each in ("cup", "lid")]
+    lake = Frames(
+        bronze__batches=batches(spark, ("b1", "products", 3), ("b2", "products", 2)),
+        bronze__products=raw("products", first).unionByName(raw("products", second, batch_id="b2")),
+    )
+    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
+        rows = silver_rows.of_listings(silver, judge(silver, KEY, SETTINGS, print)).collect()
+    assert sorted((row.product_id, row.stated_at.day, row.is_listed) for row in rows) == [
+        ("cup", 1, True), ("lid", 1, True), ("pan", 1, True), ("pan", 2, False),
+    ]  # fmt: skip
+
+
 def test_contested_ids_are_reported_and_set_aside_whichever_event_is_newer(spark: SparkSession, raw: Raw) -> None:
     rows = [PURCHASE | {"event_id": "E1"}, PURCHASE | {"event_id": "E1", "event_at": "2024-05-02 10:00:00"}]
     lake = Frames(bronze__batches=batches(spark, ("b1", "events", 2)), bronze__events=raw("events", rows))

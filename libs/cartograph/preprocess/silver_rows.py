@@ -11,6 +11,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.preprocess import conflicts, ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import quarantined_events
@@ -69,8 +70,9 @@ def of_listings(silver: Increment, judged: Judged) -> DataFrame:
     """All rows of silver.listings, out of all deliveries of all catalogues: what the newest one lacks is gone."""
     records = judged.products if silver.is_first else judged_products(silver.all_raw("products"))
     rows = silver.keep(stated(records))
-    catalogue = F.get_json_object("cleaning", "$.catalogue").alias("deliveries")
-    declared = silver.read("bronze.batches", target="products").select("batch_id", catalogue)
+    catalogue = F.get_json_object("cleaning", "$.catalogue")  # Defaults are not recorded.
+    batches = silver.read("bronze.batches", target="products")
+    declared = batches.select("batch_id", F.coalesce(catalogue, F.lit(Cleaning().catalogue)).alias("deliveries"))
     delivered = deliveries(rows, declared).localCheckpoint()
     return listings(rows, delivered, whole_sources(rows, delivered))
 
