@@ -17,7 +17,7 @@ from cartograph.core.workers.run_folders import own_folder, remove_leftovers
 def test_what_a_killed_program_left_is_removed_by_the_next_one(spark: SparkSession, tmp_path: Path) -> None:
     """The folder is made by a process that is then killed; that of one still running is left alone."""
     code = (
-        "import os, sys, time, pathlib; from cartograph.core.run_folders import _signature;"
+        "import os, sys, time, pathlib; from cartograph.core.workers.run_folders import _signature;"
         "pathlib.Path(sys.argv[1], _signature(os.getpid())).mkdir(parents=True); print('made', flush=True);"
         "time.sleep(60)"
     )
