@@ -15,12 +15,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cartograph.cf.models import configured
 from cartograph.cf.settings import CfSettings
 from cartograph.cf.tuning import tuned
+from cartograph.core.model_classes import configured_models
 from cartograph.runtime.changes import keep_changes
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
+from cartograph.runtime.model_tables import write_models
 
 
 def run(job: Job) -> None:
@@ -32,8 +33,7 @@ def run(job: Job) -> None:
     version = keep_changes(job.tables, "silver.events")  # before it is read: a refresh may see an event twice
     data = replace(job.silver(), events_version=version)
     users = job.customers(data.events, settings.history, settings.active_days)
-    for name in settings.models:
-        job.write_model(configured(name, settings), data, users, settings.k)
+    write_models(job, configured_models("cf", settings), data, users, settings.k)
     users.unpersist()
 
 

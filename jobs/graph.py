@@ -14,13 +14,14 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 
 from cartograph.core.model import Silver
+from cartograph.core.model_classes import configured_models
 from cartograph.core.views.product_sets import of_shoppers
 from cartograph.graph.building.product_graph import product_graph
 from cartograph.graph.graph_tables import tables_of_graph
-from cartograph.graph.models import configured_model
 from cartograph.graph.settings import GraphSettings
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
+from cartograph.runtime.model_tables import write_models
 
 METRICS = {"gold.relations": "n_relations", "gold.bundles": "n_bundles", "silver.communities": "n_products_in_graph"}
 
@@ -36,8 +37,7 @@ def run(job: Job) -> None:
         data = replace(data, edges=write_graph(job, of_shoppers(data)))
     if settings.models:
         users = job.customers(data.events, settings.history, settings.active_days)
-        for name in settings.models:
-            job.write_model(configured_model(name, settings), data, users, settings.k)
+        write_models(job, configured_models("graph", settings), data, users, settings.k)
         users.unpersist()
 
 

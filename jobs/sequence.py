@@ -11,9 +11,10 @@ step does nothing.
 
 from __future__ import annotations
 
+from cartograph.core.model_classes import configured_models
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.sequence.models import configured
+from cartograph.runtime.model_tables import write_models
 from cartograph.sequence.repurchases import repurchases
 from cartograph.sequence.settings import SequenceSettings
 
@@ -29,8 +30,7 @@ def run(job: Job) -> None:
         job.progress.say("sequence.models is empty; skipping")
         return
     users = job.customers(data.events, settings.history, settings.active_days)
-    for name in settings.models:
-        job.write_model(configured(name, settings), data, users, settings.k)
+    write_models(job, configured_models("sequence", settings), data, users, settings.k)
     users.unpersist()
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from cartograph.cf.models import configured
+from cartograph.cf.als import Als
 from cartograph.cf.settings import CfSettings
 from cartograph.core.errors import UserError
 from cartograph.core.event_types import EVENT_WEIGHTS
+from cartograph.core.model_classes import model_class
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import cf
@@ -86,12 +87,12 @@ def test_weights_of_events_in_the_file_are_the_defaults_of_the_models() -> None:
 @pytest.mark.parametrize("name", CfSettings.choices())
 def test_every_model_takes_its_own_settings(name: str) -> None:
     settings = load_config("local").cf
-    model: Any = configured(name, settings)
+    model: Any = model_class("cf", name).configured(settings)
     assert model.name == name
     assert model.settings is getattr(settings, name)
     assert model.event_weights is settings.event_weights
 
 
 def test_factors_are_an_artifact_only_if_they_are_to_be_kept() -> None:
-    assert configured("als", load_config("local").cf).artifact_tables == ("gold.factors",)
-    assert configured("als", load_config("local", ["cf.refresh.keep_factors=false"]).cf).artifact_tables == ()
+    assert Als.configured(load_config("local").cf).artifact_tables == ("gold.factors",)
+    assert Als.configured(load_config("local", ["cf.refresh.keep_factors=false"]).cf).artifact_tables == ()

@@ -61,6 +61,22 @@ def test_replacing_one_partition_leaves_the_others_alone(spark: SparkSession, ta
     assert tables.read(NAME, as_of=date(2011, 10, 1)).count() == 2
 
 
+def test_several_partitions_are_replaced_in_one_commit_and_counted_one_by_one(
+    spark: SparkSession, tables: Tables
+) -> None:
+    def of(*models: str) -> DataFrame:
+        rows = [neighbours(spark, ("a", 1, "b", 0.5)).withColumn("model", F.lit(model)) for model in models]
+        return rows[0].unionByName(rows[1]) if len(rows) > 1 else rows[0]
+
+    tables.replace(NAME, of("als", "o'hara"), as_of=DAY, model=("als", "o'hara", "swing"))
+    tables.replace(NAME, of("rules"), as_of=DAY, model="rules")
+    result = tables.replace(NAME, of("swing", "als"), as_of=DAY, model=("swing", "o'hara", "als"))
+    assert (result.version, result.rows, result.parts) == (3, 2, {"swing": 1, "o'hara": 0, "als": 1})
+    assert {model for model, *_ in pairs(tables)} == {"als", "rules", "swing"}
+    with pytest.raises(RowsRefused, match="partition model = swing or als"):
+        tables.replace(NAME, of("als", "rules"), as_of=DAY, model=("swing", "als"))
+
+
 def test_replacing_with_the_same_rows_in_another_order_writes_nothing(spark: SparkSession, lake: Tables) -> None:
     before = lake.version(NAME)
     again = neighbours(spark, ("a", 2, "c", 0.4), ("a", 1, "b", 0.5))

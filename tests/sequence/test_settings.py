@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cartograph.core.model_classes import model_class
 from cartograph.sequence.gru import Gru
-from cartograph.sequence.models import configured
 from cartograph.sequence.network import NetworkConfig
 from cartograph.sequence.settings import NetworkSettings, SequenceSettings, SequenceTrainingSettings
 from cartograph.sequence.transformer import Transformer
@@ -44,7 +45,7 @@ def test_the_configuration_of_a_network_has_its_settings() -> None:
 @pytest.mark.parametrize("name", SequenceSettings.choices())
 def test_every_model_of_the_section_is_made_from_it(name: str) -> None:
     section = SequenceSettings(customer_vectors=False)
-    model = configured(name, section)
+    model: Any = model_class("sequence", name).configured(section)
     assert type(model) is model_class("sequence", name)
-    assert model.settings is getattr(section, name)  # type: ignore[attr-defined]  # not of the contract
+    assert model.settings is getattr(section, name)
     assert "gold.user_vectors" not in model.artifact_tables

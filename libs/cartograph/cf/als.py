@@ -16,7 +16,7 @@ from cartograph.cf.factorisation.mllib_als import mllib_factors
 from cartograph.cf.factorisation.native_als import native_factors
 from cartograph.cf.factorisation.recommendation import recommend_from_vectors
 from cartograph.cf.factorisation.side_information import with_prior
-from cartograph.cf.settings import AlsSettings
+from cartograph.cf.settings import AlsSettings, CfSettings
 from cartograph.core.event_types import EVENT_WEIGHTS
 from cartograph.core.model import Model, NotFitted, Silver, associate_from_vectors
 from cartograph.core.settings import settings_of
@@ -57,6 +57,11 @@ class Als(Model):
         self.item_factors_: DataFrame | None = None
         self.fitted_as_of_: date | None = None
         self.events_version_: int | None = None
+
+    @classmethod
+    def configured(cls, section: CfSettings, **changed: Any) -> Self:
+        """The model as the section describes it; factors are kept for `refresh` unless it is switched off."""
+        return super().configured(section, keep_factors=section.refresh.keep_factors, **changed)
 
     def fit(self, data: Silver) -> Self:
         """Learns `user_factors_` (user_id, vector) and `item_factors_` (product_id, vector).

@@ -11,10 +11,10 @@ import optuna
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.cf.models import configured
 from cartograph.cf.settings import CfSettings
 from cartograph.core.errors import UserError
 from cartograph.core.model import Model, Silver
+from cartograph.core.model_classes import model_class
 from cartograph.core.statistics.metrics import mean_ndcg
 from cartograph.core.views.histories import histories
 from cartograph.core.views.seen import SEEN_BY, seen
@@ -94,7 +94,7 @@ def tuned(
     start = datetime.combine(as_of - timedelta(days=tuning.days), time(), tzinfo=UTC)
     period = Period.since(data, start, settings.history, seen_by)
     best, ndcg = search(
-        lambda tried: configured(tuning.model, settings, **tried),
+        lambda tried: model_class("cf", tuning.model).configured(settings, **tried),
         period, space, tuning.trials, tuning.k, tuning.seed, record,
     )  # fmt: skip
     return Tuned(tuning.model, best, tuning.k, ndcg)

@@ -71,6 +71,13 @@ class Model(Protocol):
     name: str
     artifact_tables: tuple[str, ...] = ()
 
+    @classmethod
+    def configured(cls, section: Any, **changed: Any) -> Self:
+        """The model as its step's section of the settings describes it, with single settings changed."""
+        make: Any = cls
+        model: Self = make(getattr(section, cls.name), event_weights=section.event_weights, **changed)
+        return model
+
     def fit(self, data: Silver) -> Self:
         """Learn from `data`; returns the model itself.
 

@@ -26,15 +26,34 @@ def before(columns: Sequence[str], as_of: date) -> Column:
     return known | F.col(instant).isNull() if instant == "first_seen_at" else known
 
 
-def within(partition: Mapping[str, Any]) -> Column:
+Partition = Mapping[str, Any]  # a value, or a tuple of values, by column
+
+
+def within(partition: Partition) -> Column:
     """True for rows of the partition; for all rows when it names no column."""
     condition = F.lit(True)
     for column, value in partition.items():
-        condition = condition & (F.col(column) == F.lit(value))
+        condition = condition & F.col(column).isin(*each(value))
     return condition
 
 
-def as_sql(partition: Mapping[str, Any]) -> str:
-    """The partition as SQL: as_of = '2011-11-01' AND model = 'als'."""
-    quoted = {column: str(value).replace("\\", "\\\\").replace("'", "\\'") for column, value in partition.items()}
-    return " AND ".join(f"`{column}` = '{value}'" for column, value in quoted.items())
+def as_sql(partition: Partition) -> str:
+    """The partition as SQL: `as_of` = '2011-11-01' AND `model` IN ('als', 'swing')."""
+    return " AND ".join(is_one_of(column, value) for column, value in partition.items())
+
+
+def is_one_of(column: str, value: Any) -> str:
+    """SQL that is true where the column has the value, or one of a tuple of values."""
+    if isinstance(value, tuple):
+        return f"`{column}` IN ({', '.join(map(quoted, value))})"
+    return f"`{column}` = {quoted(value)}"
+
+
+def each(value: Any) -> tuple[Any, ...]:
+    """The values that one value or a tuple stands for."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def quoted(value: Any) -> str:
+    """A value of a partition column as SQL: text is compared with what it means for the column's type."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

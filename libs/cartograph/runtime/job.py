@@ -36,7 +36,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
-from cartograph.core.model import Model, Silver, TooLittle, Weights
+from cartograph.core.model import Silver, Weights
 from cartograph.core.tables import schema
 from cartograph.core.views.histories import active, histories
 from cartograph.core.views.liking import with_liking
@@ -134,7 +134,7 @@ class Job:
 
     def _wrote(self, result: WriteResult) -> WriteResult:
         self.tracking.log_table_written(result.table, self.tables.path(result.table), result.version, result.rows)
-        self.progress.wrote(result.table, result.rows, result.changed)
+        self.progress.wrote(result.table, result.rows, result.changed, result.parts)
         return result
 
     def nothing(self, name: str) -> DataFrame:
@@ -142,45 +142,9 @@ class Job:
         table = schema.table(name)
         return self.spark.createDataFrame([], table.columns).drop(*table.partition)
 
-    def write_model(self, model: Model, data: Silver, users: DataFrame, k: int) -> None:
-        """Fits a model, and writes its lists for customers and for products and whatever else it has.
-
-        Where there is too little to learn from, its tables are left empty, and the reason is said.
-        """
-        try:
-            model.fit(data)
-        except TooLittle as error:
-            for table in ("gold.candidates", "gold.associations", *model.artifact_tables):
-                self._replace_of(model, table, self.nothing(table))
-            self.progress.say(f"{model.name} has no lists: {error}")
-            return
-        self._write_lists(model, users, k)
-        if model.artifact_tables:
-            lists = self.read("gold.candidates", model=model.name)
-            for table, rows in model.artifacts(users, lists).items():
-                written = self._replace_of(model, table, rows)
-                self.metric(f"n_{table.removeprefix('gold.')}_{model.name}", written.rows)
-        weights = model.network_weights()
-        if weights is not None:
-            self.save_weights(model.name, weights)
-
     def save_weights(self, model: str, weights: Weights) -> None:
         """Keeps the weights of a network of this `as_of` beside the tables."""
         weights.save(self.spark, f"{self.tables.root}/_weights/{model}/{self.as_of}")
-
-    def _replace_of(self, model: Model, name: str, rows: DataFrame) -> WriteResult:
-        """Replaces the model's rows of a table; all of this `as_of` where the table is of one model only."""
-        partition = {"model": model.name} if "model" in schema.table(name).partition else {}
-        return self.replace(name, rows, **partition)
-
-    def _write_lists(self, model: Model, users: DataFrame, k: int) -> None:
-        n_rows = 0
-        for kind, rows in (("candidates", model.recommend(users, k)), ("associations", model.associate(k))):
-            written = self.replace(f"gold.{kind}", rows, model=model.name)
-            self.metric(f"n_{kind}_{model.name}", written.rows)
-            n_rows += written.rows
-        if not n_rows:
-            self.progress.say(f"{model.name} has no lists: too little happened before {self.as_of}")
 
     def customers(self, events: DataFrame, history: int, active_days: int | None) -> DataFrame:
         """Histories of the customers that lists are made for: all, or those with an event in the last `active_days`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich import progress as bars
 from rich.console import Console
@@ -62,9 +62,10 @@ class Progress:
             if self._depth == 0:
                 self._bars.stop()
 
-    def wrote(self, table: str, rows: int, changed: bool) -> None:
-        """One table written, or found to hold these rows already."""
-        self.say(f"{table}: {rows:,} rows" if changed else f"{table}: {rows:,} rows, unchanged")
+    def wrote(self, table: str, rows: int, changed: bool, parts: Mapping[str, int] | None = None) -> None:
+        """One table written, or found to hold these rows already; `parts` are the rows of each model."""
+        each = ", ".join(f"{name} {n:,}" for name, n in (parts or {}).items())
+        self.say(f"{table}: {rows:,} rows{f' ({each})' if each else ''}{'' if changed else ', unchanged'}")
 
     def say(self, text: str) -> None:
         """One line of information."""

@@ -10,6 +10,7 @@ old partition for changes (`lake.skip_unchanged`). An append is checked by Delta
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from pyspark.sql import functions as F
 from cartograph.core.tables import schema
 from cartograph.core.tables.schema import Table
 from cartograph.runtime import places
-from cartograph.runtime.conditions import before, within
+from cartograph.runtime.conditions import Partition, before, each, within
 from cartograph.runtime.content import Survey, differing, survey
 from cartograph.runtime.definition import create, definition_differences
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
@@ -47,6 +48,7 @@ class WriteResult:
     changed: bool
     seconds: float
     partition: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)  # rows per value, where a column had several
 
 
 class Tables:
@@ -117,7 +119,9 @@ class Tables:
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:
         """Makes `frame` the content of exactly this partition of table `name`; without one, of the whole table.
 
-        Partition columns that the frame lacks are added. Rows equal to those already there are not written again.
+        A tuple stands for the partitions of all its values, which are replaced together: model=("als", "swing").
+        Partition columns with one value are added where the frame lacks them. Rows equal to those already there are not
+        written again.
 
         Raises:
             SchemaMismatch: columns are missing, unknown or of another type.
@@ -135,7 +139,8 @@ class Tables:
             changed = found.old != found.content
             if changed:
                 self._save(name, replacing(rows, partition, is_new or (found.old is not None and not found.old.rows)))
-        return WriteResult(name, self.version(name), found.content.rows, changed, time.monotonic() - started, partition)
+        seconds = time.monotonic() - started
+        return WriteResult(name, self.version(name), found.content.rows, changed, seconds, partition, found.parts)
 
     def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
         """Inserts rows whose key is new to table `name` and, unless `insert_only`, updates those that differ.
@@ -236,7 +241,9 @@ class Tables:
     def _writing(self, name: str, partition: dict[str, Any]) -> Iterator[bool]:
         """Holds the partition's lock, with the table there and as defined; whether it was made just now."""
         table = schema.table(name)
-        with self.locks.hold(",".join([name, *(f"{column}={value}" for column, value in partition.items())])):
+        with contextlib.ExitStack() as held:
+            for lock in _lock_names(name, partition):
+                held.enter_context(self.locks.hold(lock))
             is_new = not self.exists(name)
             if is_new:
                 with self.locks.hold(f"{name},create", wait_seconds=self.locks.stale_seconds):
@@ -254,9 +261,7 @@ class Tables:
                 "Alter it, or delete it and run its steps again"
             )
 
-    def _checked(
-        self, table: Table, rows: DataFrame, partition: dict[str, Any], old: DataFrame | None = None
-    ) -> Survey:
+    def _checked(self, table: Table, rows: DataFrame, partition: Partition, old: DataFrame | None = None) -> Survey:
         """What the rows, and the old ones they may replace, hold, after they were found to satisfy every constraint."""
         found = survey(rows, table, partition, old, self.check_keys)
         if found.problems:
@@ -275,3 +280,9 @@ class Tables:
         commits = self._delta(name).history().filter((note["app_id"] == app_id) & (note["batch"] == str(version)))
         row = commits.select("version", note["digest"]).head()
         return (int(row[0]), str(row[1])) if row else None
+
+
+def _lock_names(name: str, partition: Partition) -> list[str]:
+    """One lock per combination of values, in an order that is the same for every process: none waits in a circle."""
+    values = [[f"{column}={value}" for value in sorted(each(values))] for column, values in partition.items()]
+    return [",".join([name, *some]) for some in itertools.product(*values)]

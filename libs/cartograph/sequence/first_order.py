@@ -39,9 +39,9 @@ class FirstOrder(Model):
         self.pairs_: DataFrame | None = None
 
     @classmethod
-    def configured(cls, section: SequenceSettings) -> Self:
+    def configured(cls, section: SequenceSettings, **changed: Any) -> Self:
         """The model as the section describes it."""
-        return cls(section.first_order, event_types=section.event_types)
+        return cls(section.first_order, event_types=section.event_types, **changed)
 
     def fit(self, data: Silver) -> Self:
         """Learns `pairs_`: product_id, associated_product_id, score, rank."""

@@ -38,9 +38,9 @@ class NextBasket(Model):
         self.again_: DataFrame | None = None
 
     @classmethod
-    def configured(cls, section: SequenceSettings) -> Self:
+    def configured(cls, section: SequenceSettings, **changed: Any) -> Self:
         """The model as the section describes it."""
-        return cls(section.next_basket)
+        return cls(section.next_basket, **changed)
 
     def fit(self, data: Silver) -> Self:
         """Learns `pairs_` (product_id, associated_product_id, score, rank) and `again_` (as `repurchases`)."""

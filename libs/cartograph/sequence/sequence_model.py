@@ -80,10 +80,10 @@ class SequenceModel(Model):
         self.epochs_: list[Epoch] = []
 
     @classmethod
-    def configured(cls, section: SequenceSettings) -> Self:
+    def configured(cls, section: SequenceSettings, **changed: Any) -> Self:
         """The model as the section describes it."""
         own: NetworkSettings = getattr(section, cls.name)
-        return cls(own, training=section.training, event_types=section.event_types, tables=section)
+        return cls(own, training=section.training, event_types=section.event_types, tables=section, **changed)
 
     def fit(self, data: Silver) -> Self:
         """Learns `network_`; `epochs_` are the metrics of each epoch.

@@ -29,7 +29,7 @@ from cartograph.graph.networks.customer_rows import CustomerRows, customer_rows
 from cartograph.graph.networks.inference import computed_vectors, customer_vectors
 from cartograph.graph.networks.initial_vectors import spectral_start
 from cartograph.graph.networks.recommendation_task import Encoding, RecommendationTask
-from cartograph.graph.settings import GraphTrainingSettings, NetworkSettings
+from cartograph.graph.settings import GraphSettings, GraphTrainingSettings, NetworkSettings
 
 _MIN_ROWS = 32  # Customers of a step per worker: with fewer it waits for the others longer than it computes.
 Own = TypeVar("Own", bound=NetworkSettings)
@@ -79,6 +79,11 @@ class ProductModel(Model, Generic[Own]):
         self.weights_: Weights | None = None
         self.item_vectors_: DataFrame | None = None
         self.epochs_: list[Epoch] = []
+
+    @classmethod
+    def configured(cls, section: GraphSettings, **changed: Any) -> Self:
+        """The model as the section describes it."""
+        return super().configured(section, training=section.training, **changed)
 
     def fit(self, data: Silver) -> Self:
         """Learns `weights_` and `item_vectors_`: product_id, vector, bias, weight (that of a product in a customer).
