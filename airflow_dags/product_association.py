@@ -61,15 +61,15 @@ with DAG(
 ) as dag:
     ingest = step("ingest", FILES, "Appends raw rows to bronze once, however often it runs.")
     preprocess = step("preprocess", [], "Types, cleans, de-duplicates and pseudonymises what is new into silver.")
-    embed = step("embed", AS_OF, "Vectors of products from words, pictures, facts and behaviour, and their neighbours.")
+    embed = step("embed", AS_OF, "Product embeddings of text, images, attributes and behaviour; neighbours.")
     rules = step("rules", AS_OF, "Itemsets and association rules of the baskets.")
     cf = step("cf", AS_OF, "Popularity, item neighbours and matrix factorisation.")
-    sequence = step("sequence", AS_OF, "Networks that tell the next product of a history.")
+    sequence = step("sequence", AS_OF, "Neural networks that predict the next product of a history.")
     graph = step("graph", AS_OF, "Product graph, its communities, complements and substitutes.")
     rank = step("rank", AS_OF, "Fuses the models' lists into related products and recommendations.")
     audit = step("audit", AS_OF, "Fails where a list or a count holds what was not known before the day.")
     evaluate = step("evaluate", AS_OF, "Scores the lists of an earlier day by what was bought since.")
-    experiment = step("experiment", AS_OF, "Judges the experiments on customers that are under way.")
+    experiment = step("experiment", AS_OF, "Evaluates the running experiments.")
     report = step("report", AS_OF, "Draws the day's report, one HTML file.")
     maintain = step("maintain", [], "Compacts the tables and removes files that no version needs.")
 

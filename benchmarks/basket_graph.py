@@ -4,7 +4,7 @@
         --group order_id --item product_id --title product_name --label department_id --to instacart.npz
 
 Nodes are products in `--min-orders` orders or more; an edge joins two that are together in `--min-together` orders or
-more, and in twice as many as chance would have it among the orders that hold such products. NumPy, SciPy and pandas
+more, and in twice as many as expected at random among the orders that hold such products. NumPy, SciPy and pandas
 only.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-_ABOVE_CHANCE = 2.0
+_ABOVE_EXPECTED = 2.0
 _FEWEST = 5  # products that a word must name
 
 
@@ -58,7 +58,7 @@ def pairs(lines: pd.DataFrame, kept: Any, options: argparse.Namespace) -> sp.csr
     sizes = np.asarray(had.sum(0))[0]
     expected = sizes[together.row] * sizes[together.col] / had.shape[0]
     joined = (together.row != together.col) & (together.data >= options.min_together)
-    joined &= together.data >= _ABOVE_CHANCE * expected
+    joined &= together.data >= _ABOVE_EXPECTED * expected
     where = (together.row[joined], together.col[joined])
     return sp.csr_matrix((np.ones(joined.sum(), np.float32), where), together.shape)
 

@@ -6,8 +6,8 @@ The file holds sparse matrices of adjacency and features as the public Amazon gr
 adj_indices, adj_indptr, adj_shape, the same with attr_, and labels. The graph is made undirected and free of loops.
 
 `accuracy`: 20 products per class are trained on and 30 per class validated on, the rest is the test; mean of `--runs`
-draws. `link_auc`: 10 % of the edges are held out, and as many pairs without an edge; the model learns from the
-remaining edges, and pairs are scored by the cosine of their vectors. Nothing is chosen by the result.
+draws. `link_auc`: 10 % of the edges are held out, with the same number of pairs without an edge; the model learns from
+the other edges, and pairs are scored by the cosine of their vectors. Nothing is chosen by the result.
 
 `--peers` classifies by the same convolution of torch_geometric, with the same draws, width, epochs and patience.
 """
@@ -147,7 +147,7 @@ def as_batch(nodes: Longs, labels: Longs) -> dict[str, Any]:
 def link_auc(
     spark: SparkSession, adjacency: sp.csr_matrix, features: sp.csr_matrix, options: argparse.Namespace
 ) -> float:
-    """The area under the ROC curve over held-out edges and as many pairs without one."""
+    """The area under the ROC curve over held-out edges and the same number of pairs without one."""
     generator = np.random.default_rng(7)
     upper = sp.triu(adjacency).tocoo()
     order = generator.permutation(upper.nnz)

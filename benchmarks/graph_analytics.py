@@ -3,8 +3,8 @@
     python -m benchmarks.graph_analytics --shops 1 10 100 [--engine igraph]
     python -m benchmarks.graph_analytics --shops 100 --copies 7 --run pagerank components communities
 
-The graph is that of the significant edges of so many generated shops side by side, each with products of its own;
-`--copies` duplicates it so many times under other names, which is faster than counting as many orders. One shop is run
+The graph is that of the significant edges of several generated shops side by side, each with products of its own;
+`--copies` repeats it under other names, which is faster than counting that many orders. One shop is run
 once before, to warm up. `n_edges` counts each edge once.
 """
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def graph_of_shops(spark: SparkSession, n_shops: int, n_copies: int) -> GraphFrame:
-    """The graph of the significant edges of the orders of so many shops, so many times."""
+    """The graph of the significant edges of the orders of `n_shops` shops, copied."""
     orders = shop_baskets(spark, N_BASKETS, n_shops).withColumn(
         "order_id", F.monotonically_increasing_id().cast("string")
     )

@@ -21,8 +21,8 @@ def read_graph(path: str | Path) -> tuple[sp.csr_matrix, sp.csr_matrix, Longs]:
         ValueError: the file lacks some of the arrays, named with those it has.
     """
     with np.load(path, allow_pickle=False) as file:
-        wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in (*_PARTS, "shape")]
-        missing = [name for name in [*wanted, "labels"] if name not in file.files]
+        expected = [f"{kind}_{part}" for kind in ("adj", "attr") for part in (*_PARTS, "shape")]
+        missing = [name for name in [*expected, "labels"] if name not in file.files]
         if missing:
             raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(file.files)}")
         adjacency, features = (

@@ -57,7 +57,7 @@ class PeakMemory:
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process and its descendants: the Java machine and its Python workers too.
+    """Resident memory of this process and its descendants: the JVM and its Python workers too.
 
     Pages that processes share count once for each. 0 where there is no /proc.
     """

@@ -4,7 +4,7 @@
     python -m benchmarks.itemset_growth --baskets 2000000 --shops 25 --min-support 0.00002 --executor-memory 512m
 
 The baskets are the orders of the generated shop, 2,000 products whatever the size, kept by Spark on disk. With
-`--shops` there are so many shops alike, each with products of its own and as many baskets: that makes data faster than
+`--shops` there are several shops of the same size, each with products of its own: that makes data faster than
 one large shop does. With `--executor-memory` the run has two executors of one core and that much heap each, processes
 of their own. `worker_gb` is the most that any one Python worker held; `data_gb` is the size of the baskets as Arrow
 arrays, which no task ever holds as a whole.
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--baskets", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--min-support", type=float, default=0.0005)
     parser.add_argument("--engine", choices=("native", "mllib"), default="native")
-    parser.add_argument("--shops", type=int, default=1, help="shops alike, each with so many baskets")
+    parser.add_argument("--shops", type=int, default=1, help="number of shops, each with products of its own")
     parser.add_argument("--executor-memory", help="heap of each of two executors; without it all runs in one process")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()

@@ -5,8 +5,8 @@
 
 `seconds` is mining, from baskets held in memory by Spark to the itemsets held in memory by Spark: counting the items
 and making the frame of the result are part of it. It is the fastest of `--rounds` times, which stand in `rounds`;
-MLlib has as many. Rules are apart, in `rules_seconds`. The peers: Spark's FPGrowth in the same session, and packages
-of the bench environment, given the baskets as the lists or matrix that each wants, once.
+MLlib is timed in the same way. Rules are timed separately, in `rules_seconds`. The peers: Spark's FPGrowth in the same
+session, and packages of the bench environment, given the baskets as the lists or matrix that each expects, once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cartograph.rules.mining import choose_engine, mine
 from cartograph.rules.settings import Engine, MiningSettings
 
 _SLICE = 2_000  # baskets that engines warm up on …
-_FEWEST = 20  # … and in so many of them an itemset must be
+_FEWEST = 20  # … and the least number of them that an itemset must be in
 PACKAGES = ("pyfim", "rusket", "mlxtend", "efficient-apriori")
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--min-confidence", type=float, help="count the rules of this confidence too")
     parser.add_argument("--max-length", type=int, default=0, help="most items in an itemset; 0: no limit")
     parser.add_argument("--engine", choices=get_args(Engine), default="auto")
-    parser.add_argument("--rounds", type=int, default=3, help="the fastest of so many, for the engine and for MLlib")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions, also of MLlib; the fastest counts")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--peer-limit", type=int, default=120, help="seconds after which a peer is stopped")
     options = parser.parse_args()
@@ -75,7 +75,7 @@ def warm_up(baskets: DataFrame, n_baskets: int, settings: MiningSettings) -> int
 
     It starts the Python workers, loads the compiled code, and lets the JVM compile what moves baskets. The support
     is the requested one, as dense baskets have itemsets without end below it; it is higher where the slice is so small
-    that chance would make some. Returns how many itemsets there were.
+    that some would occur at random. Returns how many itemsets there were.
     """
     few = baskets.limit(_SLICE)
     support = min(max(settings.min_support, _FEWEST / min(_SLICE, n_baskets)), 1.0)

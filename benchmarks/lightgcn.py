@@ -30,10 +30,10 @@ def recall_and_ndcg(test: tuple[Ints, Ints], ranked: tuple[Ints, Ints, Ints], k:
     """
     n_items = int(max(test[1].max(), ranked[1].max(initial=0))) + 1
     n_users = int(max(test[0].max(), ranked[0].max(initial=0))) + 1
-    wanted = np.unique(test[0] * n_items + test[1])
-    n_test = np.bincount(wanted // n_items, minlength=n_users)
+    test_pairs = np.unique(test[0] * n_items + test[1])
+    n_test = np.bincount(test_pairs // n_items, minlength=n_users)
     users, items, ranks = (column[ranked[2] <= k] for column in ranked)
-    hit = np.isin(users * n_items + items, wanted)
+    hit = np.isin(users * n_items + items, test_pairs)
     hits = np.bincount(users[hit], minlength=n_users)
     gain = np.bincount(users[hit], weights=1 / np.log2(ranks[hit] + 1), minlength=n_users)
     ideal = np.concatenate(([0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))))[np.minimum(n_test, k)]

@@ -1,4 +1,4 @@
-"""How lists of next items are judged, by the benchmark and by its peers alike."""
+"""How lists of next items are evaluated, by the benchmark and by its peers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def main() -> None:
     """Counts the pairs of one file, `--rounds` times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--baskets", required=True)
-    parser.add_argument("--rounds", type=int, default=3, help="the fastest of so many counts, for both")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of both; the fastest counts")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):

@@ -49,8 +49,13 @@ def main() -> None:
     parser.add_argument("--truth", required=True)
     parser.add_argument("--products")
     parser.add_argument("--without", nargs="+", default=[], help="types of events, columns of products")
-    parser.add_argument("--max-chance", type=float, default=200.0, help="pairs more likely by chance score nothing")
-    parser.add_argument("--learn", action="store_true", help="judge a classifier trained on half of the items, too")
+    parser.add_argument(
+        "--max-chance",
+        type=float,
+        default=200.0,
+        help="pairs with a higher expected number of equally unlikely ones score 0",
+    )
+    parser.add_argument("--learn", action="store_true", help="also evaluate a classifier trained on half of the items")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
@@ -65,21 +70,21 @@ def main() -> None:
         scores = scored_pairs(edges, data, family).persist()
         kept = relations(edges, data, RelationSettings()).select("src", "dst", "relation", "score").persist()
         n_scored, n_kept = scores.count(), kept.count()
-    truth, judgements = truth_of(options.truth), {"": scores}
+    truth, scored_by = truth_of(options.truth), {"": scores}
     if options.learn:
         train_links, truth = halves(truth)
         links = [(*pair, relation) for relation, pairs in train_links.items() for pair in sorted(pairs)]
         with watch("learn"):
             model = trained_classifier(scores, spark.createDataFrame(links, "src string, dst string, relation string"))
-        judgements["_learned"] = probabilities(model, scores)
+        scored_by["_learned"] = probabilities(model, scores)
     items = np.array([row.product_id for row in data.products.select("product_id").orderBy("product_id").collect()])
     metrics: dict[str, Any] = {}
     for relation, known in truth.items():
         listed = kept.where(F.col("relation") == relation).select("src", "dst", "score").toPandas()
-        for name, judgement in judgements.items():
-            candidates = judgement.join(F.broadcast(_sources(spark, known)), "src", "left_semi")
+        for name, scored_pairs_of in scored_by.items():
+            candidates = scored_pairs_of.join(F.broadcast(_sources(spark, known)), "src", "left_semi")
             scored = candidates.select("src", "dst", F.col(f"{relation}_score").alias("score")).toPandas()
-            metrics[relation + name] = judged(scored, listed, known, set().union(*truth.values()), items)
+            metrics[relation + name] = evaluated(scored, listed, known, set().union(*truth.values()), items)
     print_result(
         "relations", "spark", metrics, watch.seconds["graph"] + watch.seconds["relations"], watch.seconds["setup"],
         memory, n_scored=n_scored, n_relations=n_kept, graph_seconds=watch.seconds["graph"],
@@ -143,7 +148,7 @@ def _ids(listed: str) -> list[str]:
     return [part.strip().strip("'\"") for part in parts if part.strip().strip("'\"")]
 
 
-def judged(
+def evaluated(
     scored: pd.DataFrame, listed: pd.DataFrame, known: set[tuple[str, str]], related: set[tuple[str, str]], items: Any
 ) -> dict[str, float]:
     """The metrics of one relation."""

@@ -5,8 +5,8 @@
 `seconds` is fit and scoring together. Of als, `objective` is the value reached, and with engine=native
 `startup_seconds` is the part of fit that more iterations would not lengthen (from a second fit with one iteration).
 Peers of als are `mllib` (Spark's, fit and recommendForAllUsers, which cannot mask: its metrics are those of its
-factors scored with the mask) and `implicit`. That of lightgcn is `torch_geometric`, for `--peer-epochs`, with as many
-steps per epoch, layers and numbers per vector as the model has.
+factors scored with the mask) and `implicit`. That of lightgcn is `torch_geometric`, for `--peer-epochs`, with the
+model's number of steps per epoch, layers and embedding dimension.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ group that are found. `chance` is what products sampled at random would have.
 
     python -m benchmarks.vectors --products 50000
 
-Vectors of words and attributes of so many generated products, fused: seconds of the exact and of the approximate
+Vectors of words and attributes of generated products, fused: seconds of the exact and of the approximate
 search, and the share of the exact lists that the latter finds.
 """
 
@@ -40,12 +40,12 @@ K = 10
 
 
 def main() -> None:
-    """Judges the vectors of a lake, or times the search among generated ones."""
+    """Evaluates the vectors of a lake, or times the search among generated ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lake", default="build/demo/lake")
     parser.add_argument("--shop", default="build/demo/shop")
     parser.add_argument("--as-of", type=date.fromisoformat)
-    parser.add_argument("--products", type=int, help="generate so many instead of reading a lake")
+    parser.add_argument("--products", type=int, help="number of products to generate instead of reading a lake")
     options = parser.parse_args()
     memory, watch = PeakMemory(), Stopwatch()
     with watch("setup"):
@@ -54,13 +54,13 @@ def main() -> None:
         metrics = searched(spark, options.products, watch)
     else:
         with watch("search"):
-            metrics = judged(spark, options.lake, options.shop, options.as_of)
+            metrics = evaluated(spark, options.lake, options.shop, options.as_of)
     print_result("vectors", "spark", metrics, watch.seconds["search"], watch.seconds["setup"], memory)
     spark.stop()
 
 
-def judged(spark: SparkSession, lake: str, shop: str, as_of: date) -> dict[str, Any]:
-    """Metrics per model, and by chance."""
+def evaluated(spark: SparkSession, lake: str, shop: str, as_of: date) -> dict[str, Any]:
+    """Metrics per model, and those of random products."""
     tables = Tables(spark, lake)
     products = tables.read("silver.products", as_of).select("product_id", F.element_at("category", -1).alias("type"))
     vectors = tables.read("silver.product_vectors", as_of).localCheckpoint()

@@ -3,8 +3,7 @@
 Reads the silver tables; writes the vectors of each model of `embed.models`, and the fused ones, to
 silver.product_vectors, and the nearest products by the fused ones to gold.associations, as model `content`. A product
 whose text or image has not changed since the last earlier day keeps its vector; words are learned again after
-`embed.words.refit_days` and kept in silver.word_vectors. Deliberately not done here: judging which products go
-together (`rank`).
+`embed.words.refit_days` and kept in silver.word_vectors. Not done here: relating products (`rank`).
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 Runs the same functions as the single jobs and adds no logic: shop (when the source is the demo shop), ingest,
 preprocess, then embed, rules, cf, sequence, graph and rank for `as_of` - evaluate.horizon_days and for `as_of`, then
-audit, evaluate and report. The earlier lists are judged by what customers bought since; the later ones are the result.
+audit, evaluate and report. The earlier lists are evaluated on the purchases since; the later ones are the result.
 
 Without --as-of the day after the last event is taken, so that everything is used and no clock is read; a few events
-long after all others, of a clock that runs ahead, do not count. A shop with too little for a step goes through it all
-the same: its tables are empty, and what was missing is said.
+long after all others, of a clock that runs ahead, do not count. A step that a shop has too little data for runs all the
+same: its tables are empty, and a message says what was missing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _LONG = timedelta(days=60)  # without events before those of a clock that runs a
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What the pipeline asks for besides the usual."""
+    """Arguments of the pipeline besides those of every job."""
     parser.add_argument("--source", default=shop.SOURCE, help="a declaration in conf/sources (default: the demo shop)")
     parser.add_argument("--path", help="file, folder, glob, URI or JDBC URL of the source's inputs")
     ingest.delivery_arguments(parser)
@@ -79,7 +79,7 @@ def show(suite: Suite, as_of: date) -> None:
     )
     console.print(_printed(f"Related products of best sellers, before {as_of}", related))
     compared = models_compared(tables.read("gold.evaluation", earlier), ("ndcg", "recall", "hit_rate", "coverage"))
-    title = f"Lists made on {earlier}, judged by the {config.evaluate.horizon_days} days after"
+    title = f"Lists made on {earlier}, evaluated on the {config.evaluate.horizon_days} days after"
     console.print(_printed(title, compared))
     uri = tracking_uri(config)
     console.print(printed(f"tables   {config.lake.root}"), soft_wrap=True)
@@ -99,18 +99,18 @@ def day_after_last_event(suite: Suite) -> date:
     """The first day on which everything there is lies in the past; where no event was kept, the rows set aside.
 
     Raises:
-        UserError: nothing that was read has a time.
+        UserError: no row that was read has a time.
     """
     for table, at in (("silver.events", "event_on"), ("silver.quarantine", "event_at")):
         days = suite.tables.read(table).groupBy(F.to_date(at).alias("day")).agg(F.count("*").alias("n"))
         n_events = {row.day: row.n for row in days.where("day IS NOT NULL").collect()}
         if n_events:
             return last_day(n_events) + timedelta(days=1)
-    raise UserError("nothing that was read has a time, so no day follows from it: name one, --as-of")
+    raise UserError("no row that was read has a time, so the day cannot be derived: give it with --as-of")
 
 
 def last_day(n_events: Mapping[date, int]) -> date:
-    """The last day with events; what comes over two months after all others is left out where it is next to nothing.
+    """The last day with events; a few events more than two months after all others are ignored.
 
     Args:
         n_events: events per day; at least one day.

@@ -3,7 +3,7 @@
 Reads   bronze.events, bronze.products, bronze.users, bronze.batches, and the silver rows that new ones touch
 Writes  silver.quarantine, silver.events, silver.baskets, silver.products, silver.listings, silver.users, silver.ledger
 
-If so many rows of a source are set aside, or so many orders cannot be one order, that the source must be declared
+If too many rows of a source are set aside, or too many orders cannot be one order, so that the source must be declared
 wrongly, the run stops before it has written anything. A batch is done when the ledger, which is written last, has it;
 an interrupted run is repeated with the same result. If batches that silver has were ingested again, all of silver is
 made again. Not done here: returns do not change baskets, and an order whose lines have all moved to another order keeps
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from cartograph.preprocess import ledger, silver_rows
 from cartograph.preprocess.increment import increment, pending_batches
-from cartograph.preprocess.judging import judge
+from cartograph.preprocess.row_checks import check_rows
 from cartograph.preprocess.settings import PreprocessSettings
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
@@ -22,7 +22,7 @@ from cartograph.runtime.key_fingerprint import remember_key, require_same_key
 
 
 def run(job: Job) -> None:
-    """Judges the new rows, stops if a source is misread, and otherwise writes the tables, the ledger last."""
+    """Checks the new rows, stops if a source is misread, and otherwise writes the tables, the ledger last."""
     settings: PreprocessSettings = job.settings
     secret = job.secret("pseudonym_key")
     key = secret.encode()
@@ -34,16 +34,16 @@ def run(job: Job) -> None:
         return
     require_same_key(job.tables, secret)
     with increment(job, pending) as silver:
-        judged = judge(silver, key, settings, job.progress.say)
+        checked = check_rows(silver, key, settings, job.progress.say)
         remember_key(job.tables, secret)
-        silver.write("silver.quarantine", silver_rows.of_quarantine(silver, judged, key))
-        silver.write("silver.events", silver_rows.of_events(silver, judged, settings.session_gap_minutes))
-        silver.write("silver.baskets", silver_rows.of_baskets(silver, judged))
-        silver.write("silver.products", silver_rows.of_products(silver, judged))
+        silver.write("silver.quarantine", silver_rows.of_quarantine(silver, checked, key))
+        silver.write("silver.events", silver_rows.of_events(silver, checked, settings.session_gap_minutes))
+        silver.write("silver.baskets", silver_rows.of_baskets(silver, checked))
+        silver.write("silver.products", silver_rows.of_products(silver, checked))
         if silver.is_first or silver.has_new("products"):
-            job.replace("silver.listings", silver_rows.of_listings(silver, judged))
-        silver.write("silver.users", silver_rows.of_users(silver, judged, key, settings.flags))
-        entries = silver_rows.of_ledger(silver, judged)
+            job.replace("silver.listings", silver_rows.of_listings(silver, checked))
+        silver.write("silver.users", silver_rows.of_users(silver, checked, key, settings.flags))
+        entries = silver_rows.of_ledger(silver, checked)
         totals = ledger.balanced_totals(entries)
         silver.write("silver.ledger", entries)
         for name, value in totals.items():

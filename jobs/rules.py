@@ -2,8 +2,8 @@
 
 Reads the silver tables; writes gold.itemsets, gold.rules and the tables of `rules.analyses` of this `as_of`, and of
 model `rules` gold.associations, gold.candidates and gold.inferred_rules. Rules derived `judging.holdout_days` ago get
-their holdout columns: how they have held since then. Mining a day again keeps these columns. Deliberately not done
-here: combining the rules with other models (`rank`).
+their holdout columns: their measures in the baskets since then. Mining a day again keeps these columns. Not done here:
+combining the rules with other models (`rank`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cartograph.runtime.model_tables import write_models
 
 
 def run(job: Job) -> None:
-    """Mines itemsets, derives and judges rules, and writes the lists that follow from them."""
+    """Mines itemsets, derives and evaluates rules, and writes the lists that follow from them."""
     settings: RulesSettings = job.settings
     data = job.silver()
     guarded = guard(data.baskets, data.users, settings.mining, settings.guard)
@@ -37,7 +37,7 @@ def run(job: Job) -> None:
     for table, rows in mined.items():
         job.metric(f"n_{table.removeprefix('gold.')}", job.replace(table, rows).rows)
     mined["gold.itemsets"].unpersist()
-    judge_earlier_rules(job, settings.judging.holdout_days)
+    evaluate_earlier_rules(job, settings.judging.holdout_days)
     for table, rows in analysis_tables(data, baskets, settings).items():
         job.replace(table, rows)
     vectors = job.read("silver.product_vectors", model=settings.vectors) if settings.vectors else None
@@ -46,13 +46,13 @@ def run(job: Job) -> None:
     baskets.unpersist()
 
 
-def judge_earlier_rules(job: Job, holdout_days: int) -> None:
+def evaluate_earlier_rules(job: Job, holdout_days: int) -> None:
     """Fills the holdout columns of the rules derived `holdout_days` ago, from the baskets since then."""
     assert job.as_of is not None
     day = job.as_of - timedelta(days=holdout_days)
     earlier = job.read_any("gold.rules", as_of=day)
     if earlier is None:
-        job.progress.say(f"no rules were derived on {day}: no holdout to fill in")
+        job.progress.say(f"no rules were derived on {day}; no holdout columns are filled in")
         return
     for table, rows in holdout_tables(earlier, job.read("silver.baskets"), day).items():
         job.replace(table, rows, as_of=day)

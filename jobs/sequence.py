@@ -5,7 +5,7 @@ gold.associations (per product), of networks gold.user_vectors, gold.attribution
 comes from) and the weights beside the tables; and, if `sequence.repurchases` is enabled, gold.repurchases: when
 customers will buy again what they bought.
 
-Deliberately not done here: judging the models (`evaluate`) and mixing them (`rank`). Without models and repurchases the
+Not done here: evaluating the models (`evaluate`) and fusing them (`rank`). Without models and repurchases the
 step does nothing.
 """
 

@@ -20,8 +20,8 @@ from pyspark.sql import functions as F
 from cartograph.core.statistics.rule_measures import MEASURES
 from cartograph.core.tables.schema import columns_of
 from cartograph.rules.guard import guard, summary
-from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import choose_engine, mine
+from cartograph.rules.rule_evaluation import evaluated_rules, with_holdout
 from cartograph.runtime.config import load_config
 from cartograph.runtime.session import spark_session
 from cartograph.runtime.tables import Tables
@@ -64,8 +64,8 @@ middle = guarded.baskets.agg(F.percentile_approx(seconds, 0.75).alias("at")).hea
 earlier = guarded.baskets.where(seconds < middle).persist()
 later = guarded.baskets.where(seconds >= middle).persist()
 itemsets = mine(earlier, guarded.mining).persist()
-judged = judged_rules(itemsets, earlier, guarded.mining, config.rules.judging)
-tested = with_holdout(judged, later).persist()
+evaluated = evaluated_rules(itemsets, earlier, guarded.mining, config.rules.judging)
+tested = with_holdout(evaluated, later).persist()
 outcomes = tested.groupBy("is_significant", "is_redundant").agg(
     F.count("*").alias("rules"),
     F.round(F.median("lift"), 2).alias("lift"),

@@ -42,7 +42,7 @@ SETTINGS = [
     "lake.root=build/tests/lake-cluster",
     "tracking.enabled=false",
 ]
-# Three Java machines that live for minutes: optimising their code takes longer than it saves. Without it, frames are
+# Three JVMs that live for minutes: optimising their code takes longer than it saves. Without it, frames are
 # larger, and what MLlib reads back is nested deeply.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -Xss8m"
 
@@ -81,7 +81,7 @@ class Cluster:
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
             self._log.parent.mkdir(parents=True, exist_ok=True)
-            # The suite's own Java machine must not be found by the child.
+            # The suite's own JVM must not be found by the child.
             environment = {key: value for key, value in os.environ.items() if not key.startswith("PYSPARK_GATEWAY")}
             environment |= {"PYTHONPATH": PYTHONPATH, "PYSPARK_PYTHON": sys.executable, "JDK_JAVA_OPTIONS": SHORT_LIVED}
             with self._log.open("w") as log:

@@ -27,7 +27,7 @@ LOCAL = [
 ]
 
 
-JUDGED = {
+EVALUATED = {
     "rank",
     "audit",
     "evaluate",
@@ -39,7 +39,7 @@ JUDGED = {
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests that share what takes long to make run in one process; those that need Spark are marked."""
     folder = item.path.parent.name
-    shared = "cluster" if item.get_closest_marker("cluster") else "judged" if folder in JUDGED else folder
+    shared = "cluster" if item.get_closest_marker("cluster") else "evaluated" if folder in EVALUATED else folder
     item.add_marker(pytest.mark.xdist_group(shared))
     if "spark" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.spark)

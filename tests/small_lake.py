@@ -33,7 +33,7 @@ HOSTILE = "<script>alert('lamp')</script> & \"co\" [/b] [set of 4] :lamp:"
 
 
 @cache
-def judged_shop(spark: SparkSession) -> Suite:
+def evaluated_shop(spark: SparkSession) -> Suite:
     """The shop after rank on both days, then evaluate and report on the later one."""
     shop = small_shop(spark)
     for day in (EARLIER, LATER):

@@ -16,7 +16,7 @@ from cartograph.runtime.session import session_settings
 ROOT = Path(__file__).parents[1]
 ONE, FILES, LISTS, SEGMENTS, SHOWN = (
     "one row", "a row per file or source", "a row per place of a list, and model or slice",
-    "a list per segment of customers", "as many rows as a setting or a page says",
+    "a list per segment of customers", "a number of rows that a setting or a page limits",
 )  # fmt: skip
 # Per file, what is broadcast (as it is written) and why it is small.
 SMALL: dict[str, dict[str, str]] = {
@@ -31,7 +31,7 @@ SMALL: dict[str, dict[str, str]] = {
         "head.select('segment', 'product_id', 'score')": SEGMENTS,
     },
     "core/views/interactions.py": {"last": ONE, "mean": ONE},
-    "audit/count_checks.py": {"wanted": SHOWN, "rows.select(*pair)": SHOWN},
+    "audit/count_checks.py": {"claimed": SHOWN, "rows.select(*pair)": SHOWN},
     "evaluate/exposure.py": {"askers": LISTS, "n_products": ONE},
     "evaluate/beyond_accuracy.py": {"expected": LISTS, "never_bought": ONE},
     "evaluate/popularity.py": {

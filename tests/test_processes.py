@@ -9,5 +9,5 @@ from tests.conftest import WORKER
 
 @pytest.mark.skipif(not WORKER, reason="this run has one process")
 def test_tests_of_a_folder_run_in_one_process(request: pytest.FixtureRequest) -> None:
-    """By the group after the @: without it xdist deals out every test on its own, and shared lakes are made twice."""
+    """By the group after the @: without it xdist distributes every test on its own, and shared lakes are made twice."""
     assert request.node.nodeid.endswith("@tests")

@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
 
 
 def main() -> None:
-    """Loads factors from the file named first, recommends as many as the second argument says to every user."""
+    """Loads factors from the file named first, recommends the number of items in the second argument to every user."""
     factors = np.load(sys.argv[1])
     model = AlternatingLeastSquares(factors=factors["items"].shape[1])
     model.user_factors, model.item_factors = factors["queries"], factors["items"]

@@ -3,7 +3,7 @@
     .venv-bench/bin/python -m benchmarks.peers.installed
 
 Ends with status 1 where one is installed and does not work, or where there is none at all. A peer that is not installed
-is told, and left out of the benchmarks.
+is reported, and left out of the benchmarks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Frequent itemsets by a public package, from a file of baskets; ends with status 3 where it is not installed.
 
-The clock starts when the baskets are in the form that the package wants. A package that takes longer than the limit is
-stopped, and says so in place of its seconds.
+The clock starts when the baskets are in the form that the package expects. A package that exceeds the time limit
+is stopped, which is reported in place of its seconds.
 """
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ def main() -> None:
     adjacency, features, labels = read_graph(options.npz)
     scaled = features.toarray().astype(np.float32)
     scaled /= np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
-    told, edges = torch.from_numpy(scaled), torch.from_numpy(np.stack(adjacency.nonzero()).astype(np.int64))
+    features, edges = torch.from_numpy(scaled), torch.from_numpy(np.stack(adjacency.nonzero()).astype(np.int64))
     start = time.perf_counter()
-    found = [accuracy(told, edges, labels, options, run) for run in range(options.runs)]
+    found = [accuracy(features, edges, labels, options, run) for run in range(options.runs)]
     answer = {
         "seconds": round(time.perf_counter() - start, 3),
         "metrics": {"accuracy": round(float(np.mean(found)), 4), "accuracy_std": round(float(np.std(found)), 4)},
@@ -48,23 +48,23 @@ def main() -> None:
     print(json.dumps(answer))
 
 
-def accuracy(told: Any, edges: Any, labels: Longs, options: argparse.Namespace, run: int) -> float:
-    """The share of test products whose class is told."""
+def accuracy(features: Any, edges: Any, labels: Longs, options: argparse.Namespace, run: int) -> float:
+    """The share of test products whose class is predicted."""
     torch.manual_seed(7 + run)
     trained, validated, tested = (torch.from_numpy(part) for part in split(labels, run))
-    wanted, n_classes = torch.from_numpy(labels), int(labels.max()) + 1
+    classes, n_classes = torch.from_numpy(labels), int(labels.max()) + 1
     more = {"heads": 4} if options.model == "gat" else {}
-    model = {"gcn": GCN, "gat": GAT}[options.model](told.shape[1], options.width, 2, n_classes, dropout=0.5, **more)
+    model = {"gcn": GCN, "gat": GAT}[options.model](features.shape[1], options.width, 2, n_classes, dropout=0.5, **more)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.01)
     best, right, since = -1.0, 0.0, 0
     for _ in range(options.epochs):
         model.train()
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(model(told, edges)[trained], wanted[trained]).backward()
+        torch.nn.functional.cross_entropy(model(features, edges)[trained], classes[trained]).backward()
         optimiser.step()
         model.eval()
         with torch.no_grad():
-            is_right = (model(told, edges).argmax(1) == wanted).float()
+            is_right = (model(features, edges).argmax(1) == classes).float()
         since += 1
         if float(is_right[validated].mean()) > best:
             best, right, since = float(is_right[validated].mean()), float(is_right[tested].mean()), 0

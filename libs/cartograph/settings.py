@@ -57,7 +57,7 @@ class Config(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     experiment: ExperimentSettings = Field(
         default=ExperimentSettings(),
-        description="jobs/experiment.py: judges what gold.exposures says was shown to whom",
+        description="jobs/experiment.py: evaluation of the exposures in gold.exposures",
     )
     report: ReportSettings = ReportSettings()
     shop: ShopSettings = Field(default=ShopSettings(), description="the generated demo shop")

@@ -39,7 +39,7 @@ def ran(bag: DagBag) -> dict[str, Any]:
 
     db.initdb()
     DagBundlesManager().sync_bundles_to_db()
-    sync_bag_to_db(bag, "dags-folder", None)  # a run wants its DAG serialised first
+    sync_bag_to_db(bag, "dags-folder", None)  # a run needs its DAG serialised first
     return {"state": bag.dags["product_association"].test(logical_date=DAY).state}
 
 

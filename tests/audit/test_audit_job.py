@@ -16,12 +16,12 @@ from cartograph.core.tables import schema
 from cartograph.runtime.job import Suite
 from cartograph.runtime.tables import Tables
 from jobs import audit
-from tests.small_lake import LATER, judged_shop
+from tests.small_lake import LATER, evaluated_shop
 
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession) -> Suite:
-    return judged_shop(spark)
+    return evaluated_shop(spark)
 
 
 def with_audit(suite: Suite, **changed: Any) -> Suite:

@@ -74,14 +74,14 @@ def test_a_peer_in_our_own_session_that_raises_has_failed() -> None:
 def test_the_result_holds_our_figures_and_names_every_peer_once(capsys: pytest.CaptureFixture[str]) -> None:
     peers = {"mllib": {"seconds": 2.0}, "rusket": {"failed": "ImportError: numpy"}, "pyfim": None}
     print_result("itemsets", "native", {"n_itemsets": 3}, 1.0, 0.5, PeakMemory(), peers)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["metrics"], told["seconds"]) == ({"n_itemsets": 3}, 1.0)
-    assert told["peers"] == {"mllib": {"seconds": 2.0}}
-    assert told["failed"] == {"rusket": "ImportError: numpy"}
-    assert told["missing"] == ["pyfim"]
+    result = json.loads(capsys.readouterr().out)
+    assert (result["metrics"], result["seconds"]) == ({"n_itemsets": 3}, 1.0)
+    assert result["peers"] == {"mllib": {"seconds": 2.0}}
+    assert result["failed"] == {"rusket": "ImportError: numpy"}
+    assert result["missing"] == ["pyfim"]
 
 
-def test_what_is_installed_is_tried_and_told_from_what_is_not() -> None:
+def test_what_is_installed_is_tried_and_distinguished_from_what_is_not() -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 

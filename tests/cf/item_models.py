@@ -137,8 +137,8 @@ def excesses() -> Scores:
     G, n, lengths = X.T @ X, X.sum(0), X.sum(1)
 
     def score(i: int, j: int) -> float | None:
-        chance = sum(1 - (1 - n[j] / n.sum()) ** (lengths[u] - 1) for u in range(N_USERS) if X[u, i])
-        return (G[i, j] - chance) / np.sqrt(chance) if G[i, j] else None
+        expected = sum(1 - (1 - n[j] / n.sum()) ** (lengths[u] - 1) for u in range(N_USERS) if X[u, i])
+        return (G[i, j] - expected) / np.sqrt(expected) if G[i, j] else None
 
     return scored(score)
 

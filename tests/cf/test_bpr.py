@@ -119,4 +119,4 @@ def test_a_new_customer_is_placed_among_similar_ones(spark: SparkSession) -> Non
     assert auc(scores) > 0.97
     again = folded(asked.where("user_id = 'new3'"), frame, SETTINGS).head()
     assert again is not None
-    assert (np.array(again.vector) == rows["new3"]).all()  # whoever else is asked for
+    assert (np.array(again.vector) == rows["new3"]).all()  # regardless of the other customers asked for

@@ -77,19 +77,19 @@ def shop(spark: SparkSession) -> tuple[Silver, DataFrame]:
         [(f"e{n}", user, item, "purchase", start + timedelta(hours=n)) for n, (user, item) in enumerate(bought)],
         "event_id string, user_id string, product_id string, event_type string, event_at timestamp",
     ).persist()
-    wanted = spark.createDataFrame(
+    later = spark.createDataFrame(
         [(f"u{user:02}", f"{KINDS[user % 3]}9") for user in range(45)], "user_id string, product_id string"
     )
-    return Silver(events, events, products_of(spark)), wanted
+    return Silver(events, events, products_of(spark)), later
 
 
 def test_customers_are_shown_new_products_of_what_they_like(spark: SparkSession) -> None:
-    data, wanted = shop(spark)
+    data, later = shop(spark)
     users = data.events.groupBy("user_id").agg(F.collect_list("product_id").alias("product_ids"))
     hits = {}
     for strength in (0.0, 2.0):
         model = Als(engine="native", rank=3, iterations=5, prior_strength=strength).fit(data)
-        hits[strength] = model.recommend(users, 6).join(wanted, ["user_id", "product_id"]).count()
+        hits[strength] = model.recommend(users, 6).join(later, ["user_id", "product_id"]).count()
     assert hits[0.0] == 0  # a product without customers has no factor
     assert hits[2.0] >= 40  # of 45
 

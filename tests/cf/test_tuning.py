@@ -62,13 +62,13 @@ def data(spark: SparkSession) -> Silver:
 
 def test_new_purchases_of_known_customers_are_the_answers(data: Silver) -> None:
     period = Period.since(data, START)
-    assert {(row.user_id, *row.product_ids) for row in period.wanted.collect()} == {("ann", "p4"), ("bob", "p4")}
+    assert {(row.user_id, *row.product_ids) for row in period.bought.collect()} == {("ann", "p4"), ("bob", "p4")}
     asked = {(row.user_id, *row.product_ids): row.seen_ids for row in period.users.collect()}
     assert asked == {("ann", "p1", "p4"): ["p1"], ("bob", "p2"): ["p2"]}
     period = Period.since(data, START, seen_by=("purchase", "view"))  # where lists leave out what was looked at
-    assert {(row.user_id, *row.product_ids) for row in period.wanted.collect()} == {("bob", "p4")}
+    assert {(row.user_id, *row.product_ids) for row in period.bought.collect()} == {("bob", "p4")}
     period = Period.since(data, START, seen_by=())  # where lists leave out nothing
-    assert {(row.user_id, *sorted(row.product_ids)) for row in period.wanted.collect()} == {
+    assert {(row.user_id, *sorted(row.product_ids)) for row in period.bought.collect()} == {
         ("ann", "p1", "p4"), ("bob", "p4"),
     }  # fmt: skip
 

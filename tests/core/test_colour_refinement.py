@@ -38,7 +38,7 @@ def test_products_of_equal_places_have_equal_numbers_and_weights_tell_others_apa
     assert keys[3] == keys[4] == keys[5] != keys[0]  # the other block knows nothing of it
 
 
-def test_equal_numbers_are_told_apart_by_place() -> None:
+def test_equal_numbers_are_distinguished_by_position() -> None:
     keys = np.array([5, 9, 5, 5, 9], np.uint64)
     assert len(set(distinct(keys).tolist())) == 5
     assert distinct(keys)[0] == distinct(keys[:1])[0]  # the first of its kind

@@ -1,4 +1,4 @@
-"""Products that are described alike share hashed words."""
+"""Products with similar descriptions share hashed words."""
 
 from __future__ import annotations
 

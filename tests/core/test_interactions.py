@@ -134,14 +134,14 @@ def test_what_is_no_rating_has_no_liking(spark: SparkSession) -> None:
     rows = [("purchase", 1.0), ("rating", None)]
     events = with_liking(spark.createDataFrame(rows, "event_type string, rating double"))
     assert [row.liking for row in events.collect()] == [None, None]
-    assert with_liking(events, RatingsSettings(scale=(0, 1))) is events  # told once, by who knows the scale
+    assert with_liking(events, RatingsSettings(scale=(0, 1))) is events  # computed once, where the scale is known
 
 
 def test_a_rating_off_the_scale_is_named_with_the_setting(spark: SparkSession) -> None:
     rated = spark.createDataFrame([("rating", 8.0)], "event_type string, rating double")
     with pytest.raises(PySparkException, match=r"a rating of 8\.0, but ratings\.scale is \[1, 5\]") as caught:
         with_liking(rated).collect()
-    told = raised_on_purpose(caught.value)
-    assert str(told).startswith("silver.events holds a rating of 8.0")
-    assert str(told).endswith("in its declaration")
+    error = raised_on_purpose(caught.value)
+    assert str(error).startswith("silver.events holds a rating of 8.0")
+    assert str(error).endswith("in its declaration")
     assert raised_on_purpose(ValueError("8.0")) is None

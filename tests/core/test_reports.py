@@ -10,12 +10,12 @@ from pyspark.sql import SparkSession
 from cartograph.core.workers.reports import Reporter, reports
 
 
-def test_all_that_is_sent_in_the_block_has_been_told_at_its_end(spark: SparkSession) -> None:
-    told: list[dict[str, Any]] = []
-    with reports(spark, told.append) as reporter:
+def test_all_that_is_sent_in_the_block_has_been_received_at_its_end(spark: SparkSession) -> None:
+    received: list[dict[str, Any]] = []
+    with reports(spark, received.append) as reporter:
         assert reporter is not None
         spark.sparkContext.parallelize([0], 1).foreach(lambda _: [reporter.send({"n": n}) for n in range(20)])  # type: ignore[func-returns-value]
-    assert told == [{"n": n} for n in range(20)]
+    assert received == [{"n": n} for n in range(20)]
     assert "secret" not in repr(reporter)
 
 
@@ -27,17 +27,17 @@ def test_nobody_listening_is_no_error(spark: SparkSession) -> None:
 
 
 def test_strangers_are_turned_away_and_failing_listeners_go_on(spark: SparkSession) -> None:
-    told: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
 
-    def tell(message: dict[str, Any]) -> None:
-        told.append(message)
+    def receive(message: dict[str, Any]) -> None:
+        received.append(message)
         raise ValueError(message)
 
-    with reports(spark, tell) as reporter:
+    with reports(spark, receive) as reporter:
         assert reporter is not None
         Reporter(reporter.host, reporter.port, b"guess").send({"n": 0})
         with Client((reporter.host, reporter.port)) as connection:
             connection.send_bytes(b'{"n": 0}')
         reporter.send({"n": 1})
         reporter.send({"n": 2})
-    assert told == [{"n": 1}, {"n": 2}]
+    assert received == [{"n": 1}, {"n": 2}]

@@ -18,7 +18,7 @@ from tests.core.local_group import in_group
 SEEN = "rank int, size int, block long, n_rows long, heard double"
 
 
-def count_and_tell(group: Group, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def count_and_report(group: Group, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """One row per member: its rank, the rows of its partition, and the sum of the ranks the others sent."""
     rows = pa.Table.from_batches(list(batches))
     heard = group.sum(np.array([float(group.rank)]))[0]
@@ -46,7 +46,7 @@ def fail_as_rank_one(group: Group, batches: Iterable[pa.RecordBatch]) -> Iterato
 def members(spark: SparkSession, n: int) -> list[list[Any]]:
     """What the members of a group of `n` on 1,000 rows saw, in order of rank."""
     rows = spark.range(1000).selectExpr("id AS value", f"CAST(id % {n} AS INT) AS block")
-    return [list(row) for row in run_group(placed(rows, "block", n), count_and_tell, SEEN).orderBy("rank").collect()]
+    return [list(row) for row in run_group(placed(rows, "block", n), count_and_report, SEEN).orderBy("rank").collect()]
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -59,7 +59,7 @@ def test_a_group_larger_than_the_cluster_is_refused_before_it_starts(spark: Spar
     n = slots(spark) + 1
     rows = spark.range(10).selectExpr(f"CAST(id % {n} AS INT) AS block", "id AS value")
     with pytest.raises(TooFewSlots, match=f"group of {n} needs as many free cores at once, and this Spark has {n - 1}"):
-        run_group(placed(rows, "block", n), count_and_tell, SEEN)
+        run_group(placed(rows, "block", n), count_and_report, SEEN)
 
 
 def test_when_a_member_dies_the_whole_group_fails_promptly_and_says_why(spark: SparkSession) -> None:

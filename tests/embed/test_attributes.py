@@ -39,4 +39,4 @@ def test_products_with_more_features_in_common_are_closer(products: DataFrame) -
     units = {name: vector / np.linalg.norm(vector) for name, vector in found.items()}
     assert units["cup"] @ units["mug"] == pytest.approx(1.0, abs=1e-5)
     assert 0.9 > units["cup"] @ units["pan"] > 0.05
-    assert abs(units["cup"] @ units["rake"]) < 0.2  # chance: one over the root of 256, three times
+    assert abs(units["cup"] @ units["rake"]) < 0.2  # three times the 1 / sqrt(256) expected at random

@@ -25,16 +25,16 @@ def given(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(table).repartition(3).select("*", same).persist()
 
 
-def test_axes_are_uncorrelated_and_vary_alike(given: DataFrame) -> None:
+def test_axes_are_uncorrelated_and_have_the_same_variance(given: DataFrame) -> None:
     found = whitenings(given, ["a", "same"], 4)
-    assert widths_of(found) == {"a": 3}  # the last two numbers are one; `same` tells nothing apart
+    assert widths_of(found) == {"a": 3}  # the last two numbers are one; `same` distinguishes nothing
     table = given.select("a").toArrow().column("a").combine_chunks()
     _, units = unit_rows(table)
     whitened = (units - found["a"].mean) @ found["a"].axes
     np.testing.assert_allclose(whitened.mean(axis=0), 0, atol=1e-9)
     shrunk = np.cov(whitened.T, bias=True)
     np.testing.assert_allclose(shrunk - np.diag(np.diag(shrunk)), 0, atol=1e-9)
-    assert np.all((np.diag(shrunk) > 0.2) & (np.diag(shrunk) < 1.02))  # drawn towards a sphere: the least vary less
+    assert np.all((np.diag(shrunk) > 0.2) & (np.diag(shrunk) < 1.02))  # shrunk towards a sphere: the least vary less
 
 
 def test_only_the_first_axes_are_kept(given: DataFrame) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from cartograph.core.errors import UserError
 from cartograph.evaluate.promotion import PromotionDecision, decided
 from cartograph.evaluate.settings import EvaluateSettings, PromotionSettings
-from tests.small_lake import EARLIER, judged_shop
+from tests.small_lake import EARLIER, evaluated_shop
 
 N_BUCKETS = 100
 RULE = PromotionSettings(challengers=("als",), guardrails={"coverage": 0.1, "novelty": 0.05}, min_users=500)
@@ -140,7 +140,7 @@ def test_a_model_without_lists_is_reported_and_an_unknown_metric_is_refused() ->
 
 
 def test_the_job_writes_what_it_decided(spark: SparkSession) -> None:
-    tables = judged_shop(spark).tables
+    tables = evaluated_shop(spark).tables
     rows = {row.challenger: row for row in tables.read("gold.promotions", EARLIER).collect()}
     values = tables.read("gold.evaluation", EARLIER).where("slice = 'all' and metric = 'ndcg' and k = 10").collect()
     ndcg = {row.model: row.value for row in values}

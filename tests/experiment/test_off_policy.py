@@ -17,9 +17,9 @@ SETTINGS = ExperimentSettings(min_users=2)
 N_TRIALS, N_USERS, PER_USER = 200, 100, 3
 CHOSEN = np.array([0.4, 0.3, 0.2, 0.1])  # propensities of four products
 EARNS = np.array([0.1, 0.2, 0.3, 0.6])  # their true rates
-WANTED = np.array([0.0, 0.1, 0.2, 0.7])  # the policy to be judged
+TARGET = np.array([0.0, 0.1, 0.2, 0.7])  # the policy to be evaluated
 PREDICTED = np.array([0.15, 0.2, 0.25, 0.5])  # a reward model that is slightly wrong
-TRUTH = float(WANTED @ EARNS)
+TRUTH = float(TARGET @ EARNS)
 
 
 def logs() -> pd.DataFrame:
@@ -32,8 +32,8 @@ def logs() -> pd.DataFrame:
     trial, user, _ = np.indices(shape)
     columns = {
         "model": trial.astype(str), "user_id": user.astype(str), "reward": reward.astype(float),
-        "propensity": CHOSEN[shown], "probability": WANTED[shown], "predicted": PREDICTED[shown],
-        "expected": np.full(shape, WANTED @ PREDICTED),
+        "propensity": CHOSEN[shown], "probability": TARGET[shown], "predicted": PREDICTED[shown],
+        "expected": np.full(shape, TARGET @ PREDICTED),
     }  # fmt: skip
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 

@@ -38,7 +38,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def edges(spark: SparkSession) -> DataFrame:
-    rows = [(src, dst, 1.0, 0.01) for src, dst in PAIRS] + [("a", "z", 1.0, 0.9)]  # the last one may be chance
+    rows = [(src, dst, 1.0, 0.01) for src, dst in PAIRS] + [("a", "z", 1.0, 0.9)]  # the last one is not significant
     return spark.createDataFrame(rows, "src string, dst string, weight double, chance double")
 
 

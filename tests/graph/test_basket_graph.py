@@ -1,4 +1,4 @@
-"""The co-purchase graph of baskets has an edge where products are together often, and beyond chance."""
+"""The co-purchase graph of baskets has an edge where products are together often and more than expected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_edges_classes_and_words_of_a_small_shop(
     basket_graph.main()
     adjacency, features, labels = read_graph(tmp_path / "graph.npz")
     # In order of their names: bulb, cup, lamp, saucer, vase.
-    # Cup and lamp are together less than twice as often as by chance.
+    # Cup and lamp are together less than twice as often as expected.
     assert {tuple(sorted(pair)) for pair in zip(*adjacency.nonzero(), strict=True)} == {(0, 2), (1, 3)}
     assert labels.tolist() == [1, 0, 1, 0, 1]
     assert features.toarray().tolist() == [[1, 0], [0, 1], [1, 0], [0, 1], [0, 0]]

@@ -30,7 +30,7 @@ def test_rows_hold_the_newest_products_in_order_and_degrees_count_them(interacti
 def test_products_of_the_last_days_are_held_out(interactions: DataFrame) -> None:
     known = customer_rows(interactions, interactions.limit(0), max_length=3, validation_days=1)
     assert known.validation is not None
-    assert [(row["items"], row["wanted"]) for row in known.validation.collect()] == [([0, 1, -1], [2, -1, -1])]
+    assert [(row["items"], row["targets"]) for row in known.validation.collect()] == [([0, 1, -1], [2, -1, -1])]
     assert known.degrees == (1, 2, 0)  # Everything that bob has is held out.
 
 

@@ -65,7 +65,7 @@ def test_an_edge_counts_orders_sessions_and_views(edges: dict[tuple[str, str], R
     assert (cup.n_orders, cup.n_sessions, cup.n_views) == (0, 6, 6)
 
 
-def test_an_edge_is_measured_against_chance(edges: dict[tuple[str, str], Row]) -> None:
+def test_an_edge_is_compared_with_what_is_expected_at_random(edges: dict[tuple[str, str], Row]) -> None:
     grill, cup = edges["grill", "tongs"], edges["cup", "mug"]
     n_grill = 6 + int(
         ("grill", "p") in {(src, dst[:1]) for src, dst in edges}

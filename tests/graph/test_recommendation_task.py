@@ -90,7 +90,7 @@ def test_rows_without_two_products_have_no_loss_but_a_gradient() -> None:
     assert next(network.parameters()).grad is not None
 
 
-def test_quality_is_ndcg_of_what_was_wanted_among_all_that_is_new() -> None:
+def test_quality_is_the_ndcg_of_later_products_among_all_new_ones() -> None:
     task = task_of("softmax")
     network = biased(task).eval()
     vectors = network.all_vectors()
@@ -100,7 +100,7 @@ def test_quality_is_ndcg_of_what_was_wanted_among_all_that_is_new() -> None:
         for one in (2, 3, 4)
     }
     order = sorted(scores, key=lambda one: -scores[one])
-    batch = {"items": torch.tensor([[0, 1, -1]]), "wanted": torch.tensor([[order[1], order[2], -1]])}
+    batch = {"items": torch.tensor([[0, 1, -1]]), "targets": torch.tensor([[order[1], order[2], -1]])}
     value, n = task.quality(network, batch)
     ideal = 1 + 1 / math.log2(3)
     assert (n, value) == (1, pytest.approx(1 / math.log2(3) / ideal))

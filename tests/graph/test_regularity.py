@@ -1,4 +1,4 @@
-"""Intervals by chance are found to be regular in no more cases than the level allows."""
+"""Random intervals are found to be regular in no more cases than the level allows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LEVELS = (0.05, 0.01, 0.001)
 
 
 def p_values(days: Longs) -> np.ndarray:
-    """Of products, one a row, with so many days between purchases."""
+    """Purchases of products, one a row, with this many days between them."""
     key, counts = np.unique(np.arange(len(days))[:, None] * 10_000_000 + days, return_counts=True)
     starts = np.searchsorted(key, np.arange(len(days) + 1) * 10_000_000)
     return regularity(starts, key % 10_000_000, counts).p_value
 
 
-def by_chance(kind: str, n: int) -> Longs:
-    """N_PRODUCTS x n intervals between purchases by chance."""
+def random_intervals(kind: str, n: int) -> Longs:
+    """N_PRODUCTS x n random intervals between purchases."""
     rng = np.random.default_rng(5)
     shape = (N_PRODUCTS, n)
     if kind == "steady":
@@ -39,7 +39,7 @@ def by_chance(kind: str, n: int) -> Longs:
 @pytest.mark.parametrize("n", [3, 4, 8, 30])
 @pytest.mark.parametrize("kind", ["steady", "cut short", "mixed", "every day", "of few customers"])
 def test_chance_is_called_regular_no_more_often_than_the_level(kind: str, n: int) -> None:
-    p = p_values(by_chance(kind, n))
+    p = p_values(random_intervals(kind, n))
     for level in LEVELS:
         assert (p <= level).mean() <= level + 3 * np.sqrt(level / N_PRODUCTS)
 

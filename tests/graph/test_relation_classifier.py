@@ -16,7 +16,7 @@ PAIRS = (
 
 @pytest.fixture(scope="module")
 def pairs(spark: SparkSession) -> DataFrame:
-    """Ten products; each is bought with three, viewed with three of its kind, and with three others by chance."""
+    """Ten products; each is bought with three, viewed with three of its kind, and with three others at random."""
     random, rows = np.random.default_rng(5), []
     for src in range(10):
         for number in range(3):

@@ -97,8 +97,8 @@ def without_views(edges: DataFrame, shop: Silver, *hidden: str) -> pd.DataFrame:
     kinds = {field.name: field.dataType for field in shop.products.schema}
     blank = shop.products.withColumns({name: F.lit(None).cast(kinds[name]) for name in hidden})
     bought = replace(shop, events=shop.events.where("event_type = 'purchase'"), products=blank)
-    hardly_chance = F.col("p_value") * shop.products.count() <= 5.0  # as the graph of such a shop would be cut
-    return relations(edges.where(hardly_chance).withColumns(never), bought, RelationSettings()).toPandas()
+    significant = F.col("p_value") * shop.products.count() <= 5.0  # as the graph of such a shop would be cut
+    return relations(edges.where(significant).withColumns(never), bought, RelationSettings()).toPandas()
 
 
 def test_without_views_substitutes_are_found_by_text_and_shared_companions(edges: DataFrame, shop: Silver) -> None:

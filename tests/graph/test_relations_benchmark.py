@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from benchmarks.basket_kinds import by_score
-from benchmarks.relations import judged
+from benchmarks.relations import evaluated
 from benchmarks.repurchases import compared, fifths
 
 
 def test_listed_pairs_are_counted_from_each_score_on() -> None:
     listed = pd.DataFrame({"src": list("aaab"), "dst": list("bcda"), "score": [0.95, 0.62, 0.61, 0.3]})
     known = {("a", "b"), ("a", "d"), ("b", "a")}
-    found = judged(listed, listed, known, known, np.array(list("abcd")))["listed_by_score"]
+    found = evaluated(listed, listed, known, known, np.array(list("abcd")))["listed_by_score"]
     assert found["0.0"] == found["0.3"] == (4, 0.75)
     assert found["0.4"] == found["0.6"] == (3, pytest.approx(2 / 3, abs=1e-4))
     assert found["0.9"] == (1, 1.0)

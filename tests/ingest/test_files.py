@@ -54,6 +54,6 @@ def test_nothing_to_read_is_reported(spark: SparkSession, folder: Path, below: s
         list_files(spark, f"{folder}/{below}")
 
 
-def test_a_place_that_cannot_be_reached_is_told(spark: SparkSession) -> None:
+def test_a_place_that_cannot_be_reached_is_reported(spark: SparkSession) -> None:
     with pytest.raises(InputNotFound, match=r'nosuch://x/y cannot be read: .*No FileSystem for scheme "nosuch"'):
         list_files(spark, "nosuch://x/y")

@@ -128,7 +128,7 @@ def test_a_run_that_was_stopped_is_completed_by_the_next(
 
 
 @pytest.mark.parametrize(
-    ("head", "line", "told"),
+    ("head", "line", "message"),
     [
         ("number,item,pieces,at", "A1,cup,2,2024-05-01", "column 'no' is missing"),
         ("no,items,pieces,at", "A1,cup,2,2024-05-01", "column 'item' is missing; was it renamed to 'items'?"),
@@ -136,14 +136,14 @@ def test_a_run_that_was_stopped_is_completed_by_the_next(
     ],
 )
 def test_drift_stops_before_anything_is_written(
-    spark: SparkSession, tmp_path: Path, head: str, line: str, told: str
+    spark: SparkSession, tmp_path: Path, head: str, line: str, message: str
 ) -> None:
     lake = lake_of(spark, tmp_path)
     csv(tmp_path, "may.csv", "A1,cup,2,2024-05-01")
     csv(tmp_path, "june.csv", line, head=head)
     with pytest.raises(SchemaDrift) as error:
         lake.ingest("one", tmp_path / "in")
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "june.csv" in str(error.value)
     assert lake.versions() == {}
 
@@ -157,20 +157,20 @@ def test_more_unreadable_lines_than_allowed_stop_the_run(spark: SparkSession, tm
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("empty.csv", b"", "empty.csv: the file is empty or holds no readable line"),
         ("broken.csv.gz", b"no gzip at all", "broken.csv.gz: the file cannot be read as csv"),
     ],
 )
 def test_files_that_cannot_be_read_stop_the_run(
-    spark: SparkSession, tmp_path: Path, name: str, content: bytes, told: str
+    spark: SparkSession, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     lake = lake_of(spark, tmp_path)
     csv(tmp_path, name).write_bytes(content)
     with pytest.raises(TooManyUnreadable) as error:
         lake.ingest("one", tmp_path / "in")
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "1 of 1 files" in str(error.value)
     assert lake.versions() == {}
 
@@ -189,7 +189,7 @@ def test_a_file_that_breaks_off_is_set_aside_as_a_whole(spark: SparkSession, tmp
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("events", "message"),
     [
         (EVENTS | {"columns": {"product_id": "itm"}}, "the expression of events.product_id does not fit the input"),
         (EVENTS | {"columns": {"product_id": "item +"}}, "the expression of events.product_id does not fit the input"),
@@ -200,7 +200,7 @@ def test_a_file_that_breaks_off_is_set_aside_as_a_whole(spark: SparkSession, tmp
     ],
 )
 def test_expressions_and_joins_that_do_not_fit_are_named(
-    spark: SparkSession, tmp_path: Path, events: dict[str, Any], told: str
+    spark: SparkSession, tmp_path: Path, events: dict[str, Any], message: str
 ) -> None:
     shelves = {"format": "csv", "path": "shelves.csv", "options": {"header": True}}
     shelves |= {"columns": {"item": "string", "shelf": "string"}}
@@ -209,10 +209,10 @@ def test_expressions_and_joins_that_do_not_fit_are_named(
     (tmp_path / "in" / "shelves.csv").write_text("item,shelf\ncup,1\ncup,2\n")
     with pytest.raises((SourceError, UserError)) as error:
         lake.ingest("one", tmp_path / "in")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_a_wrong_path_is_told_with_the_input(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_wrong_path_is_reported_with_its_input(spark: SparkSession, tmp_path: Path) -> None:
     lake = lake_of(spark, tmp_path)
     with pytest.raises(InputNotFound, match=r"input 'lines' of source 'one': there is nothing at .*/nowhere/orders"):
         lake.ingest("one", tmp_path / "nowhere")
@@ -234,5 +234,5 @@ def test_json_columns_may_be_left_out_of_any_number_of_lines(spark: SparkSession
     lake.ingest("one", tmp_path / "in")
     users = lake.read("bronze.events").groupBy("user_id").count().collect()
     assert {row["user_id"]: row["count"] for row in users} == {None: 1500, "ann": 1}
-    facts = {row.product_id: row.attributes for row in lake.read("bronze.products").collect()}
-    assert facts == {"cup": {"size": "5", "colour": "red"}, "jug": None}
+    attributes = {row.product_id: row.attributes for row in lake.read("bronze.products").collect()}
+    assert attributes == {"cup": {"size": "5", "colour": "red"}, "jug": None}

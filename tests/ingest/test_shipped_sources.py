@@ -43,9 +43,9 @@ def test_a_shipped_source_reads_its_real_data(spark: SparkSession, shared_data: 
     assert {target: counts[target] for target in ROWS[name]} == ROWS[name]
     assert all(count > 0 for count in counts.values())
     events = tables["events"]
-    wanted = DISTINCT.get(name, {})
-    distinct = events.agg(*[F.count_distinct(column).alias(column) for column in (*wanted, "row_id")]).collect()[0]
-    assert {column: distinct[column] for column in wanted} == wanted
+    expected = DISTINCT.get(name, {})
+    distinct = events.agg(*[F.count_distinct(column).alias(column) for column in (*expected, "row_id")]).collect()[0]
+    assert {column: distinct[column] for column in expected} == expected
     assert distinct["row_id"] == counts["events"]
     missing = events.agg(*[F.count_if(F.col(name).isNull()) for name in ("product_id", "event_type", "event_at")])
     assert list(missing.collect()[0]) == [0, 0, 0]

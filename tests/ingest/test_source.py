@@ -66,7 +66,7 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
         load_source("one", declare(tmp_path, text))
 
 
-def test_an_unknown_source_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_source_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"there is no source 'ones'; did you mean one\?"):
         load_source("ones", declare(tmp_path, ""))
 

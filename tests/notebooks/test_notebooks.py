@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.conftest import ROOT
-from tests.small_lake import judged_shop
+from tests.small_lake import evaluated_shop
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
@@ -34,7 +34,7 @@ def test_the_notebook_is_in_databricks_source_format(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_the_notebook_runs_on_a_small_lake(path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = judged_shop(spark)
+    shop = evaluated_shop(spark)
     monkeypatch.setenv("CARTOGRAPH_ENV", "demo")
     monkeypatch.setenv("CARTOGRAPH_SET", f"lake.root={shop.config.lake.root} spark.master=local[2]")
     matplotlib.use("Agg")

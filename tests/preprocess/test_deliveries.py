@@ -141,21 +141,21 @@ def messages(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> t
     """The lake in the end, what stopped the first two runs, and which tables there were then."""
     lake = Lake(spark, tmp_path_factory.mktemp("deliveries"))
     deliver_all(lake)
-    told: list[str] = []
+    errors: list[str] = []
     tables: list[list[str]] = []
     attempts: list[dict[str, Any]] = [{}, {"german": {"dates": "day_first", "decimals": "comma", "thousands": "point"}}]
     for attempt in [*attempts, {**attempts[1], "till": {"orders_per": ["till", "day"]}}]:
         declare_german(lake, **attempt.get("german", {}))
         declare_till(lake, **attempt.get("till", {}))
         delivered = sorted(path.name for path in (lake.folder / "in").iterdir())
-        for name in ["german", "till"] if told else delivered:
+        for name in ["german", "till"] if errors else delivered:
             lake.ingest(name, lake.folder / "in" / name)
         try:
             lake.preprocess()
         except SourceMisread as error:
-            told.append(str(error))
+            errors.append(str(error))
             tables.append(list(lake.versions()))
-    return lake, told, tables
+    return lake, errors, tables
 
 
 def test_a_source_that_is_misread_stops_the_run_before_anything_is_written(

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.errors import UserError
-from cartograph.preprocess.events import good_events, judged_events, quarantined_events
+from cartograph.preprocess.events import checked_events, good_events, quarantined_events
 from cartograph.preprocess.settings import FenceSettings
 from tests.preprocess.conftest import KEY, PURCHASE, RETAIL, Raw
 
@@ -64,20 +64,20 @@ GOOD = [
 def verdicts_on(
     raw: Raw, fences: FenceSettings, rows: list[dict[str, object]], cleaning: Cleaning = RETAIL
 ) -> DataFrame:
-    return judged_events([(raw("events", rows), cleaning)], KEY, fences)
+    return checked_events([(raw("events", rows), cleaning)], KEY, fences)
 
 
 def test_every_rule_sets_aside_what_it_should(raw: Raw, fences: FenceSettings) -> None:
-    judged = verdicts_on(raw, fences, [PURCHASE | changed for changed, _, _ in ASIDE])
-    found = {row.row_id: (row.rule, row.reason) for row in quarantined_events(judged).collect()}
+    checked = verdicts_on(raw, fences, [PURCHASE | changed for changed, _, _ in ASIDE])
+    found = {row.row_id: (row.rule, row.reason) for row in quarantined_events(checked).collect()}
     assert found == {f"r{n}": (rule, reason) for n, (_, rule, reason) in enumerate(ASIDE)}
-    assert good_events(judged).count() == 0
+    assert good_events(checked).count() == 0
 
 
 def test_unusual_but_valid_rows_are_kept(raw: Raw, fences: FenceSettings) -> None:
-    judged = verdicts_on(raw, fences, [PURCHASE | changed for changed in GOOD])
-    assert [(row.row_id, row.rule) for row in judged.where("rule IS NOT NULL").collect()] == []
-    kept = {row.row_id: row for row in good_events(judged).collect()}
+    checked = verdicts_on(raw, fences, [PURCHASE | changed for changed in GOOD])
+    assert [(row.row_id, row.rule) for row in checked.where("rule IS NOT NULL").collect()] == []
+    kept = {row.row_id: row for row in good_events(checked).collect()}
     first = kept["r0"]
     assert (first.event_type, first.quantity, first.unit_price) == ("purchase", 2, 3.5)
     assert (first.event_at, first.event_on) == (datetime(2024, 5, 1, 10), date(2024, 5, 1))
@@ -158,8 +158,8 @@ def test_a_condition_that_cannot_be_evaluated_is_named(raw: Raw, fences: FenceSe
 
 def outliers(raw: Raw, fences: FenceSettings, rows: list[dict[str, object]]) -> dict[str, str]:
     """The rule per row that is set aside."""
-    judged = verdicts_on(raw, fences, rows, Cleaning())
-    return {row.row_id: row.rule for row in judged.where("rule IS NOT NULL").collect()}
+    checked = verdicts_on(raw, fences, rows, Cleaning())
+    return {row.row_id: row.rule for row in checked.where("rule IS NOT NULL").collect()}
 
 
 def test_outlying_quantities_and_prices_are_set_aside_by_batch(raw: Raw, fences: FenceSettings) -> None:

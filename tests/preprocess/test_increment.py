@@ -1,4 +1,4 @@
-"""Batches become silver on plain frames, without a lake: what is pending, what is judged, and what is written how."""
+"""Batches become silver on plain frames, without a lake: what is pending, what is checked, and what is written how."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, SparkSession
 from cartograph.core.tables.schema import table
 from cartograph.preprocess import ledger, silver_rows
 from cartograph.preprocess.increment import Increment, increment, pending_batches
-from cartograph.preprocess.judging import Judged, judge
 from cartograph.preprocess.limits import SourceMisread
 from cartograph.preprocess.raw_rows import by_declaration
+from cartograph.preprocess.row_checks import CheckedRows, check_rows
 from cartograph.preprocess.settings import LimitSettings, PreprocessSettings
 from tests.preprocess.conftest import KEY, PURCHASE, Raw
 
@@ -62,10 +62,10 @@ def done(spark: SparkSession, *ids: str) -> DataFrame:
     return spark.createDataFrame([(each, "s", 1, 1, 0, 0, 0) for each in ids], table("silver.ledger").columns)
 
 
-def written_rows(silver: Increment, judged: Judged) -> dict[str, DataFrame]:
+def written_rows(silver: Increment, checked: CheckedRows) -> dict[str, DataFrame]:
     """The rows of events and baskets, in the order of the job."""
-    silver.write("silver.events", silver_rows.of_events(silver, judged, SETTINGS.session_gap_minutes))
-    silver.write("silver.baskets", silver_rows.of_baskets(silver, judged))
+    silver.write("silver.events", silver_rows.of_events(silver, checked, SETTINGS.session_gap_minutes))
+    silver.write("silver.baskets", silver_rows.of_baskets(silver, checked))
     return {name: silver.read(name) for name in ("silver.events", "silver.baskets")}
 
 
@@ -101,10 +101,10 @@ def test_the_first_increment_replaces_tables_and_a_later_one_merges_into_them(sp
     first = [PURCHASE | {"event_id": "E1"}, PURCHASE | {"event_id": "E2", "order_id": "O2", "quantity": "none"}]
     lake = Frames(bronze__batches=batches(spark, ("b1", "events", 2)), bronze__events=raw("events", first))
     with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        judged = judge(silver, KEY, SETTINGS, print)
-        lake.replace("silver.quarantine", silver_rows.of_quarantine(silver, judged, KEY))
-        made = written_rows(silver, judged)
-        entries = silver_rows.of_ledger(silver, judged)
+        checked = check_rows(silver, KEY, SETTINGS, print)
+        lake.replace("silver.quarantine", silver_rows.of_quarantine(silver, checked, KEY))
+        made = written_rows(silver, checked)
+        entries = silver_rows.of_ledger(silver, checked)
         assert ledger.balanced_totals(entries) == {
             "n_in": 2, "n_kept": 1, "n_merged": 0, "n_quarantined": 1, "n_duplicates": 0,
         }  # fmt: skip
@@ -115,7 +115,7 @@ def test_the_first_increment_replaces_tables_and_a_later_one_merges_into_them(sp
     lake.frames["bronze.events"] = raw("events", first).unionByName(raw("events", second, batch_id="b2"))
     lake.frames["bronze.batches"] = batches(spark, ("b1", "events", 2), ("b2", "events", 2))
     with increment(lake, pending_batches(lake.read("bronze.batches"), entries)) as silver:
-        made = written_rows(silver, judge(silver, KEY, SETTINGS, print))
+        made = written_rows(silver, check_rows(silver, KEY, SETTINGS, print))
     orders = {row.order_id: row.product_ids for row in made["silver.baskets"].collect()}
     assert orders == {"s:O1": ["cup", "lid"], "s:O4": ["cup"]}
     assert made["silver.events"].count() == 3
@@ -132,7 +132,7 @@ def test_what_the_next_of_undeclared_catalogues_lacks_is_gone(spark: SparkSessio
         bronze__products=raw("products", first).unionByName(raw("products", second, batch_id="b2")),
     )
     with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        rows = silver_rows.of_listings(silver, judge(silver, KEY, SETTINGS, print)).collect()
+        rows = silver_rows.of_listings(silver, check_rows(silver, KEY, SETTINGS, print)).collect()
     assert sorted((row.product_id, row.stated_at.day, row.is_listed) for row in rows) == [
         ("cup", 1, True), ("lid", 1, True), ("pan", 1, True), ("pan", 2, False),
     ]  # fmt: skip
@@ -143,8 +143,8 @@ def test_contested_ids_are_reported_and_set_aside_whichever_event_is_newer(spark
     lake = Frames(bronze__batches=batches(spark, ("b1", "events", 2)), bronze__events=raw("events", rows))
     reported: list[str] = []
     with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        judged = judge(silver, KEY, SETTINGS, reported.append)
-        [aside] = silver_rows.of_quarantine(silver, judged, KEY).collect()
+        checked = check_rows(silver, KEY, SETTINGS, reported.append)
+        [aside] = silver_rows.of_quarantine(silver, checked, KEY).collect()
     assert len(reported) == 1
     assert reported[0].startswith(
         "  set aside 1 of 2 events of s (50.0 %): conflicting_id, for example event_id 's:E1'"
@@ -159,7 +159,7 @@ def test_a_misread_source_stops_the_increment_and_its_frames_are_released(spark:
     with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
         kept = silver.keep(lake.read("bronze.events"))
         with pytest.raises(SourceMisread, match="dates: day_first"):
-            judge(silver, KEY, settings, print)
+            check_rows(silver, KEY, settings, print)
         assert kept.is_cached
     assert not kept.is_cached
     assert lake.written == []

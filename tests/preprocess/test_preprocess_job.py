@@ -158,7 +158,7 @@ def test_guests_orders_are_baskets(shop: Shop) -> None:
     assert baskets.count() == orders.count()
 
 
-def test_messy_product_facts_are_put_right_or_aside(shop: Shop) -> None:
+def test_messy_product_attributes_are_put_right_or_aside(shop: Shop) -> None:
     products, planted = shop.lake.read("silver.products"), shop.planted
     assert shop.n_aside("rule = 'bad_price'", "raw.price = 'call us'") == planted["products", "bad_number"] > 0
     assert products.where("title RLIKE '^ | $|  |\\t|&[a-z#0-9]+;'").count() == 0

@@ -43,8 +43,8 @@ def test_the_days_that_both_sheets_of_online_retail_ii_have_are_kept_once(
     found = signed.groupby([events.order, events.product_id]).sum()
     lines_of = often.rename("n").reset_index()
     pieces = (lines_of.n * lines_of.Quantity).groupby([lines_of.Invoice, lines_of.StockCode.str.upper()]).sum()
-    judged = pieces.index.difference([(row[0], row[1].upper()) for row in once])
-    assert found.loc[judged].to_list() == pieces.loc[judged].to_list()
+    compared = pieces.index.difference([(row[0], row[1].upper()) for row in once])
+    assert found.loc[compared].to_list() == pieces.loc[compared].to_list()
     assert ledger["sum(n_in)"] - ledger["sum(n_kept)"] - n_aside > 0.4 * len(days)
     assert not events.product_id.isin(["POST", "DOT", "M", "BANK CHARGES", "AMAZONFEE"]).any()
     paired = events[(events.event_type == "return") & events.returned_order_id.notna()]

@@ -31,7 +31,7 @@ EVENTS = [
     ",pan,purchase,G1,1,9.0,2011-05-03 12:00:00,",
     "bob,pan,purchase,B2,many,9.0,2011-05-04 12:00:00,",
 ]
-USERS = ["customer,land,told", "ann,UK,2011-04-01", "cem,TR,2011-04-01", "bob,UK,never"]
+USERS = ["customer,land,seen", "ann,UK,2011-04-01", "cem,TR,2011-04-01", "bob,UK,never"]
 
 
 def lake_of(spark: SparkSession, folder: Path, key: str) -> Lake:
@@ -44,14 +44,14 @@ def lake_of(spark: SparkSession, folder: Path, key: str) -> Lake:
         (folder / "in" / name / "one.csv").write_text("\n".join(lines) + "\n")
     names = {"user_id": "customer", "product_id": "item", "event_type": "kind", "order_id": "order", "event_at": "at"}
     names |= {"quantity": "pieces", "unit_price": "price", "session_id": "visit"}
-    told = {"user_id": "customer", "region": "land", "seen_at": "told"}
+    columns = {"user_id": "customer", "region": "land", "seen_at": "seen"}
     inputs = {
         name: {"format": "csv", "path": name, "options": {"header": "true"},
                "columns": dict.fromkeys(lines[0].split(","), "string")}
         for name, lines in (("events", EVENTS), ("users", USERS))
     }  # fmt: skip
     text = declaration(
-        inputs=inputs, events={"input": "events", "columns": names}, users={"input": "users", "columns": told}
+        inputs=inputs, events={"input": "events", "columns": names}, users={"input": "users", "columns": columns}
     )
     lake.declare("shop1", text)
     lake.ingest("shop1", folder / "in")
@@ -71,8 +71,8 @@ def with_gold(lake: Lake) -> Lake:
                                   "side string, id string, vector array<float>")  # fmt: skip
     known = {"model": F.lit("als"), "fitted_as_of": day["as_of"], "events_version": F.lit(0).cast("long")}
     tables.replace("gold.factors", sides.withColumns(day | known))
-    told = [("gold.candidates", "users", 2, 1, f"model=als, user_id={ids['TR']}, rank=1: first seen later")]
-    audit = spark.createDataFrame(told, "table string, check string, n_checked long, n_leaked long, example string")
+    leaks = [("gold.candidates", "users", 2, 1, f"model=als, user_id={ids['TR']}, rank=1: first seen later")]
+    audit = spark.createDataFrame(leaks, "table string, check string, n_checked long, n_leaked long, example string")
     tables.replace("gold.audit", audit.withColumns(day))
     return lake
 
@@ -93,7 +93,7 @@ def content(lake: Lake, name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def wanted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def expected(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The lake that had the new key from the start."""
     return with_gold(lake_of(spark, tmp_path_factory.mktemp("new"), NEW))
 
@@ -132,8 +132,8 @@ def test_a_wrong_old_key_and_unknown_pseudonyms_are_refused_before_anything_is_w
         rekey.run(changed_to(lake, "bad-" * 10, NEW))
     strange = lake.read("gold.candidates").limit(1).withColumns({"user_id": F.lit("f" * 64), "model": F.lit("other")})
     lake.suite.tables.replace("gold.candidates", strange, as_of=strange.first()["as_of"], model="other")
-    told = "no id of bronze explains under either key:\n  - gold.candidates: 1, such as ffff"
-    with pytest.raises(UserError, match=told):
+    message = "no id of bronze explains under either key:\n  - gold.candidates: 1, such as ffff"
+    with pytest.raises(UserError, match=message):
         rekey.run(changed_to(lake, OLD, NEW))
     lake.suite.tables.replace("gold.candidates", strange.limit(0), as_of=strange.first()["as_of"], model="other")
     assert {name: version for name, version in lake.versions().items() if name != "gold.candidates"} == {
@@ -142,7 +142,7 @@ def test_a_wrong_old_key_and_unknown_pseudonyms_are_refused_before_anything_is_w
 
 
 def test_a_run_that_is_ended_half_way_goes_on_and_gives_what_the_new_key_would_have_given(
-    lake: Lake, wanted: Lake
+    lake: Lake, expected: Lake
 ) -> None:
     write = Job.replace
 
@@ -161,11 +161,11 @@ def test_a_run_that_is_ended_half_way_goes_on_and_gives_what_the_new_key_would_h
     rekey.run(changed_to(lake, OLD, NEW))
     assert lake.suite.tables.version("silver.events") == done  # not written again
     for name in (*SILVER, "gold.candidates", "gold.factors", "gold.audit"):
-        assert content(lake, name) == content(wanted, name), name
+        assert content(lake, name) == content(expected, name), name
     key_fingerprint.require_same_key(lake.suite.tables, NEW)
 
 
-def test_under_the_new_key_what_was_there_already_is_known_again(lake: Lake, wanted: Lake) -> None:
+def test_under_the_new_key_what_was_there_already_is_known_again(lake: Lake, expected: Lake) -> None:
     n_events = lake.read("silver.events").count()
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARTOGRAPH_PSEUDONYM_KEY", NEW)

@@ -1,4 +1,4 @@
-"""Baskets, products, customers and the ledger out of judged and resolved rows."""
+"""Baskets, products, customers and the ledger out of checked and resolved rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.tables.schema import table
 from cartograph.preprocess import ledger
 from cartograph.preprocess.baskets import baskets
-from cartograph.preprocess.products import judged_products, products, quarantined_products
+from cartograph.preprocess.products import checked_products, products, quarantined_products
 from cartograph.preprocess.settings import CustomerFlags
-from cartograph.preprocess.users import judged_users, quarantined_users, users
+from cartograph.preprocess.users import checked_users, quarantined_users, users
 from tests.preprocess.conftest import KEY, Raw
 
 MAY, JUNE = datetime(2024, 5, 1, 10), datetime(2024, 6, 1, 10)
@@ -59,8 +59,8 @@ def test_the_newest_known_value_of_an_attribute_wins(spark: SparkSession, raw: R
             {"product_id": "lid", "seen_at": "someday"},
         ],
     )
-    judged = judged_products([(records, retail)])
-    reasons = {row.row_id: row.reason for row in quarantined_products(judged).collect()}
+    checked = checked_products([(records, retail)])
+    reasons = {row.row_id: row.reason for row in quarantined_products(checked).collect()}
     assert reasons == {
         "r3": "price 'call us' is not a number",
         "r4": "product_id 'POST' is not a product",
@@ -71,7 +71,7 @@ def test_the_newest_known_value_of_an_attribute_wins(spark: SparkSession, raw: R
         "r9": "seen_at 'someday' is not a time",
     }
     sold = spark.createDataFrame([("CUP", JUNE), ("only sold", MAY)], "product_id string, first_at timestamp")
-    made = {row.product_id: row for row in products(judged.where("rule IS NULL"), sold, None).collect()}
+    made = {row.product_id: row for row in products(checked.where("rule IS NULL"), sold, None).collect()}
     cup = made["CUP"]
     assert (cup.title, cup.price, cup.stock, cup.category) == ("Cup & saucer 250ml", 3.0, 5, ["Kitchen", "Cups"])
     assert (cup.attributes, cup.first_seen_at) == ({"c": "red"}, datetime(2024, 5, 1))
@@ -89,12 +89,12 @@ def test_customers_have_their_newest_attributes_and_flags(spark: SparkSession, r
             {"user_id": "bob", "seen_at": "12:00"},
         ],
     )
-    judged = judged_users([(records, Cleaning())], KEY)
-    assert {row.row_id: row.reason for row in quarantined_users(judged).collect()} == {
+    checked = checked_users([(records, Cleaning())], KEY)
+    assert {row.row_id: row.reason for row in quarantined_users(checked).collect()} == {
         "r2": "user_id is missing",
         "r3": "seen_at '12:00' is not a time",
     }
-    [ann] = {row.user_id for row in judged.where("rule IS NULL").collect()}
+    [ann] = {row.user_id for row in checked.where("rule IS NULL").collect()}
     bought = {"event_type": "purchase", "product_id": "cup"}
     events = [{**bought, "user_id": "shop", "order_id": f"O{n}", "quantity": n * 150.0} for n in (1, 2, 3, 4)]
     events += [{**bought, "user_id": "once", "order_id": f"P{n}", "quantity": (1.0, 1.0, 900.0)[n]} for n in range(3)]
@@ -108,7 +108,9 @@ def test_customers_have_their_newest_attributes_and_flags(spark: SparkSession, r
     events += [{**bought, "user_id": "big", "order_id": "B1", "quantity": 1.0, "event_id": f"B{n}"} for n in range(299)]
     silver_events = silver(spark, "silver.events", events)
     seen = silver_events.groupBy("user_id").agg({"event_at": "min"}).withColumnRenamed("min(event_at)", "first_at")
-    made = {row.user_id: row for row in users(judged.where("rule IS NULL"), silver_events, seen, None, flags).collect()}
+    made = {
+        row.user_id: row for row in users(checked.where("rule IS NULL"), silver_events, seen, None, flags).collect()
+    }
     assert (made[ann].region, made[ann].age_band, made[ann].first_seen_at) == ("South", "30-39", datetime(2024, 5, 1))
     assert {name for name, row in made.items() if row.is_wholesale} == {"shop"}
     assert {name for name, row in made.items() if row.is_bot} == {"robot"}

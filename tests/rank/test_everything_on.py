@@ -74,10 +74,10 @@ def shop(spark: SparkSession, shared_data: Path, tmp_path_factory: pytest.TempPa
 
 def test_every_model_has_lists_and_the_fused_ones_are_evaluated_with_them(shop: Suite) -> None:
     lists = shop.tables.read("gold.candidates", DAY).groupBy("model").count().collect()
-    wanted = {*shop.config.cf.models, *shop.config.sequence.models, *shop.config.graph.models, "rules", "fused"}
-    assert {row.model for row in lists} == wanted
+    expected = {*shop.config.cf.models, *shop.config.sequence.models, *shop.config.graph.models, "rules", "fused"}
+    assert {row.model for row in lists} == expected
     evaluated = shop.tables.read("gold.evaluation", DAY).where("metric = 'ndcg' AND slice = 'all'").collect()
-    assert {row.model for row in evaluated} >= wanted
+    assert {row.model for row in evaluated} >= expected
     assert all(row.n_users > 20 for row in evaluated)
 
 

@@ -56,8 +56,8 @@ def test_each_customer_gets_one_new_product_behind_their_own(tried: DataFrame) -
 def test_products_that_sell_are_sampled_high_and_the_others_are_not_shown(tried: DataFrame) -> None:
     chosen = {row.user_id: row for row in tried.where("chance IS NOT NULL").collect()}
     assert sum(chosen[user].product_id == "hit" for user in USERS[2:]) == len(USERS) - 2
-    chances = [chosen[user].chance for user in USERS[2:]]
-    assert sum(chances) / len(chances) == pytest.approx(32 / 91, abs=0.02)  # (31 + 1) of (41 + 50): mean of the beta
+    sampled = [chosen[user].chance for user in USERS[2:]]
+    assert sum(sampled) / len(sampled) == pytest.approx(32 / 91, abs=0.02)  # (31 + 1) of (41 + 50): mean of the beta
 
 
 def test_nobody_is_shown_what_they_own_or_what_is_listed_anyway(tried: DataFrame) -> None:

@@ -16,14 +16,14 @@ from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import rank
 from tests.conftest import LOCAL
-from tests.small_lake import LATER, judged_shop
+from tests.small_lake import LATER, evaluated_shop
 
 USER = "user_id = 'user01'"
 
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession) -> Suite:
-    return judged_shop(spark)
+    return evaluated_shop(spark)
 
 
 def reranked(shop: Suite, *settings: str) -> tuple[list[Row], list[Row]]:

@@ -11,12 +11,12 @@ from pyspark.sql import SparkSession
 from cartograph.runtime.job import Suite
 from jobs import evaluate, rank
 from tests.report.page import Elements, data_of
-from tests.small_lake import EARLIER, HOSTILE, LATER, PRODUCTS, judged_shop
+from tests.small_lake import EARLIER, HOSTILE, LATER, PRODUCTS, evaluated_shop
 
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession) -> Suite:
-    return judged_shop(spark)
+    return evaluated_shop(spark)
 
 
 @pytest.fixture(scope="module")

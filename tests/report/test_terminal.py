@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from jobs.pipeline import _printed, show
-from tests.small_lake import HOSTILE, LATER, judged_shop
+from tests.small_lake import HOSTILE, LATER, evaluated_shop
 
 
 def test_titles_are_printed_as_they_are_and_in_one_line(spark: SparkSession) -> None:
@@ -31,7 +31,7 @@ def test_related_products_the_models_and_all_places_are_printed(
     spark: SparkSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    shop = judged_shop(spark)
+    shop = evaluated_shop(spark)
     show(shop, LATER)
     printed = capsys.readouterr().out
     assert "│ fused " in printed

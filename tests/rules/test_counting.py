@@ -30,8 +30,8 @@ def test_random_itemsets_are_counted_as_one_by_one(spark: SparkSession) -> None:
     baskets = random_baskets(600, 40, 6.0, seed=4)
     users = [None if n == 0 else f"u{n}" for n in random.integers(0, 60, len(baskets))]
     products = sorted({item for basket in baskets for item in basket})
-    drawn = [tuple(sorted(random.choice(products[:25], size, replace=False))) for size in random.integers(1, 5, 300)]
-    itemsets = sorted({tuple(map(str, itemset)) for itemset in drawn})
+    sampled = [tuple(sorted(random.choice(products[:25], size, replace=False))) for size in random.integers(1, 5, 300)]
+    itemsets = sorted({tuple(map(str, itemset)) for itemset in sampled})
     expected = {}
     for itemset in itemsets:
         holders = [user for basket, user in zip(baskets, users, strict=True) if set(itemset) <= set(basket)]

@@ -97,7 +97,7 @@ def test_products_of_one_category_are_compared_with_its_pairs(spark: SparkSessio
     baskets = [["a", "b"]] * 8 + [["a", "c"]] * 2 + [["b", "c"]] * 2 + [["c"]] * 4
     found = generalised_rules(frame(spark, baskets), products, min_support=0.05, **EVERY_RULE).collect()
     interest = {(row.antecedent, row.consequent): row.interest for row in found}
-    # 12 pairs; lines a 10, b 10, c 8 of 28: chance of a and b is 2 * 100 / (784 - 264).
+    # 12 pairs; lines a 10, b 10, c 8 of 28: the probability of a and b is 2 * 100 / (784 - 264).
     assert interest["a", "b"] == interest["b", "a"] == pytest.approx(8 / (12 * 200 / 520))
 
 

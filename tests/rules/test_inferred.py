@@ -29,7 +29,7 @@ def test_scores_are_the_neighbours_mean_shrunk_by_their_baskets(spark: SparkSess
     assert answers["rare", "pot"].similarity == pytest.approx(0.6)
 
 
-def test_titles_of_the_same_words_are_alike(spark: SparkSession) -> None:
+def test_titles_of_the_same_words_are_similar(spark: SparkSession) -> None:
     titles = [("a", "red tea cup"), ("b", "Tea cup, RED"), ("c", "garden chair"), ("d", None), ("e", "..")]
     vectors = {
         row.product_id: row.vector

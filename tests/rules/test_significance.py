@@ -1,4 +1,4 @@
-"""Corrections of p values by hand, and what is accepted of pure chance."""
+"""Corrections of p values by hand, and how many rules of independent products are accepted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.core.statistics.exact_tests import fisher
-from cartograph.rules.judging import judged_rules
 from cartograph.rules.mining import mine
-from cartograph.rules.settings import JudgingSettings
+from cartograph.rules.rule_evaluation import evaluated_rules
+from cartograph.rules.settings import RuleEvaluationSettings
 from cartograph.rules.significance import layers, with_q_values
 from tests.rules.baskets import frame, mining, random_baskets
 
@@ -36,7 +36,7 @@ def test_q_values_are_those_of_benjamini_and_hochberg(spark: SparkSession) -> No
 
 
 def test_of_independent_products_few_runs_accept_any_rule() -> None:
-    """400 shops of 12 independent products, every rule of two products tested as `judged_rules` does."""
+    """400 shops of 12 independent products, every rule of two products tested as `evaluated_rules` does."""
     random = np.random.default_rng(2)
     n_runs, n, level = 400, 600, 0.05
     popularity = np.linspace(0.02, 0.3, 12)
@@ -47,12 +47,12 @@ def test_of_independent_products_few_runs_accept_any_rule() -> None:
         both = bought.astype(np.int64).T @ bought
         first, second = np.nonzero(~np.eye(12, dtype=bool))
         p = fisher(both[first, second], counts[first], counts[second], np.full(len(first), n))
-        wrong += bool((p * 12 * 12 <= level).any())  # as many tests as pairs of sides; one size, pairs
+        wrong += bool((p * 12 * 12 <= level).any())  # one test per pair of sides; one size, pairs
     assert wrong / n_runs <= level
 
 
 def shuffled(baskets: list[list[str]], seed: int) -> list[list[str]]:
-    """Baskets of the same sizes and products of the same frequencies, otherwise by chance.
+    """Baskets of the same sizes and products of the same frequencies, otherwise random.
 
     Pairs of baskets swap what only one of them has (curveball, Strona et al. 2014).
     """
@@ -74,13 +74,13 @@ def test_of_shuffled_baskets_few_runs_accept_any_rule(spark: SparkSession) -> No
     real = random_baskets(500, 15, 3.0, seed=8)
     real = [[*basket, "x", "y"] if n % 10 == 0 else basket for n, basket in enumerate(real)]
     accepted = []
-    settings, judging = mining(0.01, max_length=4, min_confidence=0.0), JudgingSettings(level=0.05)
+    settings, evaluation = mining(0.01, max_length=4, min_confidence=0.0), RuleEvaluationSettings(level=0.05)
     for seed in range(12):
         baskets = frame(spark, shuffled(real, seed)).coalesce(1).persist()
         itemsets = mine(baskets, settings).persist()
-        accepted.append(judged_rules(itemsets, baskets, settings, judging).where("is_significant").count())
+        accepted.append(evaluated_rules(itemsets, baskets, settings, evaluation).where("is_significant").count())
         itemsets.unpersist(), baskets.unpersist()
     assert sum(n > 0 for n in accepted) <= 1  # 0.6 expected at the most
     baskets = frame(spark, real)
-    found = judged_rules(mine(baskets, settings).persist(), baskets, settings, judging).where("is_significant")
+    found = evaluated_rules(mine(baskets, settings).persist(), baskets, settings, evaluation).where("is_significant")
     assert {(*row.antecedent, *row.consequent) for row in found.collect()} >= {("x", "y"), ("y", "x")}

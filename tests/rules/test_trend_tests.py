@@ -20,10 +20,10 @@ SHOPS = {
 N_RULES = 4000
 
 
-def drawn(baskets: list[int], chance: float) -> Months:
-    """Rules with so many baskets a month, each holding with the same chance."""
+def sampled(baskets: list[int], probability: float) -> Months:
+    """Rules with this many baskets a month, each holding with the same probability."""
     n_a = np.tile(np.array(baskets), (N_RULES, 1))
-    n_ab = np.random.default_rng(4).binomial(n_a, chance)
+    n_ab = np.random.default_rng(4).binomial(n_a, probability)
     month = np.tile(24_000 + np.arange(len(baskets)), (N_RULES, 1))
     return Months(np.arange(0, n_a.size + 1, len(baskets)), month.ravel(), n_ab.ravel(), n_a.ravel())
 
@@ -32,17 +32,17 @@ def one_rule(month: list[int], n_ab: list[int], n_a: list[int]) -> Months:
     return Months(np.array([0, len(month)]), np.array(month), np.array(n_ab), np.array(n_a))
 
 
-@pytest.mark.parametrize("chance", [0.02, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("probability", [0.02, 0.1, 0.5, 0.9])
 @pytest.mark.parametrize("shop", SHOPS)
-def test_of_rules_that_do_not_move_no_more_than_allowed_do(shop: str, chance: float) -> None:
-    months = drawn(SHOPS[shop], chance)
+def test_of_rules_that_do_not_move_no_more_than_allowed_do(shop: str, probability: float) -> None:
+    months = sampled(SHOPS[shop], probability)
     for p in (trend_test(months).p_value, season_test(months)[0]):
         for level in (0.05, 0.01, 0.001):
             assert (p <= level).mean() <= level + 3 * np.sqrt(level / N_RULES)
 
 
 def test_a_trend_against_last_year_is_the_sign_test_of_months_that_differ() -> None:
-    """One basket a month for two years: nine months held the second year alone, one the first, two were alike."""
+    """One basket a month for two years: nine months held the second year alone, one the first, two were the same."""
     first, second = [0] * 9 + [1, 0, 1], [1] * 9 + [0, 0, 1]
     found = trend_test(one_rule(list(range(24)), first + second, [1] * 24))
     assert found.direction[0] > 0
@@ -51,11 +51,11 @@ def test_a_trend_against_last_year_is_the_sign_test_of_months_that_differ() -> N
 
 
 def test_a_trend_is_as_likely_as_the_orders_of_months_in_which_it_is_as_strong() -> None:
-    """Five months of one or two baskets, every way to deal three of the seven baskets counted."""
+    """Five months of one or two baskets, every way to assign three of the seven baskets counted."""
     n_a, n_ab = np.array([1, 2, 1, 1, 2]), np.array([0, 0, 0, 1, 2])
     at = np.repeat(np.arange(5), n_a)
-    dealt = [held for held in product((0, 1), repeat=7) if sum(held) == 3]
-    strength = np.array([at @ np.array(held) for held in dealt])
+    assigned = [held for held in product((0, 1), repeat=7) if sum(held) == 3]
+    strength = np.array([at @ np.array(held) for held in assigned])
     exact = (strength >= np.arange(5) @ n_ab).mean()
     found = trend_test(one_rule([0, 1, 2, 3, 4], list(n_ab), list(n_a)))
     assert found.p_value[0] == pytest.approx(2 * exact, rel=0.5)

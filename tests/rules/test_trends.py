@@ -1,4 +1,4 @@
-"""Rules that rise, fade or belong to a season are told from those that do not move."""
+"""Rules that rise, fade or belong to a season are distinguished from those that do not move."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAIRS = ("new", "old", "steady", "winter")
 START = datetime(2024, 1, 1)
 
 
-def chance(pair: str, month: int) -> float:
+def probability(pair: str, month: int) -> float:
     """How often the second product of a pair comes with the first, by month since the start."""
     if pair == "new":
         return 0.1 + 0.7 * month / 23
@@ -26,11 +26,11 @@ def chance(pair: str, month: int) -> float:
     return 0.4
 
 
-def drawn() -> list[tuple[str, int, bool]]:
+def sampled() -> list[tuple[str, int, bool]]:
     """Pair, month, and whether both products were bought: 40 baskets with the first of each pair every month."""
     random = np.random.default_rng(6)
     return [
-        (pair, month, bool(random.random() < chance(pair, month)))
+        (pair, month, bool(random.random() < probability(pair, month)))
         for pair in PAIRS
         for month in range(24)
         for _ in range(40)
@@ -38,7 +38,7 @@ def drawn() -> list[tuple[str, int, bool]]:
 
 
 def test_every_rule_gets_its_trend_and_its_season(spark: SparkSession) -> None:
-    sales = drawn()
+    sales = sampled()
     rows = [
         (START + timedelta(days=30.44 * month + 10), [f"{pair}1", f"{pair}2"] if both else [f"{pair}1"])
         for pair, month, both in sales

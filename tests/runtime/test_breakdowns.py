@@ -1,4 +1,4 @@
-"""Spark's ways of running out of something, as one sentence with a remedy."""
+"""Errors of Spark running out of a resource become one sentence with a remedy."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ higher value.
 SAID = {
     BROADCAST: ("does not fit into the driver's memory", "spark.driver_memory (now 5g)"),
     "Job aborted: Total size of serialized results of 9 tasks (1.1 GiB) is bigger than spark.driver.maxResultSize "
-    "(1024.0 MiB)": ("more than it takes", "spark.driver.maxResultSize"),
+    "(1024.0 MiB)": ("larger than the driver accepts", "spark.driver.maxResultSize"),
     "java.io.IOException: No space left on device": ("a disk is full", "spark.temp_dir"),
     "Lost task 0.0: ExecutorLostFailure (executor 3 exited) Reason: Container killed by YARN for exceeding physical "
-    "memory limits. 5.5 GB of 5.5 GB used": ("the platform ended an executor", "memoryOverhead"),
-    "Task 3 failed: java.lang.OutOfMemoryError: Java heap space": ("Java's memory is used up", "spark.driver_memory"),
-    "[UNABLE_TO_ACQUIRE_MEMORY] Unable to acquire 65536 bytes of memory, got 0": ("is used up", "shuffle_partitions"),
+    "memory limits. 5.5 GB of 5.5 GB used": ("the platform killed an executor", "memoryOverhead"),
+    "Task 3 failed: java.lang.OutOfMemoryError: Java heap space": ("JVM is out of memory", "spark.driver_memory"),
+    "[UNABLE_TO_ACQUIRE_MEMORY] Unable to acquire 65536 bytes of memory, got 0": (
+        "out of memory",
+        "shuffle_partitions",
+    ),
     "ExecutorLostFailure (executor 1 exited caused by one of the running tasks)": ("an executor was lost", "log"),
     "org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)": ("a Python worker", "less"),
-    "Answer from Java side is empty": ("the Java machine of the driver is gone", "more memory than"),
+    "Answer from Java side is empty": ("the driver's JVM was killed", "more memory than"),
 }
 
 
-@pytest.mark.parametrize("text", SAID, ids=[told[0] for told in SAID.values()])
+@pytest.mark.parametrize("text", SAID, ids=[parts[0] for parts in SAID.values()])
 def test_each_way_of_running_out_is_one_sentence_with_a_remedy(text: str) -> None:
     found = breakdown(RuntimeError(text), load_config("local").spark)
     assert found is not None

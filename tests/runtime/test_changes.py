@@ -1,4 +1,4 @@
-"""What changed in a table since a version is told by its feed, also for tables that were made without one."""
+"""The feed of a table reports what changed since a version, also for tables that were made without one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def events(spark: SparkSession, *ids: str, product: str = "p") -> DataFrame:
     return filled(spark.createDataFrame(rows, named), NAME)
 
 
-def told(tables: Tables, version: int) -> set[tuple[str, str, str]]:
+def reported(tables: Tables, version: int) -> set[tuple[str, str, str]]:
     changes = changes_since(tables, NAME, version)
     return {(row["user_id"], row["product_id"], row["_change_type"]) for row in changes.collect()}
 
@@ -34,14 +34,14 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
     return tables
 
 
-def test_rows_that_came_or_changed_since_a_version_are_told(spark: SparkSession, lake: Tables) -> None:
+def test_rows_that_came_or_changed_since_a_version_are_reported(spark: SparkSession, lake: Tables) -> None:
     version = keep_changes(lake, NAME)
     assert version == lake.version(NAME) == 1  # the table has a feed from the start: no commit was needed
-    assert told(lake, version) == set()
+    assert reported(lake, version) == set()
     lake.merge(NAME, events(spark, "b", "c", product="q"))
     expected = {("of c", "q", "insert"), ("of b", "p", "update_preimage"), ("of b", "q", "update_postimage")}
-    assert told(lake, version) == expected
-    assert told(lake, keep_changes(lake, NAME)) == set()
+    assert reported(lake, version) == expected
+    assert reported(lake, keep_changes(lake, NAME)) == set()
 
 
 def test_changes_that_the_log_no_longer_has_are_refused(lake: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,4 +61,4 @@ def test_a_table_made_without_a_feed_keeps_working_and_gets_one(spark: SparkSess
     assert version == before + 1
     assert keep_changes(lake, NAME) == version
     lake.merge(NAME, events(spark, "e"))
-    assert told(lake, version) == {("of e", "p", "insert")}
+    assert reported(lake, version) == {("of e", "p", "insert")}

@@ -57,7 +57,7 @@ def test_an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() ->
     assert "did you mean lake.lock_stale_seconds?" in refusal("shop.lock_stale_second=1")
 
 
-def test_every_problem_is_told_at_once_with_the_file_it_stands_in(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_with_their_file(tmp_path: Path) -> None:
     (tmp_path / "base.yml").write_text((places.home() / "conf" / "base.yml").read_text())
     (tmp_path / "demo.yml").write_text("lake: {rot: x}\nshop: {seed: many}\nspark: {log_level: LOUD}\n")
     message = refusal("evaluate.horizon_days=-1", conf_dir=tmp_path)

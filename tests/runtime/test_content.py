@@ -1,4 +1,4 @@
-"""Fingerprints tell frames apart exactly when their rows differ."""
+"""Fingerprints of frames differ exactly when their rows do."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_a_jar_with_a_wrong_sum_is_refused_and_not_left_behind(
 ) -> None:
     write_jar(repository / "org/example/store/1.0/store-1.0.jar", {"org/example/Store.class": "altered"})
     with pytest.raises(
-        JarRefused, match=rf"store-1.0.jar is refused.*has SHA-256 \w+; the lock wants SHA-256 {lock[0].sha256}"
+        JarRefused, match=rf"store-1.0.jar is refused.*has SHA-256 \w+; the lock file requires SHA-256 {lock[0].sha256}"
     ):
         jars.install(tmp_path / "jars", lock, Repositories(), say=lambda _: None)
     assert list((tmp_path / "jars").glob("*store*")) == []

@@ -166,8 +166,8 @@ def test_showing_the_configuration_needs_no_day_and_runs_nothing(capsys: pytest.
 
 
 def test_a_missing_secret_names_both_ways_to_give_it(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = [*arguments, "--set", "preprocess.key_source=required"]
-    assert status(lambda job: print(job.secret("pseudonym_key")), wanted, "preprocess") == 2
+    required = [*arguments, "--set", "preprocess.key_source=required"]
+    assert status(lambda job: print(job.secret("pseudonym_key")), required, "preprocess") == 2
     err = capsys.readouterr().err
     assert "CARTOGRAPH_PSEUDONYM_KEY, or name a file in CARTOGRAPH_PSEUDONYM_KEY_FILE" in err
 

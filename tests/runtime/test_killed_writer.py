@@ -49,7 +49,7 @@ def test_a_running_writer_is_not_disturbed_and_a_killed_one_leaves_nothing_behin
             tables.replace("gold.associations", neighbours(spark), as_of=DAY, model="als")
         assert tables.replace("gold.associations", neighbours(spark), as_of=DAY, model="rules").changed
     finally:
-        os.killpg(writer.pid, signal.SIGKILL)  # Python, the Java machine and its workers at once
+        os.killpg(writer.pid, signal.SIGKILL)  # Python, the JVM and its workers at once
         writer.wait()
     assert tables.read("silver.baskets").count() == 0  # its file is there, but no version names it
     assert tables.append("silver.baskets", baskets(spark), "shop", 1, "same").changed

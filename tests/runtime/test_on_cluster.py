@@ -50,7 +50,7 @@ def executors(spark: SparkSession) -> int:
 
 
 def fail(spark: SparkSession) -> None:
-    raise LookupError("told to the test")
+    raise LookupError("reported to the test")
 
 
 @pytest.mark.cluster
@@ -65,6 +65,6 @@ def test_graphframes_finds_the_connected_parts_of_a_graph(cluster: Cluster) -> N
 
 
 @pytest.mark.cluster
-def test_what_fails_on_the_cluster_is_told_to_the_test(cluster: Cluster) -> None:
-    with pytest.raises(ClusterError, match="LookupError: told to the test"):
+def test_what_fails_on_the_cluster_is_reported_to_the_test(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="LookupError: reported to the test"):
         cluster.run(fail)

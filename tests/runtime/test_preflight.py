@@ -94,7 +94,7 @@ def test_jars_are_compared_with_the_lock_with_scala_and_with_their_python_packag
     assert found["graphframes-spark4 jar"] == ""
 
 
-def test_all_clashes_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_clashes_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "installed", (GOOD | {"petastorm": "0.13.1", "numpy": "2.0.0"}).get)
     with pytest.raises(preflight.EnvironmentUnfit) as caught:
         preflight.require()

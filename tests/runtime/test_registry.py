@@ -55,7 +55,7 @@ def test_an_alias_points_at_the_version_whose_run_holds_the_model_s_settings(tmp
 
 def test_a_registry_that_is_down_costs_a_warning(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").mkdir()  # no database can be there
-    with pytest.warns(UserWarning, match="cannot be reached, the job goes on without it"):
+    with pytest.warns(UserWarning, match="cannot be reached; the job continues without it"):
         assert point(settings(tmp_path), champion="als") == {}
 
 

@@ -59,14 +59,14 @@ def test_no_setting_but_the_secret_ones_is_hidden() -> None:
 @pytest.mark.parametrize(
     "wrong", [f"spark.conf={{my.password: [{SECRET}]}}", f"sparc={{my.token: {SECRET}}}", f"password={SECRET}"]
 )
-def test_a_refused_setting_is_told_without_its_secret(wrong: str) -> None:
+def test_a_refused_setting_is_reported_without_its_secret(wrong: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load_config("demo", [wrong])
     assert SECRET not in str(refused.value)
     assert HIDDEN in str(refused.value)
 
 
-def test_errors_of_every_kind_are_told_without_secrets() -> None:
+def test_errors_of_every_kind_are_shown_without_secrets() -> None:
     assert str(UserError(f"jdbc:postgresql://db/shop?password={SECRET} does not answer")).endswith(
         f"password={HIDDEN} does not answer"
     )
@@ -81,10 +81,10 @@ def test_a_trace_on_the_terminal_hides_secrets_too(
     monkeypatch.setattr(command_line.Suite, "open", broken)
     with pytest.raises(SystemExit):
         command_line.main("rules", lambda _: None, None, argv=["--env", "demo", "--as-of", "2011-11-01"])
-    told = capsys.readouterr().err
-    assert "Traceback" in told
-    assert told.count(HIDDEN) == 2  # in the trace and in the last line
-    assert SECRET not in told
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert shown.count(HIDDEN) == 2  # in the trace and in the last line
+    assert SECRET not in shown
 
 
 def test_progress_hides_secrets() -> None:
@@ -170,5 +170,5 @@ def test_spark_s_own_log_hides_passwords(spark: SparkSession) -> None:
     layout = log4j.core.layout.PatternLayout.newBuilder().withPattern(pattern).build()
     message = log4j.message.SimpleMessage(f"no answer of jdbc:db://u:{SECRET}@h/x?password={SECRET}&ssl=true, sorry")
     event = log4j.core.impl.Log4jLogEvent.newBuilder().setLoggerName("a.b").setMessage(message).build()
-    told = str(layout.toSerializable(event))
-    assert told.strip().endswith(f"b: no answer of jdbc:db://{HIDDEN}@h/x?password={HIDDEN}&ssl=true, sorry")
+    shown = str(layout.toSerializable(event))
+    assert shown.strip().endswith(f"b: no answer of jdbc:db://{HIDDEN}@h/x?password={HIDDEN}&ssl=true, sorry")

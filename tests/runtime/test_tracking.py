@@ -28,13 +28,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(place: Path, *more: str) -> Config:
-    wanted = [
+    arguments = [
         f"tracking.uri=sqlite:///{place}/mlflow.db",
         f"tracking.artifacts={place}/artifacts",
         f"tracking.outbox={place}/outbox",
         "tracking.timeout_seconds=2",
     ]
-    return load_config("demo", [*wanted, *more])
+    return load_config("demo", [*arguments, *more])
 
 
 def record(tracking: Tracking, config: Config, place: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_failed_step_says_what_failed(config: Config) -> None:
 def test_a_dead_server_costs_one_warning_and_everything_goes_to_the_outbox(tmp_path: Path) -> None:
     config = settings(tmp_path, "tracking.uri=http://127.0.0.1:9")
     tracking = Tracking(config)
-    with pytest.warns(UserWarning, match="MLflow at http://127.0.0.1:9 cannot be reached, the job goes on") as warned:
+    with pytest.warns(UserWarning, match="MLflow at http://127.0.0.1:9 cannot be reached; the job continues") as warned:
         record(tracking, config, tmp_path)
     assert sum("cannot be reached" in str(warning.message) for warning in warned) == 1
     (file,) = (tmp_path / "outbox").glob("*.json")

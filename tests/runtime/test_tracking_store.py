@@ -1,4 +1,4 @@
-"""One SQLite store for all processes: made once and whole, and a broken one is told with its remedy."""
+"""One SQLite store for all processes: created once and completely; a broken one is reported with its remedy."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ def test_a_process_that_was_killed_while_it_made_the_store_leaves_nothing_behind
     assert not (tmp_path / "mlflow.db.making").exists()
 
 
-def test_a_store_left_half_made_is_told_with_its_remedy_and_costs_no_result(tmp_path: Path) -> None:
+def test_a_store_left_half_made_is_reported_with_its_remedy_and_costs_no_result(tmp_path: Path) -> None:
     half_made(tmp_path / "mlflow.db")
-    told = r"left half made \(table _alembic_tmp_tags\): move the file away"
-    with pytest.raises(StoreBroken, match=told):
+    message = r"left half made \(table _alembic_tmp_tags\): move the file away"
+    with pytest.raises(StoreBroken, match=message):
         prepare_store(f"sqlite:///{tmp_path}/mlflow.db")
-    with pytest.warns(UserWarning, match=told), Tracking(settings(tmp_path)).run("rank"):
+    with pytest.warns(UserWarning, match=message), Tracking(settings(tmp_path)).run("rank"):
         pass
     assert len(list((tmp_path / "outbox").glob("*.json"))) == 1
 
 
-def test_a_file_that_is_no_store_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_store_is_reported(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database at all, but long enough to be looked at" * 50)
     with pytest.raises(StoreBroken, match="cannot be opened as an SQLite store"):
         prepare_store(f"sqlite:///{tmp_path}/mlflow.db")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 
-def _told(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _found(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     import gc
     import os
     import sys
@@ -23,13 +23,13 @@ def _told(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         "loaded": "numba" in sys.modules,
         "frozen": gc.get_freeze_count(),
     }
-    yield pa.record_batch([pa.array([json.dumps(found)])], ["told"])
+    yield pa.record_batch([pa.array([json.dumps(found)])], ["found"])
 
 
 def test_a_worker_finds_libraries_loaded_and_no_jar_on_its_path(spark: SparkSession) -> None:
-    (row,) = spark.range(1, numPartitions=1).mapInArrow(_told, "told string").collect()
-    told = json.loads(row.told)
-    assert told["daemon"]
-    assert told["jars"] == []
-    assert told["loaded"]
-    assert told["frozen"] > 10_000
+    (row,) = spark.range(1, numPartitions=1).mapInArrow(_found, "found string").collect()
+    state = json.loads(row.found)
+    assert state["daemon"]
+    assert state["jars"] == []
+    assert state["loaded"]
+    assert state["frozen"] > 10_000

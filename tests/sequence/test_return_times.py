@@ -12,7 +12,7 @@ from cartograph.sequence.return_times import EVERYTHING_OPEN, Intervals, Prior, 
 def bought(
     n_customers: int, typical: float, share: float, n_days: int, by_chance: float = 0.0, seed: int = 3
 ) -> Intervals:
-    """Intervals of customers who begin on any of so many days, known on the last one."""
+    """Intervals of customers who begin on any of `n_days` days, known on the last one."""
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(n_customers):
@@ -20,7 +20,7 @@ def bought(
         while True:
             u = rng.random()
             gap = max(round(typical * (u / (1 - u)) ** 0.2), 1)
-            if rng.random() > share:  # comes back by chance, if ever
+            if rng.random() > share:  # comes back at random, if ever
                 gap = int(rng.exponential(1 / by_chance)) + 1 if by_chance else n_days
             is_ended = day + gap < n_days
             rows.append((gap if is_ended else n_days - day, is_ended, is_first))

@@ -22,8 +22,8 @@ def test_the_full_loss_and_its_gradients_are_those_of_pytorch(
     expected = nn.functional.cross_entropy(hidden @ items.T, targets, label_smoothing=smoothing, reduction="sum")
     found = full_softmax(hidden, targets, items, smoothing)
     torch.testing.assert_close(found, expected)
-    wanted = torch.autograd.grad(2 * expected, (hidden, items))
-    for one, other in zip(torch.autograd.grad(2 * found, (hidden, items)), wanted, strict=True):
+    right = torch.autograd.grad(2 * expected, (hidden, items))
+    for one, other in zip(torch.autograd.grad(2 * found, (hidden, items)), right, strict=True):
         torch.testing.assert_close(one, other)
 
 

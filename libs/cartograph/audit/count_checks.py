@@ -70,11 +70,11 @@ def basket_claims(frame: DataFrame, name: str, sample: int) -> DataFrame:
 def recount(claims: DataFrame, baskets: DataFrame) -> DataFrame:
     """The claims with n_before: how many of `baskets` contain all their product_ids. Only their lines are shuffled."""
     key = ["table", "check", "key"]
-    wanted = claims.select(
+    claimed = claims.select(
         *key, F.size("product_ids").alias("n_products"), F.explode("product_ids").alias("product_id")
     )
     lines = baskets.select("order_id", F.explode("product_ids").alias("product_id"))
-    met = lines.join(F.broadcast(wanted), "product_id").groupBy(*key, "n_products", "order_id")
+    met = lines.join(F.broadcast(claimed), "product_id").groupBy(*key, "n_products", "order_id")
     whole = met.agg(F.count_distinct("product_id").alias("n_met")).where("n_met = n_products")
     counts = whole.groupBy(*key).agg(F.count(F.lit(1)).alias("n_before"))
     return claims.join(counts, key, "left").na.fill(0, ["n_before"])

@@ -25,15 +25,15 @@ Record = Callable[[int, Mapping[str, Any], float], None]
 
 @dataclass(frozen=True)
 class Period:
-    """A validation period: `earlier` is the training data, `users` whom to recommend to, `wanted` the ground truth.
+    """A validation period: `earlier` is the training data, `users` whom to recommend to, `bought` the ground truth.
 
-    `users` is as `core.views.histories` makes it, `wanted` has user_id and product_ids: what they bought that was new
+    `users` is as `core.views.histories` makes it, `bought` has user_id and product_ids: what they bought that was new
     to them.
     """
 
     earlier: Silver
     users: DataFrame
-    wanted: DataFrame
+    bought: DataFrame
 
     @classmethod
     def since(cls, data: Silver, start: datetime, history: int = 500, seen_by: Sequence[str] = SEEN_BY) -> Period:
@@ -50,14 +50,14 @@ class Period:
         bought = later.select("user_id", "product_id").distinct()
         new = bought.join(seen(earlier.events, seen_by), ["user_id", "product_id"], "left_anti")
         new = new.join(known, "user_id", "left_semi")
-        wanted = new.groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids")).persist()
+        bought = new.groupBy("user_id").agg(F.collect_set("product_id").alias("product_ids")).persist()
         past = histories(earlier.events, history, seen_by)
-        users = past.join(wanted.select("user_id"), "user_id", "left_semi").persist()
-        return cls(earlier, users, wanted)
+        users = past.join(bought.select("user_id"), "user_id", "left_semi").persist()
+        return cls(earlier, users, bought)
 
     def ndcg(self, model: Model, k: int) -> float:
         """Mean NDCG@k of the model's lists over the customers who bought something new; it must have been fitted."""
-        return mean_ndcg(model.recommend(self.users, k), self.wanted, k)
+        return mean_ndcg(model.recommend(self.users, k), self.bought, k)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def search(
     Raises:
         ValueError: nobody bought anything new in the period, so nothing can be compared.
     """
-    if not period.wanted.head(1):
+    if not period.bought.head(1):
         raise ValueError("nobody known before the validation period bought anything new in it: make the period longer")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

@@ -20,7 +20,14 @@ from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import PairRows, catalogue_of, counted, neighbour_lists
 from cartograph.core.pairs.kernels import Floats, Longs, flat
 from cartograph.core.search.heaps import best_lists, empty_heaps
-from cartograph.core.search.neighbours import associations_of, dealt, found_in, positions_of, recommend_sums, with_lists
+from cartograph.core.search.neighbours import (
+    associations_of,
+    found_in,
+    positions_of,
+    recommend_sums,
+    rows_and_lists,
+    with_lists,
+)
 from cartograph.core.settings import settings_of
 from cartograph.core.views.interactions import interactions
 from cartograph.core.views.seen import mask_of
@@ -150,7 +157,7 @@ def _nearest(
     batches: Iterable[pa.RecordBatch], n_products: int, settings: UserNeighboursSettings
 ) -> Iterator[pa.RecordBatch]:
     """Neighbours of the customers of one task."""
-    given = dealt(batches)
+    given = rows_and_lists(batches)
     if given is None:
         return
     users, lists = given

@@ -26,7 +26,7 @@ class Silver:
 
     `events`, `baskets` and `products` have the columns of the tables of the same name, events also the `liking` of a
     rating on the shop's scale (`core.views.liking`; without it ratings are taken for one to five stars). `users` is
-    None when a source tells nothing about customers. `vectors` (product_id, vector) are the fused ones of
+    None when no source describes customers. `vectors` (product_id, vector) are the fused ones of
     silver.product_vectors; None when none were made.
 
     `edges` are those of silver.product_graph of the same day, None when there is no graph. `events_version` is the
@@ -162,7 +162,7 @@ def associate_from_vectors(vectors: DataFrame, k: int, approximate_above: int | 
 
     Args:
         vectors: product_id, vector (array<float>). Products with a zero vector have no direction and are left out.
-        approximate_above: so many products are searched approximately (`core.search.approximate`); None: never.
+        approximate_above: above this many products search is approximate (`core.search.approximate`); None: never.
     """
     units = unit_vectors(vectors)
     queries = units.select(F.col("product_id").alias("id"), "vector", F.array("product_id").alias("mask"))

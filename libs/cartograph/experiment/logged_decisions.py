@@ -56,24 +56,24 @@ def policy_decisions(logged: DataFrame, lists: DataFrame, settings: OffPolicySet
         settings: prior of the reward model, see `reward_rates`.
     """
     rates = reward_rates(logged, settings.prior_strength)
-    wanted = lists.select("model", "user_id", "rank", F.col("product_id").alias("wanted"))
-    both = logged.join(wanted, ["user_id", "rank"]).withColumn("side", side())
+    target = lists.select("model", "user_id", "rank", F.col("product_id").alias("target"))
+    both = logged.join(target, ["user_id", "rank"]).withColumn("side", side())
     of_ranks = rates.ranks.withColumnRenamed("rate", "rank_rate")
     of_shown = rates.products.withColumnRenamed("factor", "shown_factor")
-    of_wanted = of_shown.withColumnsRenamed({"product_id": "wanted", "shown_factor": "wanted_factor"})
+    of_target = of_shown.withColumnsRenamed({"product_id": "target", "shown_factor": "target_factor"})
     predicted = (
         both.join(of_ranks, ["side", "rank"], "left")
         .join(of_shown, ["side", "product_id"], "left")
-        .join(of_wanted, ["side", "wanted"], "left")
+        .join(of_target, ["side", "target"], "left")
         .na.fill(0.0, ["rank_rate"])
-        .na.fill(1.0, ["shown_factor", "wanted_factor"])
+        .na.fill(1.0, ["shown_factor", "target_factor"])
     )
     return predicted.select(
         "model",
         "user_id",
         "reward",
         F.col("propensity").cast("double").alias("propensity"),
-        (F.col("wanted") == F.col("product_id")).cast("double").alias("probability"),
+        (F.col("target") == F.col("product_id")).cast("double").alias("probability"),
         (F.col("rank_rate") * F.col("shown_factor")).alias("predicted"),
-        (F.col("rank_rate") * F.col("wanted_factor")).alias("expected"),
+        (F.col("rank_rate") * F.col("target_factor")).alias("expected"),
     )

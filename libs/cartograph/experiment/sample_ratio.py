@@ -1,4 +1,4 @@
-"""Sample ratio test: whether arms have as many customers as their declared shares imply.
+"""Sample ratio test: whether the numbers of customers match the declared shares of the arms.
 
 If not, customers were lost or logged twice in a way that depends on the arm, and no difference between arms can be
 trusted (Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online controlled experiments"). The test is

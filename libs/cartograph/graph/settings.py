@@ -41,11 +41,11 @@ class BuildingSettings(Section):
         default=500, description="customers per product that swing compares; work grows with the square"
     )
     window_days: Positive = Field(
-        default=3, description="a purchase follows another if it comes at most so many days later"
+        default=3, description="a purchase follows another if it comes at most this many days later"
     )
     max_chance: AboveZero = Field(
         default=5.0,
-        description="edges are kept if at most this many equally unlikely ones are expected per product by chance; "
+        description="edges are kept if at most this many equally unlikely ones are expected per product at random; "
         "higher keeps weaker edges",
     )
     n_neighbours: Positive = Field(default=100, description="edges kept per product, the heaviest")
@@ -91,7 +91,7 @@ class BundleSettings(Section):
 
     enabled: bool = Field(default=True, description="whether bundles are searched for")
     n_strongest: Positive = Field(
-        default=10, description="every product of a bundle is among the so many heaviest neighbours of every other one"
+        default=10, description="every product of a bundle is among this many heaviest neighbours of every other one"
     )
     min_orders: Positive = Field(default=5, description="least number of orders with all products of a bundle")
     min_completed: Share = Field(
@@ -104,7 +104,7 @@ class RelationSettings(Section):
 
     level: AboveZero = Field(
         default=0.2,
-        description="pairs are related if at most this many equally unlikely ones are expected per product by chance",
+        description="pairs are related if at most this many equally unlikely ones are expected per product at random",
     )
     min_orders: Positive = Field(
         default=2, description="least number of orders that a complement shares with its product or variants of it"
@@ -125,7 +125,7 @@ class RelationSettings(Section):
     min_repeat_share: Share = Field(default=0.15, description="… their least share of all its buyers …")
     max_spread: NotNegative = Field(
         default=0.5,
-        description="… and the widest interquartile range of the days between, over their median; about 1.6 by chance",
+        description="… and the widest interquartile range of the days between, over their median; about 1.6 at random",
     )
     k: Positive = Field(default=20, description="products kept per product and relation")
 
@@ -171,7 +171,7 @@ class GraphTrainingSettings(TrainingSettings):
     )
     validation_days: Positive | None = Field(
         default=None,
-        description="interactions of the last so many days are held out to measure NDCG@10; null: nothing is",
+        description="interactions of the last this many days are held out to measure NDCG@10; null: nothing is",
     )
     weight_decay: NotNegative = Field(default=0.0, description="weight decay of the matrices")
 
@@ -242,7 +242,7 @@ class GraphSettings(ModelsSection):
     )
     k: Positive = Field(default=50, description="candidates kept per model and customer, neighbours per product")
     active_days: Positive | None = Field(
-        default=None, description="customers with an event in the last so many days get candidates; null: all"
+        default=None, description="customers with an event in this many days before as_of get candidates; null: all"
     )
     history: Positive = Field(default=500, description="newest events per customer that candidates are based on")
     event_weights: EventWeights = Field(

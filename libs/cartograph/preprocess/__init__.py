@@ -3,11 +3,11 @@
 `settings.py`    the thresholds; how a source writes values is declared in `core.cleaning.declaration`
 `raw_rows.py`    raw rows of batches, grouped by declaration
 `increment.py`   the batches that are new, and the tables while these are added to them
-`judging.py`     all verdicts on new rows; stops the run if a source is misread
+`row_checks.py`  all verdicts on new rows; stops the run if a source is misread
 `silver_rows.py` the rows to write to each silver table
 `pseudonyms.py`  customers' ids by keyed HMAC-SHA-256
 `verdicts.py`    the first rule that sets a row aside, with its reason
-`events.py`      raw events typed and judged row by row, with ids that are unique over all sources
+`events.py`      raw events typed and checked row by row, with ids that are unique over all sources
 `outliers.py`    robust fences for quantities and prices
 `limits.py`      the shares above which a source is misread
 `versions.py`    which of several rows of one event is kept, added up, a duplicate, or in conflict

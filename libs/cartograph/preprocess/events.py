@@ -29,7 +29,7 @@ _IDENTITY = (
 GIVEN, MADE = ":", "#"  # Separates a source from an id that it gave, or from one made of the content.
 
 
-def judged_events(bronze: RawRows, key: bytes, fences: FenceSettings) -> DataFrame:
+def checked_events(bronze: RawRows, key: bytes, fences: FenceSettings) -> DataFrame:
     """One row per raw event: silver.events' columns, `row_id`, `delivery`, `content`, `rule`, `reason` and `raw`.
 
     `rule` and `reason` are null for good rows, and `raw` is null for those only. `content` is equal for equal events
@@ -44,8 +44,8 @@ def judged_events(bronze: RawRows, key: bytes, fences: FenceSettings) -> DataFra
     marked = outliers.marked(reduce(DataFrame.unionByName, typed), fences)
     far = verdict([("outlier_quantity", F.col("far_quantity").isNotNull(), F.col("far_quantity")),
                    ("outlier_price", F.col("far_price").isNotNull(), F.col("far_price"))])  # fmt: skip
-    judged = with_verdict(marked, F.when(F.col("rule").isNull(), far).otherwise(F.struct("rule", "reason")))
-    known = _identified(judged, key).withColumn(RAW, F.when(F.col("rule").isNotNull(), F.col(RAW)))
+    checked = with_verdict(marked, F.when(F.col("rule").isNull(), far).otherwise(F.struct("rule", "reason")))
+    known = _identified(checked, key).withColumn(RAW, F.when(F.col("rule").isNotNull(), F.col(RAW)))
     return known.drop("far_quantity", "far_price")
 
 
@@ -65,21 +65,21 @@ def _identified(rows: DataFrame, key: bytes) -> DataFrame:
     return keyed.withColumns({"content": content, "event_id": F.coalesce(given, made)}).drop("parts")
 
 
-def good_events(judged: DataFrame) -> DataFrame:
+def good_events(checked: DataFrame) -> DataFrame:
     """The rows that no rule sets aside: silver.events' columns that one row gives, `row_id`, `delivery`, `content`."""
     made_later = ("returned_order_id", "n_lines")
     columns = [name for name in columns_of("silver.events") if name not in made_later]
-    return judged.where("rule IS NULL").select(*columns, "row_id", "delivery", "content")
+    return checked.where("rule IS NULL").select(*columns, "row_id", "delivery", "content")
 
 
-def quarantined_events(judged: DataFrame) -> DataFrame:
+def quarantined_events(checked: DataFrame) -> DataFrame:
     """Rows of silver.quarantine: events that a rule sets aside, as they came (under pseudonyms)."""
-    bad = judged.where("rule IS NOT NULL").withColumn(RAW, raw_map(CONTENT))
+    bad = checked.where("rule IS NOT NULL").withColumn(RAW, raw_map(CONTENT))
     return bad.select(*columns_of("silver.quarantine"))
 
 
 def content_of_stored() -> Column:
-    """The `content` of a row of silver.events, as `judged_events` made it: for an id made of the content, that id."""
+    """The `content` of a row of silver.events, as `checked_events` made it: for an id made of the content, that id."""
     return F.when(is_made(), F.col("event_id")).otherwise(_digest(*_IDENTITY))
 
 
@@ -139,18 +139,18 @@ def _session_id() -> Column:
 def _first_verdict(typed: DataFrame, cleaning: Cleaning) -> DataFrame:
     """The typed rows with the verdict that each gets by itself."""
     negative = ("negative_price", F.col("unit_price") < 0, value_reason("unit_price", "is negative"))
-    judged = with_verdict(typed, verdict([*_broken(cleaning), *_not_for_sale(cleaning), negative]))
+    checked = with_verdict(typed, verdict([*_broken(cleaning), *_not_for_sale(cleaning), negative]))
     for rule, condition in cleaning.not_sales.items():
         try:
             is_first = F.col("rule").isNull() & F.expr(condition)
-            judged = judged.withColumns(
+            checked = checked.withColumns(
                 {"reason": F.when(is_first, condition).otherwise(F.col("reason")),
                  "rule": F.when(is_first, rule).otherwise(F.col("rule"))}
             )  # fmt: skip
         except AnalysisException as error:
             first = str(error).splitlines()[0]
             raise UserError(f"cleaning.not_sales.{rule} is not a condition on an event: {first}") from error
-    return judged.drop("title", "known_until")
+    return checked.drop("title", "known_until")
 
 
 def _broken(cleaning: Cleaning) -> list[Rule]:

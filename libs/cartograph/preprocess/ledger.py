@@ -28,9 +28,9 @@ def kept_counts(events: DataFrame) -> DataFrame:
     return events.groupBy("batch_id").agg(F.count("*").alias("n_kept"), added)
 
 
-def record_counts(judged: DataFrame) -> DataFrame:
-    """batch_id, n_kept, n_merged of judged records of products or customers: all that no rule sets aside are kept."""
-    good = judged.where("rule IS NULL").groupBy("batch_id")
+def record_counts(checked: DataFrame) -> DataFrame:
+    """batch_id, n_kept, n_merged of checked records of products or customers: all that no rule sets aside are kept."""
+    good = checked.where("rule IS NULL").groupBy("batch_id")
     return good.agg(F.count("*").alias("n_kept"), F.lit(0).alias("n_merged"))
 
 

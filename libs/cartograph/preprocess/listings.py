@@ -24,7 +24,7 @@ def stated(records: DataFrame) -> DataFrame:
     (n_seen) are no catalogue.
 
     Args:
-        records: of `products.judged_products`.
+        records: of `products.checked_products`.
     """
     named = records.where("n_seen IS NULL AND product_id IS NOT NULL AND coalesce(rule, '') <> 'not_a_product'")
     is_listed = F.coalesce("is_listed", F.lit(True)).alias("is_listed")

@@ -21,7 +21,7 @@ from cartograph.preprocess.settings import FenceSettings
 _MIN_IQR = {"quantity": math.log(8), "unit_price": math.log(4)}
 _VALUE = ["batch_id", "product_id", "event_type", "unit_price", "quantity"]
 _FAR = ("quantity", "price")
-_FEW = 100_000  # Up to so many outliers are broadcast.
+_FEW = 100_000  # Up to this many outliers are broadcast.
 _GIVEN_AWAY = 0.01  # A price below this share of the usual one marks a gift.
 
 

@@ -21,26 +21,26 @@ _COLUMNS = (
 _LATEST = ("description", "category", "brand", "price", "stock", "attributes")
 
 
-def judged_products(bronze: RawRows, only: DataFrame | None = None) -> DataFrame:
+def checked_products(bronze: RawRows, only: DataFrame | None = None) -> DataFrame:
     """One row per raw product record: typed columns, `row_id`, `raw`, and `rule`, `reason` (null: good).
 
     Args:
         bronze: rows of bronze.products, by declaration.
         only: product_id of the products whose records are asked for; None: all.
     """
-    frames = [_judged(rows if only is None else _about(rows, only, cleaning), cleaning) for rows, cleaning in bronze]
+    frames = [_checked(rows if only is None else _about(rows, only, cleaning), cleaning) for rows, cleaning in bronze]
     return reduce(DataFrame.unionByName, frames)
 
 
 def _about(bronze: DataFrame, products: DataFrame, cleaning: Cleaning) -> DataFrame:
     """The raw records of these products (product_id, as in silver)."""
-    wanted = products.select(F.col("product_id").alias("__wanted"))
+    needed = products.select(F.col("product_id").alias("__needed"))
     named = bronze.withColumn("__named", product_id(cleaning))
-    return named.join(wanted, F.col("__named") == F.col("__wanted"), "left_semi").drop("__named")
+    return named.join(needed, F.col("__named") == F.col("__needed"), "left_semi").drop("__named")
 
 
-def _judged(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
-    """The records of sources that write values in one way, typed and judged."""
+def _checked(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
+    """The records of sources that write values in one way, typed and checked."""
     stock = number("stock", cleaning)
     typed = bronze.select(
         product_id(cleaning).alias("product_id"),
@@ -73,9 +73,11 @@ def _judged(bronze: DataFrame, cleaning: Cleaning) -> DataFrame:
     return with_verdict(typed, verdict(verdicts)).drop("raw_title", "known_until")
 
 
-def quarantined_products(judged: DataFrame) -> DataFrame:
+def quarantined_products(checked: DataFrame) -> DataFrame:
     """Rows of silver.quarantine: product records that a rule sets aside."""
-    bad = judged.where("rule IS NOT NULL").withColumn("raw", raw_map(_COLUMNS)).withColumnRenamed("seen_at", "event_at")
+    bad = (
+        checked.where("rule IS NOT NULL").withColumn("raw", raw_map(_COLUMNS)).withColumnRenamed("seen_at", "event_at")
+    )
     return bad.select(*columns_of("silver.quarantine"))
 
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from cartograph.core.cleaning.declaration import Cleaning
 
 RawRows = list[tuple[DataFrame, Cleaning]]
-_MAX_LISTED = 1000  # Up to so many batches are listed in a filter, so that Delta skips the files of all others.
+_MAX_LISTED = 1000  # Up to this many batches are listed in a filter, so that Delta skips the files of all others.
 
 
 def by_declaration(rows: DataFrame, batches: DataFrame) -> RawRows:

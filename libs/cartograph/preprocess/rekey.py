@@ -22,7 +22,7 @@ from cartograph.core.tables.schema import TABLES
 from cartograph.preprocess.events import identified_events
 from cartograph.preprocess.raw_rows import RawRows
 from cartograph.preprocess.settings import PreprocessSettings
-from cartograph.preprocess.users import judged_users
+from cartograph.preprocess.users import checked_users
 
 _OLD, _NEW = "__old", "__new"
 _IN_SESSION = 16  # Digits of the pseudonym in the name of a session.
@@ -60,7 +60,7 @@ def names_under(key: str, events: RawRows, users: RawRows) -> DataFrame:
     """row_id, user_id and event_id of all raw rows under a key; event_id is null for records of customers."""
     secret = key.encode()
     frames = [identified_events(rows, cleaning, secret) for rows, cleaning in events]
-    frames.append(judged_users(users, secret).withColumn("event_id", F.lit(None).cast("string")))
+    frames.append(checked_users(users, secret).withColumn("event_id", F.lit(None).cast("string")))
     return reduce(DataFrame.unionByName, [rows.select("row_id", "user_id", "event_id") for rows in frames])
 
 

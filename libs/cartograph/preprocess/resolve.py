@@ -9,7 +9,7 @@ from cartograph.core.tables.schema import columns_of
 from cartograph.preprocess.versions import kept_lines
 
 _GAP = "gap-"  # Prefix of the session ids that are made here.
-_LOOK_BACK = 50  # A return is matched to one of so many earlier lines of the same customer and product.
+_LOOK_BACK = 50  # A return is matched to one of this many earlier lines of the same customer and product.
 _SETTLED = ("session_id", "returned_order_id")  # The columns that other rows can change.
 
 

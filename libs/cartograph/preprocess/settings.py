@@ -72,8 +72,8 @@ class PreprocessSettings(Section):
     )
     key_file: str = Field(
         default=".secrets/pseudonym_key",
-        description="git-ignored, mode 600; whoever has it can find a known user id in the tables. Back it up: another "
-        "key is refused; jobs/rekey.py changes it",
+        description="git-ignored, mode 600; anyone who has it can find a known user id in the tables. Back it up: "
+        "another key is refused; jobs/rekey.py changes it",
     )
     session_gap_minutes: Positive = Field(
         default=30, description="a longer pause between events of a customer starts a new session"

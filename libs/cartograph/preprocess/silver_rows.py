@@ -1,4 +1,4 @@
-"""What is written to each silver table, out of the judged rows, all of bronze, and what is stored.
+"""What is written to each silver table, out of the checked rows, all of bronze, and what is stored.
 
 The first time all rows of a table are made, later those that new rows change. Tables that are made from silver.events
 read it back, so it must have been written before.
@@ -16,59 +16,59 @@ from cartograph.preprocess import conflicts, ledger
 from cartograph.preprocess.baskets import baskets, touched_orders
 from cartograph.preprocess.events import quarantined_events
 from cartograph.preprocess.increment import Increment
-from cartograph.preprocess.judging import Judged
 from cartograph.preprocess.listings import deliveries, listings, stated, whole_sources
-from cartograph.preprocess.products import judged_products, products, quarantined_products
+from cartograph.preprocess.products import checked_products, products, quarantined_products
 from cartograph.preprocess.resolve import resolved_events
+from cartograph.preprocess.row_checks import CheckedRows
 from cartograph.preprocess.settings import CustomerFlags
-from cartograph.preprocess.users import judged_users, quarantined_users, users
+from cartograph.preprocess.users import checked_users, quarantined_users, users
 
 
-def of_quarantine(silver: Increment, judged: Judged, key: bytes) -> DataFrame:
+def of_quarantine(silver: Increment, checked: CheckedRows, key: bytes) -> DataFrame:
     """Rows of silver.quarantine: new rows that a rule sets aside, and all events whose id another event has."""
     aside = [
-        quarantined_events(judged.events), quarantined_products(judged.products), quarantined_users(judged.users)
+        quarantined_events(checked.events), quarantined_products(checked.products), quarantined_users(checked.users)
     ]  # fmt: skip
-    if judged.has_conflicts:
-        aside.append(_conflicting_events(silver, judged, key))
+    if checked.has_conflicts:
+        aside.append(_conflicting_events(silver, checked, key))
     return _union(*aside)
 
 
-def _conflicting_events(silver: Increment, judged: Judged, key: bytes) -> DataFrame:
+def _conflicting_events(silver: Increment, checked: CheckedRows, key: bytes) -> DataFrame:
     """Rows of silver.quarantine for events with a contested id, except those that are in quarantine anyway."""
-    aside = judged.events.where("rule IS NOT NULL").select("row_id")
+    aside = checked.events.where("rule IS NOT NULL").select("row_id")
     stored = silver.stored("silver.quarantine")
     if stored is not None:
         aside = aside.union(stored.where(F.col("rule") != conflicts.RULE).select("row_id"))
-    return conflicts.conflicting_events(silver.all_raw("events"), key, judged.versions, aside)
+    return conflicts.conflicting_events(silver.all_raw("events"), key, checked.versions, aside)
 
 
-def of_events(silver: Increment, judged: Judged, session_gap_minutes: int) -> DataFrame:
+def of_events(silver: Increment, checked: CheckedRows, session_gap_minutes: int) -> DataFrame:
     """Rows of silver.events that are new or changed."""
-    return resolved_events(judged.versions, silver.earlier_events(), session_gap_minutes)
+    return resolved_events(checked.versions, silver.earlier_events(), session_gap_minutes)
 
 
-def of_baskets(silver: Increment, judged: Judged) -> DataFrame:
+def of_baskets(silver: Increment, checked: CheckedRows) -> DataFrame:
     """Rows of silver.baskets: the orders that new or replaced events belong to."""
     events = silver.read("silver.events")
     if not silver.is_first:
-        events = events.join(touched_orders(judged.versions), "order_id", "left_semi")
+        events = events.join(touched_orders(checked.versions), "order_id", "left_semi")
     return baskets(events)
 
 
-def of_products(silver: Increment, judged: Judged) -> DataFrame:
+def of_products(silver: Increment, checked: CheckedRows) -> DataFrame:
     """Rows of silver.products: the products that new records or events name."""
-    first_sales = judged.good_events.groupBy("product_id").agg(F.min("event_at").alias("first_at"))
-    records = judged.products
+    first_sales = checked.good_events.groupBy("product_id").agg(F.min("event_at").alias("first_at"))
+    records = checked.products
     if not silver.is_first:
         named = records.where("rule IS NULL").select("product_id").union(first_sales.select("product_id"))
-        records = judged_products(silver.all_raw("products"), named.distinct())
+        records = checked_products(silver.all_raw("products"), named.distinct())
     return products(records.where("rule IS NULL"), first_sales, silver.stored("silver.products"))
 
 
-def of_listings(silver: Increment, judged: Judged) -> DataFrame:
+def of_listings(silver: Increment, checked: CheckedRows) -> DataFrame:
     """All rows of silver.listings, out of all deliveries of all catalogues: what the newest one lacks is gone."""
-    records = judged.products if silver.is_first else judged_products(silver.all_raw("products"))
+    records = checked.products if silver.is_first else checked_products(silver.all_raw("products"))
     rows = silver.keep(stated(records))
     catalogue = F.get_json_object("cleaning", "$.catalogue")  # Defaults are not recorded.
     batches = silver.read("bronze.batches", target="products")
@@ -77,25 +77,25 @@ def of_listings(silver: Increment, judged: Judged) -> DataFrame:
     return listings(rows, delivered, whole_sources(rows, delivered))
 
 
-def of_users(silver: Increment, judged: Judged, key: bytes, flags: CustomerFlags) -> DataFrame:
+def of_users(silver: Increment, checked: CheckedRows, key: bytes, flags: CustomerFlags) -> DataFrame:
     """Rows of silver.users: the customers that new records or events name."""
-    named = judged.good_events.where("user_id IS NOT NULL").groupBy("user_id")
+    named = checked.good_events.where("user_id IS NOT NULL").groupBy("user_id")
     seen = named.agg(F.min("event_at").alias("first_at"))
-    records, events = judged.users.where("rule IS NULL"), silver.read("silver.events")
+    records, events = checked.users.where("rule IS NULL"), silver.read("silver.events")
     if not silver.is_first:
         touched = records.select("user_id").union(seen.select("user_id")).distinct()
-        known = judged_users(silver.all_raw("users"), key).where("rule IS NULL")
+        known = checked_users(silver.all_raw("users"), key).where("rule IS NULL")
         records, events = (rows.join(touched, "user_id", "left_semi") for rows in (known, events))
     return users(records, events, seen, silver.stored("silver.users"), flags)
 
 
-def of_ledger(silver: Increment, judged: Judged) -> DataFrame:
+def of_ledger(silver: Increment, checked: CheckedRows) -> DataFrame:
     """Rows of silver.ledger: the new batches, and earlier ones some of whose events were replaced."""
     kept = ledger.kept_counts(silver.read("silver.events")).localCheckpoint()
     aside = silver.read("silver.quarantine").groupBy("batch_id").agg(F.count("*").alias("n_quarantined"))
-    kept_records = _union(*[ledger.record_counts(rows) for rows in (judged.products, judged.users)])
+    kept_records = _union(*[ledger.record_counts(rows) for rows in (checked.products, checked.users)])
     entries = ledger.entries(
-        silver.batches, kept.unionByName(kept_records), aside, ledger.duplicates(judged.versions)
+        silver.batches, kept.unionByName(kept_records), aside, ledger.duplicates(checked.versions)
     )  # fmt: skip
     earlier = silver.stored("silver.ledger")
     if earlier is not None:

@@ -18,18 +18,18 @@ from cartograph.preprocess.verdicts import future_rule, is_lost, raw_map, value_
 _COLUMNS = ("user_id", "region", "age_band", "seen_at")
 
 
-def judged_users(bronze: RawRows, key: bytes) -> DataFrame:
+def checked_users(bronze: RawRows, key: bytes) -> DataFrame:
     """One row per raw customer record: typed, pseudonymous, `row_id`, `raw`, and `rule`, `reason` (null: good).
 
     Args:
         bronze: rows of bronze.users, by declaration.
         key: the key that customers' ids are hashed with.
     """
-    return reduce(DataFrame.unionByName, [_judged(rows, key, cleaning) for rows, cleaning in bronze])
+    return reduce(DataFrame.unionByName, [_checked(rows, key, cleaning) for rows, cleaning in bronze])
 
 
-def _judged(bronze: DataFrame, key: bytes, cleaning: Cleaning) -> DataFrame:
-    """The records of sources that write values in one way, typed and judged."""
+def _checked(bronze: DataFrame, key: bytes, cleaning: Cleaning) -> DataFrame:
+    """The records of sources that write values in one way, typed and checked."""
     named = bronze.withColumn("user_id", identifier("user_id", cleaning))
     hidden = pseudonymised(named, ["user_id"], key).withColumn("raw", F.struct(*_COLUMNS))
     typed = hidden.withColumns(
@@ -43,9 +43,11 @@ def _judged(bronze: DataFrame, key: bytes, cleaning: Cleaning) -> DataFrame:
     return with_verdict(typed, verdict(rules)).drop("known_until")
 
 
-def quarantined_users(judged: DataFrame) -> DataFrame:
+def quarantined_users(checked: DataFrame) -> DataFrame:
     """Rows of silver.quarantine: customer records that a rule sets aside."""
-    bad = judged.where("rule IS NOT NULL").withColumn("raw", raw_map(_COLUMNS)).withColumnRenamed("seen_at", "event_at")
+    bad = (
+        checked.where("rule IS NOT NULL").withColumn("raw", raw_map(_COLUMNS)).withColumnRenamed("seen_at", "event_at")
+    )
     return bad.select(*columns_of("silver.quarantine"))
 
 

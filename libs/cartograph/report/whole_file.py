@@ -1,4 +1,4 @@
-"""A file that is written as a whole: whoever opens it meanwhile sees the one before."""
+"""A file that is written as a whole: readers see the previous one until the new one is complete."""
 
 from __future__ import annotations
 

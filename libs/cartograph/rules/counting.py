@@ -40,20 +40,20 @@ def count_itemsets(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
     `n_users` counts known customers once each, whatever the number of their baskets; a null `user_id` is a guest and
     counted for no customer. `itemsets` has `itemset`, sorted; `baskets` has `user_id` and `product_ids`.
     """
-    tree, wanted = itemset_tree(itemsets)
+    tree, listed = itemset_tree(itemsets)
     # All baskets of a customer are in one partition, one after another; guests are partitioned by order.
     known = F.coalesce("user_id", F.concat(F.lit("\\x00"), F.xxhash64("product_ids").cast("string")))
     owned = baskets.select("user_id", "product_ids").repartition(known).sortWithinPartitions("user_id")
-    counted = owned.mapInArrow(partial(_count, tree=tree, itemsets=wanted), _COUNTED)
+    counted = owned.mapInArrow(partial(_count, tree=tree, itemsets=listed), _COUNTED)
     return counted.groupBy("itemset").agg(F.sum("n_baskets").alias("n_baskets"), F.sum("n_users").alias("n_users"))
 
 
 def itemset_tree(itemsets: DataFrame) -> tuple[Tree, pa.Array]:
     """The itemsets as a tree, and as an array that the tree's places point into."""
-    wanted = itemsets.select("itemset").toArrow().column(0).combine_chunks()
-    if isinstance(wanted, pa.ChunkedArray):
-        wanted = pa.concat_arrays(wanted.chunks or [pa.array([], pa.list_(pa.string()))])
-    return _tree(wanted), wanted
+    listed = itemsets.select("itemset").toArrow().column(0).combine_chunks()
+    if isinstance(listed, pa.ChunkedArray):
+        listed = pa.concat_arrays(listed.chunks or [pa.array([], pa.list_(pa.string()))])
+    return _tree(listed), listed
 
 
 def counted_per_node(lists: pa.Array, tree: Tree, n_baskets: Longs) -> None:

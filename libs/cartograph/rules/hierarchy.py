@@ -52,7 +52,7 @@ def generalised_rules(
 
     Columns: `antecedent`, `consequent` (string), `antecedent_level`, `consequent_level`, `n_baskets`, `support`,
     `confidence`, `lift`, `interest`: the rule's baskets over the highest number that any rule of its groups predicts,
-    null where there is no such rule; `p_value`: the probability of at least as many baskets given the predicted number
+    null where there is no such rule; `p_value`: the probability of this many baskets or more given the predicted number
     (Poisson) or, without a prediction, given that the sides are independent (Fisher); `q_value`: the false discovery
     rate among the rules up to it (Benjamini & Hochberg 1995, over all pairs).
 
@@ -80,10 +80,10 @@ def generalised_rules(
     related = above.select(*ends).distinct()
     pairs = _pairs(itemsets, in_groups, settings.min_support).join(related, ["first", "second"], "left_anti").persist()
     expected = _expected(pairs, singles, above, numbered, groups, in_groups)
-    judged = _tested(_with_sides(pairs, singles).join(expected, ["first", "second"], "left"))
-    judged = judged.withColumn("interest", F.col("n_baskets") / F.col("expected"))
-    judged = judged.where(F.col("interest").isNull() | (F.col("interest") >= settings.min_interest))
-    return _directed(judged).where(F.col("confidence") >= settings.min_confidence)
+    tested = _tested(_with_sides(pairs, singles).join(expected, ["first", "second"], "left"))
+    tested = tested.withColumn("interest", F.col("n_baskets") / F.col("expected"))
+    tested = tested.where(F.col("interest").isNull() | (F.col("interest") >= settings.min_interest))
+    return _directed(tested).where(F.col("confidence") >= settings.min_confidence)
 
 
 def _in_groups(numbered: DataFrame, groups: DataFrame) -> DataFrame:

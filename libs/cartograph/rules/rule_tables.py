@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from cartograph.core.model import Silver
 from cartograph.core.tables.schema import table
 from cartograph.rules.hierarchy import generalised_rules
-from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import mine
+from cartograph.rules.rule_evaluation import evaluated_rules, with_holdout
 from cartograph.rules.settings import MiningSettings, RulesSettings
 from cartograph.rules.trends import with_trends
 from cartograph.rules.utility import high_utility_itemsets, revenue_lines
@@ -31,7 +31,7 @@ def mined_tables(
         settings: all settings of the step.
     """
     itemsets = mine(baskets, mining).persist()
-    rules = judged_rules(itemsets, baskets, mining, settings.judging)
+    rules = evaluated_rules(itemsets, baskets, mining, settings.judging)
     if "trends" in settings.analyses:
         rules = with_trends(rules.localCheckpoint(), baskets, settings.judging.level)
     if earlier_run is not None:

@@ -80,11 +80,12 @@ class GuardSettings(Section):
     )
 
 
-class JudgingSettings(Section):
-    """Which rules are believed to be more than chance."""
+class RuleEvaluationSettings(Section):
+    """How rules are tested: significance level and holdout."""
 
     level: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.05, description="significance level: the probability that any rule marked is_significant is chance"
+        default=0.05,
+        description="significance level: the probability of any false positive among the rules marked is_significant",
     )
     holdout_days: Positive = Field(
         default=30,
@@ -122,7 +123,7 @@ class RulesModelSettings(ModelSettings):
         default=0.05, description="share of the antecedent's baskets that must hold the consequent too"
     )
     min_lift: NotNegative = Field(
-        default=1.0, description="rules at or below this lift are left out: they say no more than chance"
+        default=1.0, description="rules at or below this lift are left out: 1 is what independent products have"
     )
     measure: Measure = Field(
         default="confidence", description="what a product's rules are ranked by: see core/statistics/rule_measures.py"
@@ -154,8 +155,8 @@ class RulesSettings(Section):
         default=GuardSettings(),
         description="keeps a few huge or copied baskets from producing millions of itemsets; what it did is logged",
     )
-    judging: JudgingSettings = Field(
-        default=JudgingSettings(), description="which rules are believed to be more than chance"
+    judging: RuleEvaluationSettings = Field(
+        default=RuleEvaluationSettings(), description="how rules are tested: significance level and holdout"
     )
     analyses: tuple[Literal["trends", "groups", "utility"], ...] = Field(
         default=("trends",),

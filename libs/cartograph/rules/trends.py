@@ -38,15 +38,15 @@ def with_trends(rules: DataFrame, baskets: DataFrame, level: float = 0.05) -> Da
         rules: `antecedent`, `consequent`.
         baskets: `ordered_at`, `product_ids`, those that the rules come from.
     """
-    judged = _judged(_monthly(rules, baskets))
+    results = _with_tests(_monthly(rules, baskets))
     for name in ("trend", "season"):
-        judged = with_q_value(judged, f"{name}_p", f"{name}_q", ["antecedent", "consequent"])
+        results = with_q_value(results, f"{name}_p", f"{name}_q", ["antecedent", "consequent"])
     rising = F.when(F.col("direction") > 0, "rising").otherwise("fading")
     labels = {
         "trend": F.when(F.col("trend_q") <= level, rising).otherwise("steady"),
         "peak_month": F.when(F.col("season_q") <= level, F.col("peak_month")),
     }
-    tested = judged.withColumns(labels).select(
+    tested = results.withColumns(labels).select(
         "antecedent", "consequent", "trend", "trend_per_year", "trend_q", "peak_month", "season_q"
     )
     return rules.join(tested, ["antecedent", "consequent"], "left").fillna("steady", ["trend"])
@@ -57,9 +57,9 @@ def _monthly(rules: DataFrame, baskets: DataFrame) -> DataFrame:
     both = F.array_sort(F.concat("antecedent", "consequent"))
     keyed = rules.select("antecedent", "consequent", both.alias("itemset"))
     sides = keyed.select(F.explode(F.array("antecedent", "itemset")).alias("itemset")).distinct()
-    tree, wanted = itemset_tree(sides)
+    tree, listed = itemset_tree(sides)
     dated = baskets.select((F.year("ordered_at") * 12 + F.month("ordered_at") - 1).alias("month"), "product_ids")
-    parts = dated.mapInArrow(partial(_count, tree=tree, itemsets=wanted), _COUNTED)
+    parts = dated.mapInArrow(partial(_count, tree=tree, itemsets=listed), _COUNTED)
     counted = parts.groupBy("itemset", "month").agg(F.sum("n").alias("n")).persist()
     left = counted.select(F.col("itemset").alias("antecedent"), "month", F.col("n").alias("n_a"))
     whole = counted.select("itemset", "month", F.col("n").alias("n_ab"))
@@ -86,7 +86,7 @@ def _count(batches: Iterable[pa.RecordBatch], tree: Tree, itemsets: pa.Array) ->
         )  # fmt: skip
 
 
-def _judged(monthly: DataFrame) -> DataFrame:
+def _with_tests(monthly: DataFrame) -> DataFrame:
     """One row per rule: columns of _TESTED."""
     month = F.struct("month", F.col("n_ab").cast("long").alias("n_ab"), F.col("n_a").cast("long").alias("n_a"))
     rules = monthly.groupBy("antecedent", "consequent").agg(F.array_sort(F.collect_list(month)).alias("months"))

@@ -1,4 +1,4 @@
-"""Spark's ways of running out of something, in one sentence with a remedy instead of two hundred lines of Java."""
+"""Errors of Spark running out of a resource, in one sentence with a remedy instead of two hundred lines of Java."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cartograph.runtime.settings import SparkSettings
 
 
 class OutOfResources(UserError):
-    """A machine has too little of something for what was asked; nothing is wrong with code or data."""
+    """A machine has too little memory or disk for the job; nothing is wrong with code or data."""
 
 
 _WORKER = (
-    "leave more of the machine's memory to Python: give the Java machine less ({heap}), or run fewer tasks at a time "
+    "leave more of the machine's memory to Python: give the JVM less ({heap}), or run fewer tasks at a time "
     "(fewer cores in spark.master)"
 )
-# What Spark writes, what that means, what to do; the first that is found counts.
+# A pattern of Spark's message, its meaning, the remedy; the first that matches counts.
 _BREAKDOWNS = (
     (
         r"Not enough memory to build and broadcast|Cannot broadcast the table (?:that is larger|over)",
@@ -26,54 +26,54 @@ _BREAKDOWNS = (
     ),
     (
         r"bigger than spark\.driver\.maxResultSize",
-        "what tasks send back to the driver is more than it takes",
+        "the results that tasks send back are larger than the driver accepts",
         "raise spark.conf.spark.driver.maxResultSize and {driver}",
     ),
     (
         r"No space left on device",
         "a disk is full",
-        "free some of it, or set spark.temp_dir to a folder on a larger disk",
+        "free some space, or set spark.temp_dir to a folder on a larger disk",
     ),
     (
         r"Container (?:killed|marked as failed).{0,200}memory|OOMKilled|exceeding (?:physical )?memory limits",
-        "the platform ended an executor that took more memory than it was given",
+        "the platform killed an executor that used more memory than its limit",
         "raise spark.executor_memory, or spark.conf.spark.executor.memoryOverhead for Python's share",
     ),
     (
         r"OutOfMemoryError|GC overhead limit exceeded|[Uu]nable to acquire \d+ bytes|UNABLE_TO_ACQUIRE_MEMORY",
-        "Java's memory is used up",
+        "the JVM is out of memory",
         "raise {heap}; spark.shuffle_partitions makes tasks smaller",
     ),
     (
         r"ExecutorLostFailure|Lost executor|Remote RPC client disassociated",
-        "an executor was lost, as a rule because its machine ran out of memory",
-        "raise {heap} or take more executors, and look into the executor's log",
+        "an executor was lost, usually because its machine ran out of memory",
+        "raise {heap} or use more executors, and see the executor's log",
     ),
     (
         r"Python worker exited unexpectedly|Python worker failed to connect back",
-        "a Python worker was ended, as a rule by a system that ran out of memory",
+        "a Python worker was killed, usually because the system ran out of memory",
         _WORKER,
     ),
     (
         r"Py4JNetworkError|Answer from Java side is empty|Java gateway process exited",
-        "the Java machine of the driver is gone, as a rule ended by a system that ran out of memory",
-        "give the machine more memory than {driver} asks for, or ask for less",
+        "the driver's JVM was killed, usually because the system ran out of memory",
+        "use a machine with more memory than {driver}, or lower that setting",
     ),
 )
 
 
 def breakdown(error: BaseException, spark: SparkSettings) -> OutOfResources | None:
-    """What ran out, and what to do about it; None where the error is of another kind.
+    """The resource that ran out, and the remedy; None for any other error.
 
     Args:
-        error: anything that a step raised.
+        error: any exception of a step.
         spark: the settings of the session, which the remedy names with their values.
     """
-    told = "\n".join(_texts(error))
+    text = "\n".join(_texts(error))
     for pattern, meaning, remedy in _BREAKDOWNS:
-        found = re.search(pattern, told)
+        found = re.search(pattern, text)
         if found:
-            line = told[told.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()
+            line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()
             return OutOfResources(f"{meaning}: {remedy.format(**_settings(spark))}. Spark said: {line[:_LONGEST]}")
     return None
 

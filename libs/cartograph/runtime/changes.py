@@ -1,4 +1,4 @@
-"""Change feeds: which rows of a table were inserted, updated or deleted since a version, told by Delta itself."""
+"""Change data feeds of Delta: which rows of a table were inserted, updated or deleted since a version."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cartograph.runtime.tables import Tables
 
 
 class ChangesLost(TableError):
-    """Changes are asked for that the table no longer knows."""
+    """The requested changes are no longer in the table's history."""
 
 
 def keep_changes(tables: Tables, name: str) -> int:
-    """The newest version of table `name`, from which on `changes_since` can tell what changed.
+    """The newest version of table `name`, from which on `changes_since` knows what changed.
 
-    Tables are made with a feed where one is wanted; one that was made before is given it here, in a commit of its own.
+    New tables have a feed where one is needed; on an older one it is switched on here, in a commit of its own.
 
     Raises:
         TableMissing: the table has not been written.

@@ -15,7 +15,7 @@ _INSTANTS = ("event_at", "ordered_at", "exposed_at", "stated_at", "first_seen_at
 def before(columns: Sequence[str], as_of: date) -> Column:
     """True for rows known before `as_of` 00:00 UTC; with a column as_of, for the rows of that day.
 
-    A row whose first_seen_at is unknown counts as always there: nothing tells that it came later.
+    A row whose first_seen_at is unknown counts as always there: nothing says that it came later.
     """
     if "as_of" in columns:
         return F.col("as_of") == F.lit(as_of)

@@ -1,6 +1,6 @@
 """The configuration of a run: `conf/base.yml`, then `conf/<env>.yml`, then each `--set a.b=value`.
 
-A later layer wins key by key. Everything that is wrong is told at once, each with the file or argument it stands in.
+A later layer wins key by key. All errors are reported at once, each with its file or argument.
 """
 
 from __future__ import annotations

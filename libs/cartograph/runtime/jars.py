@@ -108,7 +108,7 @@ def fetch(jar: Jar, folder: Path, resolve: Resolve) -> str:
             return source
         part.unlink()
         refusals.append(f"{source} has SHA-256 {digest}")
-    raise JarRefused(f"{jar.file} is refused: {'; '.join(refusals)}; the lock wants SHA-256 {jar.sha256}")
+    raise JarRefused(f"{jar.file} is refused: {'; '.join(refusals)}; the lock file requires SHA-256 {jar.sha256}")
 
 
 def repack(source: Path, target: Path, prefixes: Sequence[str]) -> None:

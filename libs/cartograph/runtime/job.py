@@ -174,7 +174,7 @@ class Job:
     def silver(self, as_of: date | None = None) -> Silver:
         """The silver tables before the job's `as_of` (or the one given), as models take them.
 
-        users is None when no source tells about customers, vectors when `embed` made no fused ones for this day.
+        users is None when no source describes customers, vectors when `embed` made no fused ones for this day.
         """
         day = as_of or self.as_of
         users = self.read("silver.users", day) if self.tables.exists("silver.users") else None

@@ -1,7 +1,7 @@
-"""The key that user ids are hashed with stays the same: with another one every customer would be there twice.
+"""The key that user ids are hashed with must not change: under another one every customer would exist twice.
 
-The lake keeps a fingerprint of it. That is a hash under the key itself, of a text that is no user id: it tells two keys
-apart and nothing else.
+The lake keeps a fingerprint of it: a hash, under the key itself, of a text that is no user id. It distinguishes two
+keys and reveals nothing else.
 """
 
 from __future__ import annotations
@@ -89,22 +89,22 @@ def require_change(tables: Tables, old: str, new: str) -> None:
     Raises:
         WrongKey: neither is so; the message says which key is the wrong one.
     """
-    known, wanted = stored_fingerprints(tables), Fingerprints(fingerprint(new), fingerprint(old))
+    known, given = stored_fingerprints(tables), Fingerprints(fingerprint(new), fingerprint(old))
     if known is None:
         raise WrongKey(f"{TABLE} is not in {tables.catalog or tables.root}: no user id was hashed yet, any key will do")
-    if known == wanted:
+    if known == given:
         return  # a run that did not end
     if known.replaces is not None:
         raise WrongKey(
             f"another change of keys was begun (fingerprints {known.replaces} to {known.current}) and did not end: "
             "run it to its end first, with those keys"
         )
-    if known.current == wanted.current:
+    if known.current == given.current:
         raise WrongKey("the tables are under the new key already")
-    if known.current != wanted.replaces:
+    if known.current != given.replaces:
         raise WrongKey(
             f"the old key is not the one that the tables were made with (fingerprint {known.current}, that of the key "
-            f"given is {wanted.replaces})"
+            f"given is {given.replaces})"
         )
 
 

@@ -30,16 +30,16 @@ class Tidied:
     files_added: int
 
 
-def tables_to_maintain(tables: Tables, wanted: Sequence[str]) -> list[str]:
-    """The names in `wanted`, or all tables that exist when it is empty.
+def tables_to_maintain(tables: Tables, requested: Sequence[str]) -> list[str]:
+    """The names in `requested`, or all tables that exist when it is empty.
 
     Raises:
-        UserError: a wanted table is not defined.
+        UserError: a requested table is not defined.
     """
-    unknown = [name for name in wanted if name not in TABLES]
+    unknown = [name for name in requested if name not in TABLES]
     if unknown:
         raise UserError(f"maintain.tables names {', '.join(unknown)}; the tables are {', '.join(sorted(TABLES))}")
-    return [name for name in (wanted or TABLES) if tables.exists(name)]
+    return [name for name in (requested or TABLES) if tables.exists(name)]
 
 
 def optimize(tables: Tables, name: str, cluster_by: Sequence[str] = ()) -> Tidied:

@@ -61,11 +61,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's table: what was looked at, what was found, what is wanted; `remedy` if they differ."""
+    """One line of the doctor's table: what was checked, found and required; `remedy` if they differ."""
 
     subject: str
     found: str
-    wanted: str
+    required: str
     remedy: str | None = None
 
 
@@ -129,11 +129,11 @@ def jdk_finding(version: str | None) -> Finding:
 
 def package_findings(version: Version) -> Iterator[Finding]:
     """One line per package whose version matters, then one per intruder that is there."""
-    for name, wanted, reason in PACKAGES:
+    for name, required, reason in PACKAGES:
         found = version(name)
-        fits = found is not None and SpecifierSet(wanted).contains(found, prereleases=True)
-        remedy = None if fits else f'pip install -c constraints.txt "{name}{wanted}" ({reason})'
-        yield Finding(name, found or "absent", wanted, remedy)
+        fits = found is not None and SpecifierSet(required).contains(found, prereleases=True)
+        remedy = None if fits else f'pip install -c constraints.txt "{name}{required}" ({reason})'
+        yield Finding(name, found or "absent", required, remedy)
     for intruder, owner, reason in INTRUDERS:
         found = version(intruder)
         if found is not None:
@@ -186,11 +186,11 @@ def main() -> None:
 
     from cartograph.runtime.terminal import printed
 
-    table = Table("", "found", "wanted", "what to do", title="Cartograph: what is installed")
+    table = Table("", "found", "required", "what to do", title="Cartograph: what is installed")
     found = findings()
     for line in found:
         style = "red" if line.remedy else ""
-        texts = (line.subject, line.found, line.wanted, line.remedy or "ok")
+        texts = (line.subject, line.found, line.required, line.remedy or "ok")
         table.add_row(*map(printed, texts), style=style)
     Console().print(table)
     sys.exit(1 if any(line.remedy for line in found) else 0)

@@ -17,7 +17,7 @@ from cartograph.core.errors import UserError
 from cartograph.runtime import places
 from cartograph.settings import Config
 
-SHORTEST = 32  # bytes of a pseudonym key: whoever has the tables must not be able to try them all
+SHORTEST = 32  # bytes of a pseudonym key: nobody who has the tables must be able to try them all
 # Known to everybody, so it protects nobody: only for the generated shop, whose users are invented.
 PUBLIC_KEY = "cartograph-demo-shop-public-pseudonym-key"
 

@@ -2,7 +2,7 @@
 
 - A session that already exists is used as it is (Databricks, a notebook, the pipeline's next step).
 - Under spark-submit the command line has decided master and memory; only what can still change is set.
-- With plain `python` the Java machine is not running yet, so everything is set: jars of the project, memory, folders.
+- With plain `python` the JVM is not running yet, so everything is set: jars of the project, memory, folders.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cartograph.core.errors import UserError
 from cartograph.runtime import places
 from cartograph.settings import Config
 
-# What needs a new Java machine or context: spark-submit and Databricks have settled these before we run.
+# What needs a new JVM or context: spark-submit and Databricks have settled these before we run.
 _SETTLED = ("spark.master", "spark.jars", "spark.driver.", "spark.local.dir", "spark.executor.memory", "spark.log.")
 # What a session that is given must have, too: when a day begins, and which joins are broadcast.
 _GIVEN_TOO = (
@@ -77,7 +77,7 @@ def session_settings(config: Config, submitted: bool = False) -> dict[str, str]:
 def _machine(config: Config) -> dict[str, str]:
     """Master, memory and folders, as far as they are set."""
     spark = config.spark
-    wanted = {
+    needed = {
         "spark.master": spark.master,
         "spark.driver.memory": spark.driver_memory,
         "spark.executor.memory": spark.executor_memory,
@@ -87,14 +87,14 @@ def _machine(config: Config) -> dict[str, str]:
     if spark.temp_dir:
         folder = Path(places.resolve(spark.temp_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        wanted["spark.local.dir"] = str(folder)
-        wanted["spark.sql.warehouse.dir"] = str(folder / "warehouse")
+        needed["spark.local.dir"] = str(folder)
+        needed["spark.sql.warehouse.dir"] = str(folder / "warehouse")
         options = f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} -Dcartograph.log={spark.log_level}"
         log = places.home() / "conf" / "log4j2.properties"
-        wanted["spark.driver.extraJavaOptions"] = f"{options} -Dlog4j2.configurationFile=file:{log}"
+        needed["spark.driver.extraJavaOptions"] = f"{options} -Dlog4j2.configurationFile=file:{log}"
     if (spark.master or "").startswith("local"):
-        wanted["spark.python.daemon.module"] = _DAEMON  # executors are on this machine, where the package is installed
-    return {key: value for key, value in wanted.items() if value is not None}
+        needed["spark.python.daemon.module"] = _DAEMON  # executors are on this machine, where the package is installed
+    return {key: value for key, value in needed.items() if value is not None}
 
 
 def _text(value: object) -> str:

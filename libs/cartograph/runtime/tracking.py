@@ -76,8 +76,8 @@ class Tracking:
             run.status = "FINISHED"
         except BaseException as error:
             run.status = "FAILED"
-            told = redacted_text(f"{type(error).__name__}: {error}")
-            self._record({"kind": "tag", "key": "error", "value": told[:_TEXT]})
+            text = redacted_text(f"{type(error).__name__}: {error}")
+            self._record({"kind": "tag", "key": "error", "value": text[:_TEXT]})
             raise
         finally:
             run.ended = _now()
@@ -156,8 +156,8 @@ class Tracking:
         self.down = True
         first = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         reason = str(error) if isinstance(error, StoreBroken) else first
-        told = f"MLflow at {self.uri} cannot be reached, the job goes on without it ({reason})"
-        warnings.warn(redacted_text(told), stacklevel=3)
+        message = f"MLflow at {self.uri} cannot be reached; the job continues without it ({reason})"
+        warnings.warn(redacted_text(message), stacklevel=3)
 
     def _deliver(self, run: Run) -> None:
         if run.parent is not None and run.parent.run_id is None:

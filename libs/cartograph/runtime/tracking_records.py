@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 Record = dict[str, Any]
-_BATCH = 100  # MLflow takes so many parameters in one call
+_BATCH = 100  # maximum number of parameters in one MLflow call
 
 
 def hand_over(client: MlflowClient, run_id: str, record: Record) -> None:

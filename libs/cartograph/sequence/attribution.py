@@ -48,7 +48,7 @@ def attributions(
         users: histories, as `recommend` takes them.
         lists: user_id, product_id: what is to be explained, at most a list per customer.
         event_types: events of the histories that count.
-        n_products: the newest products of a history, left out in turn: the network reads so many more histories.
+        n_products: the newest products of a history, left out in turn: the network reads this many more histories.
         n: parts that are named.
     """
     listed = lists.groupBy("user_id").agg(F.array_sort(F.collect_set("product_id")).alias("listed"))

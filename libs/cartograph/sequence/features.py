@@ -49,7 +49,7 @@ def catalogue(events: DataFrame, vectors: DataFrame | None, most: int | None) ->
     Args:
         events: what is learned from.
         vectors: product_id of products with content, which are modelled even without events; or None.
-        most: so many products at most, those of the most events; None: all.
+        most: maximum number of products, those with the most events; None: all.
     """
     counts = events.groupBy("product_id").agg(F.count("*").alias("n"))
     if vectors is not None:

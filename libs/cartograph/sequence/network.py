@@ -20,7 +20,7 @@ from cartograph.sequence.padded import N_GAPS, N_TYPES
 from cartograph.sequence.settings import ArchitectureSettings, Input, NetworkSettings
 from cartograph.sequence.softmax import full_softmax, sampled_softmax
 
-# Sequences of similar length are padded together on CPUs, in so many parts of a batch; on GPUs more kernels cost more.
+# Sequences of similar length are padded together on CPUs, a batch in this many parts; on GPUs more kernels cost more.
 _PARTS = 4
 NO_FEATURES = ProductFeatures()
 # Share of the products that a training step knows by their content alone, as it will know new ones.

@@ -1,10 +1,10 @@
 """When customers buy the same product again: the probability in the days to come, and the expected day.
 
-Customers come back by habit, after a typical interval, or by chance, on any day alike (`return_times`; the task: Bhagat
-et al. 2018, Buy it again). The share S(t) of purchases is not followed within t days, so the next h days bring another
-one with probability 1 - S(t + h) / S(t). Intervals and shares of a product with few
-intervals shrink towards those of all products. A customer's own intervals shrink towards the product's, the one still
-open included: at its length by now, plus the expected rest.
+Customers come back by habit, after a typical interval, or at random, at a constant rate (`return_times`; the task:
+Bhagat et al. 2018, Buy it again). The share S(t) of purchases is not followed within t days, so the next h days bring
+another one with probability 1 - S(t + h) / S(t). Intervals and shares of a product with few intervals are
+shrunk towards those of all products. A customer's own intervals are shrunk towards the product's, the one still open
+included: at its length by now, plus the expected rest.
 """
 
 from __future__ import annotations
@@ -116,17 +116,17 @@ def _own_typical(prior: float) -> Column:
 
 
 def _distance(days: Column) -> Column:
-    """How many scales the logarithm of so many days is above the typical one."""
+    """The logarithm of the days, standardised: how many scales it is above the typical one."""
     return (F.log(F.greatest(days, F.lit(0.5))) - F.col("typical")) / F.col("scale")
 
 
 def _over(days: Column) -> Column:
-    """The share of intervals of habit that are over after so many days."""
+    """The share of habitual intervals that have ended after `days`."""
     return 1 / (1 + F.exp(-_distance(days)))
 
 
 def _open(days: Column) -> Column:
-    """S(days): the share of all intervals that are still open after so many days."""
+    """S(days): the share of all intervals that are still open after `days`."""
     return F.col("share") * (1 - _over(days)) + (1 - F.col("share")) * F.exp(-F.col("by_chance") * days)
 
 

@@ -2,7 +2,7 @@
 
 A share r of purchases is followed by another one of the same product by habit: the logarithm of the days until then is
 logistic about a typical one, so F(t) = 1 / (1 + (t / typical) ** (-1 / scale)) of these intervals are over in t days.
-The others may be followed by chance, on any day alike: 1 - exp(-c t) of them are (a mixture cure model, Berkson and
+The others may be followed by chance, at a constant rate: 1 - exp(-c t) of them are (a mixture cure model, Berkson and
 Gage 1952, with a second way to come back). After t days the share 1 - r F(t) - (1 - r) (1 - exp(-c t)) of all intervals
 is open: the likelihood of each open one. Fitted to ended intervals alone, they would be too short.
 """
@@ -38,7 +38,7 @@ class ReturnTime(NamedTuple):
 
 
 class Intervals(NamedTuple):
-    """So many intervals (`counts`) of so many days, ended or open, after a customer's first or a later purchase."""
+    """Intervals between purchases, ended or open: lengths, how many of each, and whether after a first purchase."""
 
     days: Doubles
     counts: Doubles
@@ -90,7 +90,7 @@ def _fit(
     starts: Longs, days: Doubles, counts: Doubles, is_ended: NDArray[np.bool_], is_first: NDArray[np.bool_],
     expected: Doubles, start: Doubles, prior: float, prior_days: float,
 ) -> Doubles:  # fmt: skip
-    """EM: the probability that each interval is one of habit; then shares, the rate of chance, a step of the fit."""
+    """EM: the probability that each interval is one of habit; then shares, the random rate, a step of the fit."""
     found = np.empty((len(starts) - 1, 5))
     logs, usual_days = np.log(days), math.exp(start[0])
     for product in range(len(starts) - 1):
@@ -127,10 +127,10 @@ def _expected(
     for i in range(len(days)):
         kind = 1 if is_first[i] else 0
         over = 1 / (1 + math.exp(-(a + b * math.log(days[i]))))
-        habit, chance = shares[kind] * (1 - over), (1 - shares[kind]) * math.exp(-rate * days[i])
+        habit, random = shares[kind] * (1 - over), (1 - shares[kind]) * math.exp(-rate * days[i])
         if is_ended[i]:
-            habit, chance = habit * over * b / days[i], chance * rate
-        weights[i] = counts[i] * habit / max(habit + chance, 1e-300)
+            habit, random = habit * over * b / days[i], random * rate
+        weights[i] = counts[i] * habit / max(habit + random, 1e-300)
         sums[kind] += weights[i]
         sums[2 + kind] += counts[i]
         sums[4] += (counts[i] - weights[i]) * is_ended[i]

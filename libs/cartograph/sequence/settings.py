@@ -47,7 +47,7 @@ class RepurchaseSettings(IntervalSettings):
 
     enabled: bool = Field(default=False, description="false: the table is not written")
     horizon_days: Positive = Field(
-        default=30, description="probabilities are those of a purchase in so many days from as_of on"
+        default=30, description="probabilities are of a purchase within this many days from as_of"
     )
 
 
@@ -66,7 +66,7 @@ class NextBasketSettings(ModelSettings, IntervalSettings):
     n_neighbours: Positive = Field(default=100, description="products kept that follow a product; at least k")
     min_count: Positive = Field(default=2, description="minimum number of baskets in which a pair followed")
     shrinkage: NotNegative = Field(
-        default=10.0, description="shrinks shares of rare products: at so many baskets, to half"
+        default=10.0, description="shrinks shares of rare products: by half at this many baskets"
     )
     newest: Positive = Field(
         default=50, description="products of a basket that are considered; work grows with the square"
@@ -166,7 +166,7 @@ class SequenceSettings(NetworkTables, ModelsSection):
         default=(), description="of first_order, next_basket, lstm, gru, transformer: fitted in this order; []: none"
     )
     active_days: Positive | None = Field(
-        default=None, description="customers with an event in so many days before as_of get candidates; null: all"
+        default=None, description="customers with an event in this many days before as_of get candidates; null: all"
     )
     history: Positive = Field(default=500, description="newest events of a customer that are recommended from")
     event_types: tuple[EventType, ...] = Field(default=EVENTS, description="events that make up a history")

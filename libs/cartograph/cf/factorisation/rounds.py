@@ -22,7 +22,7 @@ ROUND_RATINGS = 4_000_000  # A round refers to at most this many rows of the oth
 class Round:
     """Consecutive rows of a side, from the worker's row `first` on, with all their ratings, compressed.
 
-    `columns` count through the rows fetched for the round, which come rank by rank; `wanted[r]` lists which of our
+    `columns` count through the rows fetched for the round, which come rank by rank; `requested[r]` lists which of our
     own rows (of the other side) rank r fetches for its round of the same index.
     """
 
@@ -32,7 +32,7 @@ class Round:
     confidences: Floats
     targets: Floats
     ridges: Floats
-    wanted: list[Codes]
+    requested: list[Codes]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Side:
 
 def fetched(group: Group, one: Round, others: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The group's rows of the other side that the round refers to, `others` being our own; all members call it."""
-    parts = group.exchange([others[rows] for rows in one.wanted])
+    parts = group.exchange([others[rows] for rows in one.requested])
     return np.concatenate(parts).reshape(-1, *others.shape[1:])
 
 

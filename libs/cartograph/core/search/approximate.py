@@ -143,10 +143,10 @@ def _search(batch: pa.RecordBatch, graphs: Sequence[Any], product_ids: pa.Array,
     """Ranked rows of one batch: queries with similarly many masked products are searched together."""
     queries, (mask_starts, masked) = matrix_of(batch.column("vector")), masks_of(batch, product_ids)
     hidden = np.diff(mask_starts)
-    wanted = k + np.where(hidden > 0, 2 ** np.ceil(np.log2(np.maximum(hidden, 1))), 0).astype(np.int64)
+    depth = k + np.where(hidden > 0, 2 ** np.ceil(np.log2(np.maximum(hidden, 1))), 0).astype(np.int64)
     scores, positions = empty_heaps(len(queries), k, np.float64)
-    for n in np.unique(wanted):
-        rows = np.flatnonzero(wanted == n)
+    for n in np.unique(depth):
+        rows = np.flatnonzero(depth == n)
         found, values = _walk(queries[rows], graphs, int(n), width)
         for at, row in enumerate(rows):
             values[at, np.isin(found[at], masked[mask_starts[row] : mask_starts[row + 1]])] = -np.inf

@@ -100,8 +100,8 @@ def recommend_sums(asked: DataFrame, lists: DataFrame, k: int, rows_per_task: in
 def with_lists(asked: DataFrame, lists: DataFrame, rows_per_task: int) -> DataFrame:
     """The rows of `asked`, partitioned, with the lists that each partition needs: is_list, id, ids, values, mask.
 
-    Nothing is broadcast, and nothing passes through the driver. Arguments as in `recommend_sums`; `dealt` takes what a
-    task is given apart.
+    Nothing is broadcast, and nothing passes through the driver. Arguments as in `recommend_sums`; `rows_and_lists`
+    separates the rows of a task.
     """
     n_blocks = max(asked.sparkSession.sparkContext.defaultParallelism, -(-asked.count() // rows_per_task))
     block = F.pmod(F.xxhash64("id"), F.lit(n_blocks)).cast("int").alias("block")
@@ -112,19 +112,19 @@ def with_lists(asked: DataFrame, lists: DataFrame, rows_per_task: int) -> DataFr
     return placed(rows.unionByName(needed), "block", n_blocks)
 
 
-def dealt(batches: Iterable[pa.RecordBatch]) -> tuple[pa.Table, pa.Table] | None:
+def rows_and_lists(batches: Iterable[pa.RecordBatch]) -> tuple[pa.Table, pa.Table] | None:
     """Rows and lists of one task of `with_lists`; None where there is nothing to do."""
-    received = [batch for batch in batches if batch.num_rows]
-    if not received:
+    full = [batch for batch in batches if batch.num_rows]
+    if not full:
         return None
-    table = pa.Table.from_batches(received)
+    table = pa.Table.from_batches(full)
     lists, rows = (table.filter(flags).combine_chunks() for flags in (table["is_list"], pc.invert(table["is_list"])))
     return (rows, lists) if rows.num_rows and lists.num_rows else None
 
 
 def _recommended(batches: Iterable[pa.RecordBatch], k: int) -> Iterator[pa.RecordBatch]:
     """Ranked rows of the customers of one task."""
-    given = dealt(batches)
+    given = rows_and_lists(batches)
     if given is None:
         return
     users, lists = given

@@ -108,20 +108,20 @@ def gini(n_products: Column, n_shown: Column, places: Column, weighted_places: C
     return 2.0 * moved / (n_products * places) - (n_products + 1.0) / n_products
 
 
-def mean_ndcg(lists: DataFrame, wanted: DataFrame, k: int) -> float:
-    """Mean NDCG@k over the customers of `wanted`; one without a list has none. 0 where there are no customers.
+def mean_ndcg(lists: DataFrame, relevant: DataFrame, k: int) -> float:
+    """Mean NDCG@k over the customers of `relevant`; one without a list has none. 0 where there are no customers.
 
     Args:
         lists: user_id, product_id, rank.
-        wanted: user_id, product_ids: the right answers.
+        relevant: user_id, product_ids: the right answers.
         k: length of list.
     """
-    answers = wanted.withColumnRenamed("product_ids", "wanted")
+    answers = relevant.withColumnRenamed("product_ids", "relevant")
     first = lists.where(F.col("rank") <= k).join(answers, "user_id")
-    marked = first.where(F.array_contains("wanted", F.col("product_id")))
+    marked = first.where(F.array_contains("relevant", F.col("product_id")))
     hits = marked.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("hits"))
     found = F.coalesce("hits", F.array().cast("array<int>"))
-    scored = wanted.join(hits, "user_id", "left").select(ndcg(found, F.size("product_ids"), k).alias("ndcg"))
+    scored = relevant.join(hits, "user_id", "left").select(ndcg(found, F.size("product_ids"), k).alias("ndcg"))
     row = scored.agg(F.avg("ndcg").alias("mean")).head()
     return float(row.mean) if row is not None and row.mean is not None else 0.0
 

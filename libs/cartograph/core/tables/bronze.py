@@ -1,4 +1,4 @@
-"""Tables of what came in, as it came: bronze."""
+"""Tables of raw data as delivered: bronze."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BRONZE = (
     ),
     _table(
         "bronze.products",
-        "Raw product facts as they arrived; the newest fact of a product wins in silver.",
+        "Raw product records as they arrived; the newest value of each attribute wins in silver.",
         "source string, batch_id string, source_file string, row_id string, known_until timestamp, "
         "product_id string, title string, "
         "description string, category string, brand string, price string, stock string, is_listed string, "
@@ -30,7 +30,7 @@ BRONZE = (
     ),
     _table(
         "bronze.users",
-        "Raw customer facts as they arrived.",
+        "Raw customer records as they arrived.",
         "source string, batch_id string, source_file string, row_id string, known_until timestamp, user_id string, "
         "region string, age_band string, seen_at string",
         key="row_id",

@@ -81,14 +81,14 @@ def differences(actual: T.StructType, expected: T.StructType) -> list[str]:
     table's own NOT NULL constraints.
     """
     found = {field.name: field.dataType for field in actual}
-    wanted = {field.name: field.dataType for field in expected}
-    missing = [f"column {name} ({wanted[name].simpleString()}) is missing" for name in wanted if name not in found]
+    declared = {field.name: field.dataType for field in expected}
+    missing = [f"column {name} ({declared[name].simpleString()}) is missing" for name in declared if name not in found]
     unknown = [
-        f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in wanted
+        f"column {name} ({found[name].simpleString()}) is not in the table" for name in found if name not in declared
     ]
     retyped = [
-        f"column {name} is {found[name].simpleString()}, the table has {wanted[name].simpleString()}"
-        for name in wanted
-        if name in found and found[name].simpleString() != wanted[name].simpleString()
+        f"column {name} is {found[name].simpleString()}, the table has {declared[name].simpleString()}"
+        for name in declared
+        if name in found and found[name].simpleString() != declared[name].simpleString()
     ]
     return missing + unknown + retyped

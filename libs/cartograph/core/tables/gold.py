@@ -10,7 +10,7 @@ _RULE_MEASURES = (
     "certainty double, added_value double, npmi double, log_likelihood double, shrunk_lift double, hyper_lift double, "
     "hyper_confidence double"
 )
-_RULE_JUDGEMENTS = (
+_RULE_TESTS = (
     "p_value double, q_value double, p_layered double, p_productive double, improvement double, is_closed boolean, "
     "is_maximal boolean, is_redundant boolean, is_productive boolean, is_significant boolean, "
     "holdout_baskets long, holdout_confidence double, holdout_lift double, "
@@ -21,7 +21,7 @@ _RANK = ("rank_from_one", "rank >= 1")
 GOLD = (
     _table(
         "gold.relations",
-        "What two products are to each other, with the counts that say so as JSON; a repeat is a product with itself.",
+        "Relations between products, with the evidence (counts) as JSON; a repeat is a product with itself.",
         "as_of date, src string, dst string, relation string, score double, evidence string",
         key="as_of src dst",
         partition="as_of",
@@ -30,8 +30,8 @@ GOLD = (
     ),
     _table(
         "gold.bundles",
-        "Three or four products of which each is bought with each other one: n_orders with all of them, n_outside with "
-        "all but one, lift against each being bought on its own.",
+        "Bundles of three or four products that are all bought with each other: n_orders with all of them, n_outside "
+        "with all but one; lift over what independent purchases would give.",
         "as_of date, product_ids strings, n_products int, n_orders long, n_outside long, lift double",
         key="as_of product_ids",
         partition="as_of",
@@ -48,10 +48,10 @@ GOLD = (
     ),
     _table(
         "gold.rules",
-        "Association rules antecedent => consequent with their measures and what speaks for and against them; the "
-        "holdout columns are filled in once the period that they speak of is over.",
+        "Association rules antecedent => consequent with their measures and significance tests; the holdout columns "
+        "are filled in once their period is over.",
         "as_of date, antecedent strings, consequent strings, n_baskets long, n_antecedent long, n_consequent long, "
-        f"n_users long, {_RULE_MEASURES}, {_RULE_JUDGEMENTS}",
+        f"n_users long, {_RULE_MEASURES}, {_RULE_TESTS}",
         key="as_of antecedent consequent",
         partition="as_of",
         required="n_baskets support confidence lift",
@@ -60,8 +60,8 @@ GOLD = (
     _table(
         "gold.generalised_rules",
         "Rules between products, brands (brand:…) and categories (category:…); interest is how many times more often "
-        "a rule holds than the rules of its groups make expect, p_value how likely chance does that, q_value the same "
-        "with all pairs allowed for.",
+        "a rule holds than the rules of its groups predict, p_value the probability of that many baskets or more "
+        "under this prediction, q_value the same adjusted for the number of pairs tested.",
         "as_of date, antecedent string, consequent string, antecedent_level string, consequent_level string, "
         "n_baskets long, support double, confidence double, lift double, interest double, p_value double, "
         "q_value double",
@@ -71,7 +71,7 @@ GOLD = (
     ),
     _table(
         "gold.inferred_rules",
-        "Rules of products too rare to have any, taken from the products most like them (inferred_from).",
+        "Rules for products too rare to have any of their own, taken from the most similar products (inferred_from).",
         "as_of date, product_id string, associated_product_id string, score double, similarity double, "
         "inferred_from strings",
         key="as_of product_id associated_product_id",
@@ -81,8 +81,8 @@ GOLD = (
     ),
     _table(
         "gold.high_utility_itemsets",
-        "Itemsets that bring in most together: utility is quantity times price of their products in the baskets that "
-        "hold them all.",
+        "Itemsets of the highest revenue: utility is quantity times price of their products in the baskets that "
+        "contain all of them.",
         "as_of date, itemset strings, n_items int, n_baskets long, utility double",
         key="as_of itemset",
         partition="as_of",
@@ -90,7 +90,7 @@ GOLD = (
     ),
     _table(
         "gold.associations",
-        "Per model and product: its k nearest products, best first.",
+        "Per model and product: the k products most strongly associated with it, best first.",
         "as_of date, model string, product_id string, rank int, associated_product_id string, score double",
         key="as_of model product_id rank",
         partition="as_of model",
@@ -99,7 +99,7 @@ GOLD = (
     ),
     _table(
         "gold.candidates",
-        "Per model and customer: the k products it would show, best first.",
+        "Per model and customer: the k products that the model would recommend, best first.",
         "as_of date, model string, user_id string, rank int, product_id string, score double",
         key="as_of model user_id rank",
         partition="as_of model",
@@ -108,7 +108,7 @@ GOLD = (
     ),
     _table(
         "gold.user_vectors",
-        "Per sequence model and customer: where the history leads, the mean of the vectors of its events.",
+        "Per sequence model and customer: the embedding of the history, the mean of the vectors of its events.",
         "as_of date, model string, user_id string, vector vector",
         key="as_of model user_id",
         partition="as_of model",
@@ -116,7 +116,8 @@ GOLD = (
     ),
     _table(
         "gold.attributions",
-        "Per network and product of its list for a customer: what the score loses without each product of the history.",
+        "Per neural network, customer and recommended product: how much the score falls without each product of the "
+        "history.",
         "as_of date, model string, user_id string, product_id string, parts numbers",
         key="as_of model user_id product_id",
         partition="as_of model",
@@ -124,8 +125,8 @@ GOLD = (
     ),
     _table(
         "gold.repurchases",
-        "Per customer and product bought: how often, the typical interval, the day to expect the next purchase on, and "
-        "how probable one is in the days from as_of on that sequence.repurchases names.",
+        "Per customer and product bought: number of purchases, typical interval, expected day of the next purchase, "
+        "and the probability of one within sequence.repurchases.horizon_days from as_of.",
         "as_of date, user_id string, product_id string, n_purchases int, last_on date, interval_days double, "
         "expected_on date, probability double",
         key="as_of user_id product_id",
@@ -135,8 +136,8 @@ GOLD = (
     ),
     _table(
         "gold.factors",
-        "Per model, customer and product: its factor, the day of the fit that it goes back to (as_of, unless it was "
-        "refreshed since), and the version of silver.events that was read.",
+        "Latent factors of each model for customers and products, the day of the full fit that they go back to "
+        "(as_of, unless refreshed since), and the version of silver.events that was read.",
         "as_of date, model string, side string, id string, vector vector, fitted_as_of date, events_version long",
         key="as_of model side id",
         partition="as_of model",
@@ -145,8 +146,8 @@ GOLD = (
     ),
     _table(
         "gold.related_products",
-        "The result per product: ranked related products of each relation, with the evidence. score is a share of "
-        "that of the best of the same list, which has 1.",
+        "The result per product: ranked related products of each relation, with the reason (why). score is relative "
+        "to the first of the same list, which has 1.",
         "as_of date, product_id string, relation string, rank int, associated_product_id string, score double, "
         "why string",
         key="as_of product_id relation rank",
@@ -156,10 +157,10 @@ GOLD = (
     ),
     _table(
         "gold.recommendations",
-        "The result per customer: ranked products, the models that voted for them, why, and what the score is made of: "
-        "evidence is JSON whose parts (votes of models, or what each feature adds) sum to the score. score is a share "
-        "of that of the best of the same list, which has 1; what models say nothing of has 0. It compares products of "
-        "one list, not customers or days.",
+        "The result per customer: ranked products, the models that voted for them, the reason (why), and the score's "
+        "composition: evidence is JSON whose parts (votes of models, or contributions of features) sum to the score. "
+        "score is relative to the first of the same list, which has 1; products that no model scored have 0. It is "
+        "comparable within a list, not between customers or days.",
         "as_of date, user_id string, rank int, product_id string, score double, models strings, why string, "
         "evidence string",
         key="as_of user_id rank",
@@ -169,9 +170,9 @@ GOLD = (
     ),
     _table(
         "gold.fusion",
-        "How the lists of as_of were fused: the method in use and the reason in words, the earlier day it was learned "
-        "from, the NDCG of each method on n_judges holdout customers, the interval of its improvement over reciprocal "
-        "rank fusion (low and high by method), the ranker's trees as JSON.",
+        "How the lists of as_of were fused: the method and the reason for it, the earlier day it was learned from, "
+        "the NDCG of each method on n_judges holdout customers, the interval of its improvement over reciprocal rank "
+        "fusion (low and high by method), the trees of the ranker as JSON.",
         "as_of date, method string, reason string, learned_from date, n_judges long, ndcg numbers, low numbers, "
         "high numbers, features strings, trees string",
         key="as_of",
@@ -181,7 +182,8 @@ GOLD = (
     ),
     _table(
         "gold.evaluation",
-        "Metrics of each model's lists at as_of against what customers did in the horizon after it.",
+        "Metrics of each model's lists of as_of, evaluated on the events of the horizon after it, with confidence "
+        "intervals (low, high).",
         "as_of date, model string, slice string, metric string, k int, value double, low double, high double, "
         "n_users long",
         key="as_of model slice metric k",
@@ -190,8 +192,8 @@ GOLD = (
     ),
     _table(
         "gold.audit",
-        "Per table and thing looked at: how many rows of as_of were checked, how many hold what was not known before "
-        "that day, and one of these in words.",
+        "Per table and check: the number of rows of as_of checked, the number of leaks (rows with something not known "
+        "before that day), and one of them in words.",
         "as_of date, table string, check string, n_checked long, n_leaked long, example string",
         key="as_of table check",
         partition="as_of",
@@ -199,7 +201,7 @@ GOLD = (
     ),
     _table(
         "gold.promotions",
-        "Per challenger: how its lists of as_of did against the champion's, and whether it should take its place.",
+        "Per challenger: its metric on the lists of as_of compared with the champion's, and whether to promote it.",
         "as_of date, champion string, challenger string, metric string, k int, slice string, n_users long, "
         "champion_value double, value double, difference double, low double, high double, p_value double, "
         "decision string, reasons strings",
@@ -210,9 +212,9 @@ GOLD = (
     ),
     _table(
         "gold.hidden",
-        "Candidates that would have been recommended but for a business rule, and the rule: blocklist, not_listed "
-        "(no catalogue lists it any more), stock, margin, price_band or quota. rank is that among all candidates, "
-        "score a share of that of the best product shown.",
+        "Candidates that a business rule kept out of recommendations, and the rule: blocklist, not_listed (no "
+        "catalogue lists it any more), stock, margin, price_band or quota. rank is the one among all candidates, "
+        "score is relative to the best product shown.",
         "as_of date, user_id string, product_id string, rank int, score double, hidden_by string",
         key="as_of user_id product_id",
         partition="as_of",
@@ -220,8 +222,8 @@ GOLD = (
     ),
     _table(
         "gold.hidden_related",
-        "Products that would have been in a list of related products but for a business rule, and the rule: "
-        "blocklist, not_listed, stock or margin. rank and score as in gold.hidden.",
+        "Products that a business rule kept out of lists of related products, and the rule: blocklist, not_listed, "
+        "stock or margin. rank and score as in gold.hidden.",
         "as_of date, product_id string, relation string, associated_product_id string, rank int, score double, "
         "hidden_by string",
         key="as_of product_id relation associated_product_id",
@@ -231,7 +233,7 @@ GOLD = (
     _table(
         "gold.exposures",
         "Lists that were shown in an experiment, as the shop logs them. teams: whose product each is, where two arms' "
-        "lists were interleaved; propensities: the chance each product had to stand in its place, where it was drawn.",
+        "lists were interleaved; propensities: the probability of each product at its rank, where it was sampled.",
         "exposure_id string, experiment string, user_id string, arm string, exposed_at timestamp, product_ids strings, "
         "teams strings, propensities doubles",
         key="exposure_id",
@@ -244,8 +246,8 @@ GOLD = (
     ),
     _table(
         "gold.experiments",
-        "Per experiment, arm and metric: the difference from the control with the interval of one look (low, high) and "
-        "of any number of looks (always_low, always_high), and what to do with the arm.",
+        "Per experiment, arm and metric: the difference from the control with the confidence interval of one look "
+        "(low, high) and of any number of looks (always_low, always_high), and the decision about the arm.",
         "as_of date, experiment string, arm string, metric string, role string, n_users long, n_control_users long, "
         "value double, control_value double, difference double, low double, high double, p_value double, "
         "always_low double, always_high double, always_p double, variance_left double, detectable double, "
@@ -257,8 +259,8 @@ GOLD = (
     ),
     _table(
         "gold.off_policy",
-        "What a model's lists of as_of would have earned per place, from lists since that were drawn with known "
-        "propensities.",
+        "Off-policy estimates of the reward per place that a model's lists of as_of would have earned, from lists "
+        "shown since with known propensities.",
         "as_of date, model string, estimator string, value double, low double, high double, n_users long, "
         "n_decisions long, effective_n double, largest_weight double",
         key="as_of model estimator",

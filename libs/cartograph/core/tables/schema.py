@@ -6,7 +6,7 @@ Writes are checked against these definitions; nothing else in the project spells
 from __future__ import annotations
 
 from cartograph.core.tables.bronze import BRONZE
-from cartograph.core.tables.definition import Table as Table  # re-exported: whoever knows the tables knows what one is
+from cartograph.core.tables.definition import Table as Table  # re-exported
 from cartograph.core.tables.definition import differences as differences
 from cartograph.core.tables.gold import GOLD
 from cartograph.core.tables.silver import SILVER

@@ -1,4 +1,4 @@
-"""Tables of what was made clean, and of what is known of products: silver."""
+"""Tables of clean data, and of vectors and graphs of products: silver."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SILVER = (
     ),
     _table(
         "silver.products",
-        "One row per product with normalised text and its latest known facts.",
+        "One row per product with normalised text and its latest known attributes.",
         "product_id string, title string, description string, category strings, brand string, price double, "
         "stock long, attributes attributes, first_seen_at timestamp",
         key="product_id",
@@ -70,16 +70,16 @@ SILVER = (
     ),
     _table(
         "silver.key_fingerprints",
-        "Of the key that user ids are hashed with: a fingerprint, which tells another key and gives none away; "
-        "replaces is that of the key before while jobs/rekey.py is at work.",
+        "A fingerprint of the key that user ids are hashed with, which detects another key and reveals none; replaces "
+        "is that of the previous key while jobs/rekey.py runs.",
         "secret string, fingerprint string, replaces string",
         key="secret",
         required="fingerprint",
     ),
     _table(
         "silver.product_vectors",
-        "Per model and product: its vector. source_hash tells what it was made from (null: all products together): a "
-        "product that has not changed keeps its vector.",
+        "Per model and product: its vector. source_hash identifies what it was made from (null: all products "
+        "together): a product that has not changed keeps its vector.",
         "as_of date, model string, product_id string, vector vector, source_hash long",
         key="as_of model product_id",
         partition="as_of model",
@@ -88,7 +88,7 @@ SILVER = (
     ),
     _table(
         "silver.word_vectors",
-        "Words as they were learned on as_of from the texts of products, and what they weigh in a text.",
+        "Word vectors learned on as_of from the texts of products, and the weight of each word in a text.",
         "as_of date, word string, vector vector, weight double, settings_hash long",
         key="as_of word",
         partition="as_of",
@@ -96,7 +96,7 @@ SILVER = (
     ),
     _table(
         "silver.product_graph",
-        "Edges between products: what was counted of both, how far beyond chance, and which of them came first.",
+        "Edges between products: how often they co-occur, how significant that is, and in which order they are bought.",
         "as_of date, src string, dst string, n_orders long, n_sessions long, n_views long, lift double, npmi double, "
         "p_value double, view_lift double, view_npmi double, view_p_value double, chance double, swing double, "
         "n_followed long, n_preceded long, forward_share double, gap_days double, weight double",
@@ -107,7 +107,7 @@ SILVER = (
     ),
     _table(
         "silver.communities",
-        "The place of each product in the graph; columns of analytics that were not asked for are null.",
+        "Graph analytics of each product: community, component, centrality; those not configured are null.",
         "as_of date, product_id string, community_id string, component_id string, pagerank double, core int, "
         "n_triangles long, hub_id string, hub_distance int",
         key="as_of product_id",

@@ -22,7 +22,7 @@ class TrainingSettings(Section):
     clip_norm: NotNegative = Field(default=5.0, description="largest norm of the gradient; 0: no limit")
     patience: Count = Field(
         default=0,
-        description="stop after so many epochs without improvement of the validation metric; 0: never stop early",
+        description="stop after this many epochs without improvement of the validation metric; 0: never stop early",
     )
     checkpoint_every: Count = Field(
         default=0, description="steps between checkpoints in spark.checkpoint_dir, to resume from; 0: no checkpoints"

@@ -70,14 +70,14 @@ def train(
     metadata: Mapping[str, Any] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
-    """The network trained on the rows of `feed`, by as many workers as it has shards.
+    """The network trained on the rows of `feed`, by one worker per shard.
 
     Args:
         spark: where the group runs.
         task: the network and its loss.
         feed: the rows.
         config: epochs, batch size, optimiser, early stopping, checkpoints.
-        validation: rows that `task.quality` is measured on after every epoch, in as many shards.
+        validation: rows that `task.quality` is measured on after every epoch, in the same number of shards.
         metadata: kept with the weights.
         on_epoch: called with each epoch as it ends, from another thread; without a connection, after its stage.
 

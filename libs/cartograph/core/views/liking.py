@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from cartograph.core.views.settings import RatingsSettings
 
-_STEPS = 2000  # of liking that ratings of one instant are told apart by
+_STEPS = 2000  # of liking, by which ratings of one instant are distinguished
 
 
 def liking_of(rating: Column, ratings: RatingsSettings) -> Column:

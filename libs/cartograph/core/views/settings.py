@@ -1,4 +1,4 @@
-"""Sections `ratings` and `seen` of the settings: what events say, for all steps alike."""
+"""Sections `ratings` and `seen` of the settings: what events say, the same for all steps."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Worker groups: the tasks of one Spark stage that run at the same time and send arrays to each other directly.
 
-An iterative method with a shuffle per step spends its time moving rows through the Java machine. Here the tasks of a
+An iterative method with a shuffle per step spends its time moving rows through the JVM. Here the tasks of a
 barrier stage keep their block in memory and exchange what the others need as plain arrays over authenticated sockets,
 so a step costs what its bytes cost. Nothing but NumPy is imported: a group is up in a fraction of a second.
 

@@ -28,17 +28,17 @@ class Reporter:
     secret: bytes = field(repr=False)
 
     def send(self, message: Message) -> None:
-        """Sends what JSON can carry; if nobody can be reached, nothing happens: no run ends for want of a listener."""
+        """Sends a message that JSON can hold; errors are ignored: no run fails because nobody listens."""
         with contextlib.suppress(OSError, EOFError, AuthenticationError):
             _send(self, json.dumps(dict(message)).encode())
 
 
 @contextmanager
-def reports(spark: SparkSession, told: Callable[[dict[str, Any]], None]) -> Iterator[Reporter | None]:
+def reports(spark: SparkSession, receive: Callable[[dict[str, Any]], None]) -> Iterator[Reporter | None]:
     """A reporter for tasks of the block; None where the driver cannot listen.
 
-    Messages come one by one, in a thread of their own; all that were sent have been told when the block ends. What
-    `told` raises is left out: who must not miss a message asks for it again afterwards.
+    Messages come one by one, in a thread of their own; all that were sent have been received when the block ends.
+    Exceptions of `receive` are ignored: whoever must not miss a message has to ask for it again afterwards.
     """
     settings = spark.sparkContext.getConf()
     host = settings.get("spark.driver.host", "localhost") or "localhost"
@@ -49,7 +49,7 @@ def reports(spark: SparkSession, told: Callable[[dict[str, Any]], None]) -> Iter
         yield None
         return
     reporter = Reporter(host, int(listener.address[1]), secret)
-    listening = Thread(target=_listen, args=(listener, told), daemon=True)
+    listening = Thread(target=_listen, args=(listener, receive), daemon=True)
     listening.start()
     try:
         yield reporter
@@ -65,8 +65,8 @@ def _send(reporter: Reporter, content: bytes) -> None:
         connection.send_bytes(content)
 
 
-def _listen(listener: Listener, told: Callable[[dict[str, Any]], None]) -> None:
-    """Tells every message until the last one. Strangers, who do not know the secret, are turned away."""
+def _listen(listener: Listener, receive: Callable[[dict[str, Any]], None]) -> None:
+    """Passes on every message until the last one. Connections without the secret are refused."""
     while True:
         try:
             with listener.accept() as connection:
@@ -78,4 +78,4 @@ def _listen(listener: Listener, told: Callable[[dict[str, Any]], None]) -> None:
         if content == _END:
             return
         with contextlib.suppress(Exception):
-            told(json.loads(content))
+            receive(json.loads(content))

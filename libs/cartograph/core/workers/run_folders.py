@@ -59,7 +59,7 @@ def _signature(pid: int) -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in ticks since the machine did; nothing if there is none, 0 where that is not told."""
+    """The start of a process in clock ticks since boot; empty if there is no such process, 0 where it is unknown."""
     if not Path("/proc/self/stat").exists():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 0)

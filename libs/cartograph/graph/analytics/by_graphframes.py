@@ -132,7 +132,7 @@ def communities(graph: GraphFrame, rounds: int = 5, say: Say = silent) -> DataFr
 
 
 def _propagated(graph: GraphFrame, n_steps: int, first_step: int) -> DataFrame:
-    """The products after so many steps: label, and `settled`: whether it was the heaviest in the last step."""
+    """The products after `n_steps` steps: label, and `settled`: whether it was the heaviest in the last step."""
     votes = Pregel.msg()
     totals = F.transform(
         F.array_distinct(F.transform(votes, lambda vote: vote["label"])),

@@ -1,6 +1,6 @@
-"""The product graph: which products are bought and viewed together, how far beyond chance, and in which order.
+"""The product graph: which products are bought and viewed together more often than expected, and in which order.
 
-Edges hold counts and statistics of them, so that every reader can judge for themselves: nothing is learned.
+Edges hold counts and statistics of them, so that every reader can apply thresholds of their own: nothing is learned.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def product_graph(data: Silver, settings: BuildingSettings) -> DataFrame:
 
     Columns: src, dst; n_orders, n_sessions, n_views (orders with both, sessions with both, sessions in which both were
     viewed); lift, npmi, p_value of n_orders (0, -1 and 1 if never bought together), view_lift, view_npmi, view_p_value
-    of n_views; chance: the expected number of edges of a product by chance that are as unlikely as this one, in orders
+    of n_views; chance: how many edges of a product, as unlikely as this one, are expected at random, in orders
     or in views (corrected for taking the smaller of two p values); swing over customers; n_followed, n_preceded: orders
     and customers in which dst was bought after src, before it, within the window; forward_share: n_followed of both
     (null if none); gap_days: mean days from src to dst (null if none); weight: npmi plus view_npmi, each if above 0.
@@ -122,8 +122,8 @@ def _measured(pairs: DataFrame, catalogues: dict[str, Catalogue]) -> DataFrame:
     source = products.toDF("code", "src", "src_orders", "src_views")
     goal = products.toDF("other", "dst", "dst_orders", "dst_views")
     named = pairs.join(source, "code").join(goal, "other")
-    by_orders = _against_chance(named, "", ("n_orders", "src_orders", "dst_orders"), in_orders.total)
-    measured = _against_chance(by_orders, "view_", ("n_views", "src_views", "dst_views"), in_views.total)
+    by_orders = _with_significance(named, "", ("n_orders", "src_orders", "dst_orders"), in_orders.total)
+    measured = _with_significance(by_orders, "view_", ("n_views", "src_views", "dst_views"), in_views.total)
     ordered = F.nullif(F.col("n_followed") + F.col("n_preceded"), F.lit(0))
     gap = F.col("seconds") / F.nullif(F.col("n_followed"), F.lit(0)) / SECONDS_PER_DAY
     tested = [name for name, each in (("p_value", in_orders), ("view_p_value", in_views)) if each.total]
@@ -140,7 +140,7 @@ def _measured(pairs: DataFrame, catalogues: dict[str, Catalogue]) -> DataFrame:
     )
 
 
-def _against_chance(pairs: DataFrame, prefix: str, names: tuple[str, str, str], total: int) -> DataFrame:
+def _with_significance(pairs: DataFrame, prefix: str, names: tuple[str, str, str], total: int) -> DataFrame:
     """The pairs with lift, npmi and p_value (named with `prefix`) of three counts, out of `total` groups."""
     both, first, second = (F.col(name) for name in names)
     all_groups = F.lit(total).cast("long")
@@ -159,7 +159,7 @@ def _against_chance(pairs: DataFrame, prefix: str, names: tuple[str, str, str], 
 
 
 def pruned(edges: DataFrame, settings: BuildingSettings) -> DataFrame:
-    """The edges that are hardly chance, at most `n_neighbours` per product, the heaviest."""
+    """The significant edges, at most `n_neighbours` per product, the heaviest."""
     heaviest_first = Window.partitionBy("src").orderBy(F.desc("weight"), "dst")
     return (
         edges.where(F.col("chance") <= settings.max_chance)

@@ -20,7 +20,7 @@ class CustomerRows:
 
     Args:
         training: user, items (array<int>, codes, -1 after the last).
-        validation: items and, in the same form, wanted: products of the validation period; None if there is none.
+        validation: items and, in the same form, targets: products of the validation period; None if there is none.
         products: product_id, code (0, 1, 2 … in order of product_id).
         degrees: the number of training rows with each product, in order of code.
     """
@@ -40,7 +40,7 @@ def customer_rows(
         interactions: user_id, product_id, last_at; one row per pair.
         products: product_id of further products that get a code.
         max_length: newest products per customer.
-        validation_days: interactions of so many days before the last one are held out.
+        validation_days: interactions of this many days before the last one are held out.
 
     Raises:
         TooLittle: there are no interactions, or none before the validation period.
@@ -48,23 +48,23 @@ def customer_rows(
     known = interactions.select("product_id").unionByName(products.select("product_id"))
     codes = numbered(known, "product_id")
     coded = interactions.join(codes, "product_id").select("user_id", "code", "last_at")
-    is_wanted = F.lit(False)
+    is_target = F.lit(False)
     if validation_days is not None:
         newest: Any = interactions.agg(F.max("last_at")).head()
-        is_wanted = F.col("last_at") > F.lit(newest[0]) - F.lit(timedelta(days=validation_days))
+        is_target = F.col("last_at") > F.lit(newest[0]) - F.lit(timedelta(days=validation_days))
     step = F.struct("last_at", "code")
     rows = coded.groupBy("user_id").agg(
-        F.collect_list(F.when(~is_wanted, step)).alias("had"), F.collect_list(F.when(is_wanted, step)).alias("later")
+        F.collect_list(F.when(~is_target, step)).alias("had"), F.collect_list(F.when(is_target, step)).alias("later")
     )
     rows = rows.select(
-        "user_id", _newest("had", max_length).alias("items"), _newest("later", max_length).alias("wanted")
+        "user_id", _newest("had", max_length).alias("items"), _newest("later", max_length).alias("targets")
     )
     rows = rows.where("items[0] >= 0").localCheckpoint()
     degrees = _degrees(rows, codes.count())
     if not sum(degrees):
         raise TooLittle("there are no customers to learn from" + (
             f" before the last {validation_days} days" if validation_days else ""))  # fmt: skip
-    validation = None if validation_days is None else rows.where("wanted[0] >= 0").select("items", "wanted")
+    validation = None if validation_days is None else rows.where("targets[0] >= 0").select("items", "targets")
     training = rows.select(F.xxhash64("user_id").alias("user"), "items")
     return CustomerRows(training, validation, codes, degrees)
 

@@ -16,7 +16,7 @@ _STD = 0.1  # Of the entries of initial vectors, which learning rates are tuned 
 
 
 def spectral_start(customers: CustomerRows, width: int, seed: int, n_workers: int) -> DataFrame:
-    """One row per product: code, vector (`width` numbers, or as many as there are singular vectors)."""
+    """One row per product: code, vector (`width` numbers, or fewer if there are fewer singular vectors)."""
     rows = in_order(customers.training, "user", "place")
     pairs = rows.select(F.col("place").cast("int").alias("user"), F.explode("items").alias("item")).where("item >= 0")
     found = singular_vectors(pairs, len(customers.degrees), width, seed=seed, n_workers=n_workers)

@@ -131,7 +131,7 @@ class RecommendationTask:
         """The sum of NDCG@k of later products among all that customers do not have yet, and the number of customers."""
         assert isinstance(network, ProductNetwork)
         vectors = network.all_vectors().float()
-        items, later = batch["items"].long(), batch["wanted"].long()
+        items, later = batch["items"].long(), batch["targets"].long()
         if not len(items):
             return 0.0, 0
         rows, known = entries_of(items)

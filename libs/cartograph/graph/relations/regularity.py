@@ -19,7 +19,7 @@ from scipy.special import gammainc
 Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
 _MAX_POINTS = 32  # Points that equal intervals are spread over.
-_MANY = 1000  # From so many intervals on, the moments of the spread are those of the limit.
+_MANY = 1000  # From this many intervals on, the moments of the spread are those of the limit.
 
 
 @dataclass(frozen=True)

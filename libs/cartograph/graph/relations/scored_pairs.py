@@ -35,8 +35,8 @@ def scored_pairs(edges: DataFrame, data: Silver, family: DataFrame, max_products
     forward = (F.col("family_followed") + 1) / (ordered + 2)
     instead = F.col("view_lift") / F.nullif(F.col("view_lift") + F.col("lift"), F.lit(0.0))
     by_views = _strength("view_p_value") * F.coalesce(instead, F.lit(0.0))
-    alike = F.sqrt(F.col("kinship") * F.col("similarity"))
-    by_companions = F.when(F.col("lift") < 1, alike).otherwise(F.lit(0.0))
+    similarity = F.sqrt(F.col("kinship") * F.col("similarity"))
+    by_companions = F.when(F.col("lift") < 1, similarity).otherwise(F.lit(0.0))
     of_same_type = F.coalesce(F.col("is_same_type").cast("int"), F.lit(1))
     of_other_type = F.coalesce((~F.col("is_same_type")).cast("int"), F.lit(1))
     return (
@@ -61,15 +61,15 @@ def _timing(edges: DataFrame) -> DataFrame:
 
 def _with_similar(edges: DataFrame) -> DataFrame:
     """The edges joined with the pairs of `similar_pairs`, also those that are no edges."""
-    by_chance: dict[str, bool | float | int | str] = {
+    independent: dict[str, bool | float | int | str] = {
         "p_value": 1.0,
         "view_p_value": 1.0,
         "npmi": -1.0,
         "view_npmi": -1.0,
     }
     both = edges.join(similar_pairs(edges), ["src", "dst"], "full")
-    counts = [name for name in both.columns if name not in {"src", "dst", "forward_share", "gap_days", *by_chance}]
-    return both.na.fill(by_chance).na.fill(0, counts)
+    counts = [name for name in both.columns if name not in {"src", "dst", "forward_share", "gap_days", *independent}]
+    return both.na.fill(independent).na.fill(0, counts)
 
 
 def _with_types(pairs: DataFrame, attributes: DataFrame) -> DataFrame:
@@ -88,6 +88,6 @@ def _with_types(pairs: DataFrame, attributes: DataFrame) -> DataFrame:
 
 
 def _strength(p: str) -> Column:
-    """0 for certain chance, a half at p = 10^-3, towards 1 for the impossible."""
+    """From 0 at p = 1 over a half at p = 10^-3 towards 1 at p = 0."""
     digits = -F.log10(F.greatest(F.col(p), F.lit(1e-300)))
     return digits / (digits + _HALF)

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from cartograph.core.pairs.kernels import Floats, Longs, flat
 from cartograph.core.search.heaps import empty_heaps, order_best_first
-from cartograph.core.search.neighbours import dealt, found_in, positions_of
+from cartograph.core.search.neighbours import found_in, positions_of, rows_and_lists
 from cartograph.core.search.topk import exploded, push_tile
 
 Floats32 = npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ def filtered(batches: Iterable[pa.RecordBatch], dense: Any, k: int) -> Iterator[
         dense: a broadcast `Filter`; products that it does not know are not recommended.
         k: rows per customer, those of the highest score.
     """
-    given = dealt(batches)
+    given = rows_and_lists(batches)
     if given is None:
         return
     users, lists = given

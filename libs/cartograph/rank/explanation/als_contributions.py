@@ -96,13 +96,13 @@ def _explained(
                 history = slice(ends[user], ends[user + 1])
                 mine, weight = own[history], weights[history]
                 listed = slice(target_ends[user], target_ends[user + 1])
-                wanted, totals = targets[listed], scores[listed][targets[listed] >= 0]
-                known, wanted = mine >= 0, wanted[wanted >= 0]
-                if known.any() and len(wanted):
-                    added = contributions(factors[mine[known]], weight[known], factors[wanted], gram, objective)
+                shown, totals = targets[listed], scores[listed][targets[listed] >= 0]
+                known, shown = mine >= 0, shown[shown >= 0]
+                if known.any() and len(shown):
+                    added = contributions(factors[mine[known]], weight[known], factors[shown], gram, objective)
                     best, most = largest(np.broadcast_to(mine[known], added.shape), added, totals, n)
-                    users += [user] * len(wanted)
-                    products.append(wanted)
+                    users += [user] * len(shown)
+                    products.append(shown)
                     codes.append(best)
                     values.append(most)
             columns = [

@@ -44,7 +44,9 @@ class Fusion:
     @property
     def metrics(self) -> dict[str, float]:
         """The methods' NDCG on holdout customers, as metrics of the run."""
-        return {f"judged_ndcg_{name}": value for name, value in self.comparison.ndcg.items()} if self.comparison else {}
+        return (
+            {f"holdout_ndcg_{name}": value for name, value in self.comparison.ndcg.items()} if self.comparison else {}
+        )
 
 
 def learning_day(days: Sequence[date], as_of: date, settings: FusionSettings) -> date | None:

@@ -67,9 +67,9 @@ def community_map(positions: DataFrame, edges: DataFrame, shown: list[Values], l
     kept = inside.withColumn("nth", F.row_number().over(strongest)).where(F.col("nth") <= _EDGES)
     once = kept.groupBy(F.least("src", "dst").alias("src"), F.greatest("src", "dst").alias("dst"))
     strongest_edges = once.agg(F.max("lift").alias("lift"), F.max("n_orders").alias("n_orders")).orderBy("src", "dst")
-    drawn = {"nodes": rows_of(nodes.orderBy("product_id")), "edges": rows_of(strongest_edges)}
+    graph = {"nodes": rows_of(nodes.orderBy("product_id")), "edges": rows_of(strongest_edges)}
     nodes.unpersist()
-    return drawn
+    return graph
 
 
 def bundles(found: DataFrame, limit: int) -> list[Values]:

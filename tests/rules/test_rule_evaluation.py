@@ -1,4 +1,4 @@
-"""Rules with everything known of them, and how they fare in later baskets."""
+"""Rules with all measures and tests, and their measures in later baskets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from cartograph.core.tables.schema import columns_of
-from cartograph.rules.judging import judged_rules, with_holdout
 from cartograph.rules.mining import mine
-from cartograph.rules.settings import JudgingSettings
+from cartograph.rules.rule_evaluation import evaluated_rules, with_holdout
+from cartograph.rules.settings import RuleEvaluationSettings
 from tests.rules.baskets import frame, mining
 
 # Tea and a cup go together (30 of 40), sugar is in half of all baskets whatever else is, 100 baskets.
@@ -24,8 +24,8 @@ LATER = [["tea", "cup"]] * 6 + [["tea"]] * 2 + [["cup"]] * 2 + [["pot"]] * 10
 def rules(spark: SparkSession) -> dict[str, Row]:
     baskets = frame(spark, BASKETS, USERS).persist()
     settings = mining(0.05, min_confidence=0.2)
-    judged = judged_rules(mine(baskets, settings).persist(), baskets, settings, JudgingSettings())
-    return {f"{'+'.join(row.antecedent)}>{row.consequent[0]}": row for row in judged.collect()}
+    evaluated = evaluated_rules(mine(baskets, settings).persist(), baskets, settings, RuleEvaluationSettings())
+    return {f"{'+'.join(row.antecedent)}>{row.consequent[0]}": row for row in evaluated.collect()}
 
 
 def test_the_columns_are_those_of_the_table(rules: dict[str, Row]) -> None:

@@ -10,14 +10,14 @@ from cartograph.core.statistics.rule_measures import with_measures
 from cartograph.rules.counting import count_itemsets
 from cartograph.rules.derivation import rules_from_itemsets, with_subsets
 from cartograph.rules.pruning import with_closure, with_improvement
-from cartograph.rules.settings import JudgingSettings, MiningSettings
+from cartograph.rules.settings import MiningSettings, RuleEvaluationSettings
 from cartograph.rules.significance import layers, with_q_values
 
 _COUNTS = ("n_ab", "n_a", "n_b", "n")
 
 
-def judged_rules(
-    itemsets: DataFrame, baskets: DataFrame, mining: MiningSettings, judging: JudgingSettings
+def evaluated_rules(
+    itemsets: DataFrame, baskets: DataFrame, mining: MiningSettings, evaluation: RuleEvaluationSettings
 ) -> DataFrame:
     """The rules of the itemsets with the columns of gold.rules, but as_of and those of the holdout.
 
@@ -30,7 +30,7 @@ def judged_rules(
         itemsets: what `mine` gives of `baskets`; both are read several times, so persist them.
         baskets: those that were mined.
         mining: what they were mined with.
-        judging: the level.
+        evaluation: the significance level.
     """
     # With rare_support, some subsets of the itemsets are missing.
     known = itemsets if mining.rare_support is None else with_subsets(itemsets, baskets).localCheckpoint()
@@ -49,8 +49,8 @@ def judged_rules(
     )
     marked = rules.withColumns(
         {
-            "is_productive": F.col("p_productive") <= judging.level,
-            "is_significant": F.col("p_layered") <= judging.level,
+            "is_productive": F.col("p_productive") <= evaluation.level,
+            "is_significant": F.col("p_layered") <= evaluation.level,
         }
     )
     names = {"n_ab": "n_baskets", "n_a": "n_antecedent", "n_b": "n_consequent"}
@@ -60,9 +60,9 @@ def judged_rules(
 
 def _attributes(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
     """Per itemset of two and more: `is_closed`, `is_maximal`, `n_users`."""
-    judged = with_closure(itemsets).where("n_items > 1").select("itemset", "is_closed", "is_maximal")
+    marked = with_closure(itemsets).where("n_items > 1").select("itemset", "is_closed", "is_maximal")
     counted = count_itemsets(itemsets.where("n_items > 1"), baskets).select("itemset", "n_users")
-    return judged.join(counted, "itemset", "left").fillna(0, ["n_users"])
+    return marked.join(counted, "itemset", "left").fillna(0, ["n_users"])
 
 
 def with_holdout(rules: DataFrame, later: DataFrame) -> DataFrame:
@@ -75,13 +75,13 @@ def with_holdout(rules: DataFrame, later: DataFrame) -> DataFrame:
     sides = rules.select(F.explode(F.array("antecedent", "consequent", both)).alias("itemset")).distinct()
     counted = count_itemsets(sides, later).select("itemset", "n_baskets").localCheckpoint()
     n_later = later.count()
-    judged = rules.withColumn("itemset", both)
+    tested = rules.withColumn("itemset", both)
     for side, name in (("antecedent", "_a"), ("consequent", "_b"), ("itemset", "holdout_baskets")):
         of_side = counted.select(F.col("itemset").alias(side), F.col("n_baskets").alias(name))
-        judged = judged.join(of_side, side, "left").fillna(0, [name])
+        tested = tested.join(of_side, side, "left").fillna(0, [name])
     confidence = F.col("holdout_baskets") / F.nullif("_a", F.lit(0))
     return (
-        judged.withColumn("holdout_confidence", confidence)
+        tested.withColumn("holdout_confidence", confidence)
         .withColumn("holdout_lift", confidence / F.nullif("_b", F.lit(0)) * n_later)
         .select(*rules.columns, "holdout_baskets", "holdout_confidence", "holdout_lift")
     )

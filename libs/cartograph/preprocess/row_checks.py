@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from cartograph.preprocess.conflicts import conflict_counts
-from cartograph.preprocess.events import good_events, judged_events
+from cartograph.preprocess.events import checked_events, good_events
 from cartograph.preprocess.increment import Increment
 from cartograph.preprocess.limits import mixed_orders, refuse_misread, refuse_mixed, set_aside
-from cartograph.preprocess.products import judged_products
+from cartograph.preprocess.products import checked_products
 from cartograph.preprocess.settings import PreprocessSettings
-from cartograph.preprocess.users import judged_users
+from cartograph.preprocess.users import checked_users
 from cartograph.preprocess.versions import kept_lines, with_outcomes
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedRows:
     """New rows of each bronze table with `rule` and `reason`, and new events with the stored ones of the same ids."""
 
     events: DataFrame
@@ -33,15 +33,17 @@ class Judged:
         return self.versions.where("is_new")
 
 
-def judge(silver: Increment, key: bytes, settings: PreprocessSettings, report: Callable[[str], None]) -> Judged:
-    """Judges the new rows and reports what is set aside; nothing is written.
+def check_rows(
+    silver: Increment, key: bytes, settings: PreprocessSettings, report: Callable[[str], None]
+) -> CheckedRows:
+    """Checks the new rows and reports what is set aside; nothing is written.
 
     Raises:
-        SourceMisread: so much is set aside, or so many orders are mixed up, that a source must be declared wrongly.
+        SourceMisread: so many rows are set aside or orders mixed up that the source's declaration must be wrong.
     """
-    events = silver.keep(judged_events(silver.raw("events"), key, settings.fences))
-    products = silver.keep(judged_products(silver.raw("products")))
-    users = silver.keep(judged_users(silver.raw("users"), key))
+    events = silver.keep(checked_events(silver.raw("events"), key, settings.fences))
+    products = silver.keep(checked_products(silver.raw("products")))
+    users = silver.keep(checked_users(silver.raw("users"), key))
     aside = set_aside({"events": events, "products": products, "users": users})
     for each in aside:
         report(f"  set aside {each}")
@@ -57,4 +59,4 @@ def judge(silver: Increment, key: bytes, settings: PreprocessSettings, report: C
         if mixed.n_mixed:
             report(f"  {mixed}")
     refuse_mixed(orders, settings.limits)
-    return Judged(events, products, users, versions, bool(conflicts))
+    return CheckedRows(events, products, users, versions, bool(conflicts))
