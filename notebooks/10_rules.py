@@ -78,7 +78,7 @@ outcomes.orderBy("is_significant", "is_redundant").show()
 
 points = tested.select("lift", "holdout_lift", "is_significant").where("holdout_lift > 0").limit(3000).toPandas()
 figure, (left, right) = plt.subplots(1, 2)
-for is_significant, colour, label in ((False, RUST, "could be chance"), (True, TEAL, "significant")):
+for is_significant, colour, label in ((False, RUST, "not significant"), (True, TEAL, "significant")):
     chosen = points[points["is_significant"] == is_significant]
     left.scatter(chosen["lift"], chosen["holdout_lift"], s=12, color=colour, alpha=0.6, label=label)
 left.axline((1, 1), (10, 10), color="grey", linewidth=0.7)

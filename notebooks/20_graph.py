@@ -44,8 +44,8 @@ COLOURS = ["#0b6b66", "#b4491f", "#4655a8", "#94700b", "#8b3a74", "#4f7a2a", "#2
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Edges
-# MAGIC An edge has counts (orders and sessions with both products), how far they are beyond chance (`npmi`; `chance`
-# MAGIC is the expected number of edges as unlikely as this one), and which of the two came first.
+# MAGIC An edge has counts (orders and sessions with both products), how significant they are (`npmi`; `chance` is the
+# MAGIC number of edges as unlikely as this one that are expected at random), and which of the two came first.
 
 # COMMAND ----------
 
@@ -64,7 +64,7 @@ edges.orderBy(F.desc("weight")).select("src", "dst", "n_orders", "n_views", "lif
 _, axes = plt.subplots(figsize=(9, 3.4))
 strengths = [row.npmi for row in edges.where("n_orders > 0").select("npmi").limit(20_000).collect()]
 axes.hist(strengths, bins=40, color=COLOURS[0])
-axes.set(xlabel="npmi of orders: 0 is chance, 1 always together", ylabel="edges", title="How strong edges are")
+axes.set(xlabel="npmi of orders: 0 is independent, 1 always together", ylabel="edges", title="How strong edges are")
 plt.show()
 
 # COMMAND ----------

@@ -58,7 +58,9 @@ def test_every_member_has_its_own_rank_and_its_own_block(spark: SparkSession, n:
 def test_a_group_larger_than_the_cluster_is_refused_before_it_starts(spark: SparkSession) -> None:
     n = slots(spark) + 1
     rows = spark.range(10).selectExpr(f"CAST(id % {n} AS INT) AS block", "id AS value")
-    with pytest.raises(TooFewSlots, match=f"group of {n} needs as many free cores at once, and this Spark has {n - 1}"):
+    with pytest.raises(
+        TooFewSlots, match=f"group of {n} workers needs {n} free cores at once; this cluster has {n - 1}"
+    ):
         run_group(placed(rows, "block", n), count_and_report, SEEN)
 
 

@@ -14,12 +14,12 @@ from cartograph.rank.explanation import reasons
 @pytest.mark.parametrize(
     ("n_baskets", "n_users", "lift", "words"),
     [
-        (1212, 90, 3.42, "bought together in 1,212 orders, 3.4 times more often than by chance"),
-        (12, 9, 57.8, "bought together in 12 orders, 58 times more often than by chance"),
+        (1212, 90, 3.42, "bought together in 1,212 orders, 3.4 times more often than expected"),
+        (12, 9, 57.8, "bought together in 12 orders, 58 times more often than expected"),
         (12, 9, 0.7, "bought together in 12 orders"),
         (1, 3, 5.0, "3 customers bought both in separate orders"),
         (0, 3, None, "3 customers bought both in separate orders"),
-        (1, 1, 5.0, "bought together in 1 order, 5.0 times more often than by chance"),
+        (1, 1, 5.0, "bought together in 1 order, 5.0 times more often than expected"),
         (0, 1, None, "1 customer bought both in separate orders"),
         (0, 0, None, None),
     ],

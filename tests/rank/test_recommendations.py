@@ -69,7 +69,7 @@ def test_each_related_product_has_its_counts(shop: Silver, associations: DataFra
     rows = related_products(associations, 5)[0].orderBy("rank").collect()
     assert [(row.associated_product_id, row.why) for row in rows] == [
         ("lamp", "1 customer bought both in separate orders."),
-        ("saucer", "Bought together in 2 orders, 2.0 times more often than by chance."),
+        ("saucer", "Bought together in 2 orders, 2.0 times more often than expected."),
         ("vase", "Popular with customers like those who bought it."),
     ]
 
@@ -104,7 +104,7 @@ def test_substitutes_and_variants_have_lists_of_their_own(spark: SparkSession, a
     }  # fmt: skip
     assert {row.associated_product_id: row.why for row in found if row.relation != "complement"} == {
         "mug": "Goes well with 4 of the same products.",
-        "lamp": "Viewed together in 12 sessions, 3.4 times more often than by chance.",
+        "lamp": "Viewed together in 12 sessions, 3.4 times more often than expected.",
         "red cup": "The same product in another size, colour or pack size.",
     }
 
@@ -143,7 +143,7 @@ def test_each_recommendation_has_the_best_reason_available(
     ).collect()
     assert {(row.user_id, row.product_id): row.why for row in rows} == {
         ("ann", "saucer"): "You bought RED CUP on 3 May 2011; bought together in 2 orders, "
-        "2.0 times more often than by chance.",
+        "2.0 times more often than expected.",
         ("ann", "jug"): "Popular with customers who share your interest in RED CUP and mug.",
         ("ann", "fan"): "You bought RED CUP on 3 May 2011; customers often choose this next.",
         ("ann", "kilt"): "You bought RED CUP on 3 May 2011; both go well with saucer.",
@@ -190,6 +190,6 @@ def rank_on_cluster(spark: SparkSession, root: str) -> dict[str, str]:
 def test_related_products_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
     assert cluster.run(rank_on_cluster, str(tmp_path)) == {
         "lamp": "1 customer bought both in separate orders.",
-        "saucer": "Bought together in 2 orders, 2.0 times more often than by chance.",
+        "saucer": "Bought together in 2 orders, 2.0 times more often than expected.",
         "vase": "Popular with customers like those who bought it.",
     }

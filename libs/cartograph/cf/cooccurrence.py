@@ -29,7 +29,7 @@ class Cooccurrence(ItemToItem):
     - `confidence`: n_ij / n_i.
     - `expected`: how far n_ij exceeds what customers who buy as much would buy of j anyway, in standard deviations
       (Smith, Linden 2017, Two decades of recommender systems at Amazon.com).
-    - `llr`: the log-likelihood ratio of i and j being independent (Dunning 1993); pairs rarer than chance: none.
+    - `llr`: the log-likelihood ratio of i and j being independent (Dunning 1993); none for pairs rarer than expected.
     """
 
     name = "cooccurrence"

@@ -67,7 +67,7 @@ class CooccurrenceSettings(ItemToItemSettings):
     )
     measure: Literal["decayed", "confidence", "expected", "llr"] = Field(
         default="decayed",
-        description="decayed: by weight, order and age; counts alone: confidence, expected (above chance, Amazon), llr",
+        description="decayed: by weight, order and age; of counts alone: confidence, expected (excess over it), llr",
     )
     min_count: Positive = Field(default=1, description="customers or baskets a pair must occur in (not for decayed)")
     distance_decay: Decay = Field(

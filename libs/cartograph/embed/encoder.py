@@ -36,7 +36,7 @@ def encoded(inputs: Sequence[Any], settings: EncoderSettings) -> Floats:
 
 @lru_cache(maxsize=2)  # one for texts and one for images; a worker's process serves many tasks
 def _loaded(model: str, device: str) -> Any:
-    """The network, on as many threads as a task has cores."""
+    """The network, with one thread per core of a task."""
     try:
         import torch
         import transformers

@@ -57,7 +57,7 @@ class Measured:
 def promotion_decisions(sums: DataFrame, values: DataFrame, settings: EvaluateSettings) -> list[PromotionDecision]:
     """One decision per challenger.
 
-    Only bucket sums come to the driver: as many rows as there are buckets, per model.
+    Only bucket sums come to the driver: one row per bucket and model.
 
     Args:
         sums: see `bootstrap.bucket_sums`.
@@ -77,7 +77,7 @@ def decided(
     """One decision per challenger. At most one is promoted: of several that qualify, the one that gains most.
 
     Args:
-        sums: see `bootstrap.bucket_sums`, those of the slice: as many rows per model as there are buckets.
+        sums: see `bootstrap.bucket_sums`, those of the slice: one row per model and bucket.
         exposure: see `Measured`, at `settings.promotion.k`.
         settings: the champion, its challengers and what they have to show, and the resampling.
 

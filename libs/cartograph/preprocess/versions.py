@@ -1,6 +1,6 @@
 """Which of several rows of one event is kept: equal lines of an order are added up, a second delivery counts once.
 
-Shops without line ids write one line per piece, so equal lines of one order in one delivery are as many pieces; the
+Shops without line ids write one line per piece, so n equal lines of one order in one delivery are n pieces; the
 same order delivered again repeats the same lines. Where a source gives events ids, a repeated id with the same content
 is a duplicate, and one with different content is a conflict: the latest content is kept and the others are set aside,
 so the order in which batches arrive does not matter.

@@ -146,7 +146,7 @@ def _expected(
     """`first`, `second`, `expected`: the highest number of baskets that a pair of their groups predicts.
 
     Of different groups: the baskets of the groups' pair, times each item's share of its group's baskets. Of one group:
-    the pairs of its products in baskets, times the share that these two would have of them by chance.
+    the pairs of its products in baskets, times the share of these two if they were independent.
     """
     shares = above.join(singles, "item").join(
         singles.select(F.col("item").alias("group"), F.col("n_item").alias("n_group")), "group"
@@ -202,9 +202,9 @@ def _with_sides(pairs: DataFrame, singles: DataFrame) -> DataFrame:
 
 def _tested(pairs: DataFrame) -> DataFrame:
     """The pairs with `p_value` and `q_value`."""
-    by_chance = double_of(_at_least, F.col("n_baskets"), F.col("expected"))
-    apart = p_value(*(F.col(name) for name in ("n_baskets", "n_first", "n_second", "n")))
-    tested = pairs.withColumn("p_value", F.when(F.col("expected").isNull(), apart).otherwise(by_chance))
+    against_groups = double_of(_at_least, F.col("n_baskets"), F.col("expected"))
+    independent = p_value(*(F.col(name) for name in ("n_baskets", "n_first", "n_second", "n")))
+    tested = pairs.withColumn("p_value", F.when(F.col("expected").isNull(), independent).otherwise(against_groups))
     return with_q_value(tested, "p_value", "q_value", ["first", "second"])
 
 

@@ -56,8 +56,8 @@ def _proper_subsets(column: str) -> Column:
 def with_closure(itemsets: DataFrame) -> DataFrame:
     """The same itemsets with `is_closed` and `is_maximal`.
 
-    Closed: no larger itemset is in as many baskets (Pasquier et al. 1999). Maximal: no larger itemset is frequent at
-    all (Bayardo 1998). Larger means among those mined: at the length limit an itemset counts as both.
+    Closed: no superset is in the same number of baskets (Pasquier et al. 1999). Maximal: no superset is frequent at
+    all (Bayardo 1998). Supersets are those mined: at the length limit an itemset counts as both.
     """
     # One item less is enough: what a larger superset shares in count, one of the next size shares too.
     parts = itemsets.where("n_items > 1").select(

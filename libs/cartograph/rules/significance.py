@@ -1,4 +1,4 @@
-"""Whether a rule could be chance: p values corrected for the number of rules tested.
+"""Significance of rules: p values corrected for the number of rules tested.
 
 The p values themselves are those of `core.statistics.exact_tests`.
 """
@@ -36,9 +36,9 @@ def with_q_values(rules: DataFrame, layers: DataFrame) -> DataFrame:
     """The same rules with `q_value` and `n_tests`.
 
     `q_value` (Benjamini & Hochberg 1995, within each rule size): of the rules accepted up to a q value, at most that
-    share is expected to be chance. A p value times `n_tests` is Bonferroni's, layered: of the rules accepted up to
-    it, the probability that even one is chance is at most that. `rules` has `antecedent`, `consequent` and `p_value`;
-    `layers` is what the function of that name gives.
+    share is expected to be false discoveries. A p value times `n_tests` is Bonferroni's, layered: among the rules
+    accepted up to it, the probability of even one false discovery is at most that. `rules` has `antecedent`,
+    `consequent` and `p_value`; `layers` is what the function of that name gives.
     """
     n_items = F.size("antecedent") + F.size("consequent")
     tested = rules.withColumn("n_items", n_items).join(F.broadcast(layers), "n_items")

@@ -1,9 +1,9 @@
 """Tests of how often rules hold month by month, for many rules at once: functions of arrays of counts.
 
-Both tests are conditional on how often a rule held in all: under chance, the baskets in which it did are any of those
-with its left side (sampling without replacement). Mean, variance and skewness are those of that sampling, and tails are
-those of a gamma distribution that has them (Pearson's type III): few baskets, and months of 1 and of 1,000 baskets side
-by side, take normal tails orders of magnitude off.
+Both tests are conditional on how often a rule held in all: under the null hypothesis, the baskets in which it did are
+sampled without replacement from those with its left side. Mean, variance and skewness are those of that sampling, and
+tails are those of the gamma distribution with these moments (Pearson's type III): with few baskets, or with months of
+1 and of 1,000 baskets, normal tails are orders of magnitude off.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def trend_test(months: Months) -> Trends:
 def season_test(months: Months) -> tuple[Doubles, Longs]:
     """Per rule the p value of its peak, and the calendar month (1 to 12) in which it is furthest above its trend.
 
-    A month's statistic is what its baskets hold more than a straight line through all months (least squares) lets
-    expect; the p value is that of the month that chance explains least, times the number of months tested.
+    A month's statistic is the excess of its baskets over a straight line through all months (least squares);
+    the p value is that of the least probable month, times the number of months tested.
     """
     rule, n_rules = months.rule, len(months.starts) - 1
     n, held = _sums(rule, n_rules, months.n_a), _sums(rule, n_rules, months.n_ab)

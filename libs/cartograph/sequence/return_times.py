@@ -2,7 +2,7 @@
 
 A share r of purchases is followed by another one of the same product by habit: the logarithm of the days until then is
 logistic about a typical one, so F(t) = 1 / (1 + (t / typical) ** (-1 / scale)) of these intervals are over in t days.
-The others may be followed by chance, at a constant rate: 1 - exp(-c t) of them are (a mixture cure model, Berkson and
+The others may be followed at random, at a constant rate: 1 - exp(-c t) of them are (a mixture cure model, Berkson and
 Gage 1952, with a second way to come back). After t days the share 1 - r F(t) - (1 - r) (1 - exp(-c t)) of all intervals
 is open: the likelihood of each open one. Fitted to ended intervals alone, they would be too short.
 """
@@ -121,7 +121,7 @@ def _expected(
 ) -> tuple[Doubles, Doubles]:  # fmt: skip
     """Sums over intervals, and the expected number of habit in each.
 
-    The sums: of habit after later and first purchases, all after these, ended by chance, days of those not of habit.
+    The sums: of habit after later and first purchases, all after these, ended at random, days of those not of habit.
     """
     sums, weights = np.zeros(6), np.empty(len(days))
     for i in range(len(days)):

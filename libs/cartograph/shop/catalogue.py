@@ -265,7 +265,7 @@ def _linked_products(
 ) -> Ints:
     """Rows of products, one per type named in `linked`; the i-th row of a tuple takes each type's i-th family.
 
-    Several rows come from one tuple, as many as its rarest type has families (a third of them, at least one).
+    Several rows come from one tuple: a third of the families of its rarest type, at least one.
     """
     number = {kind.name: i for i, kind in enumerate(types)}
     rows = []

@@ -27,11 +27,11 @@ def confidences(pairs: PairRows, min_count: int) -> Floats:
 
 
 def excesses(pairs: PairRows, min_count: int) -> Floats:
-    """(n_ij - expected) / sqrt(expected), where groups of i hold j as often as any that are as long.
+    """(n_ij - expected) / sqrt(expected), where groups of i contain j as often as any of the same length.
 
     With P_j the share of j among the members of all groups without i, a group of i with m other members holds j with
     probability 1 - (1 - P_j)^m (Smith and Linden 2017). Summed over lengths, and over the counts of
-    groups that products have: two products with as many groups are equally likely.
+    groups that products have: two products with the same number of groups are equally likely.
     """
     lengths, group_lengths = np.unique(np.diff(pairs.block.starts), return_inverse=True)
     n_groups = pairs.block.catalogue.n_groups
@@ -48,7 +48,7 @@ def excesses(pairs: PairRows, min_count: int) -> Floats:
 
 
 def log_likelihood_ratios(pairs: PairRows, min_count: int) -> Floats:
-    """Dunning's G² of the two by two table of groups; pairs no more frequent than chance are left out."""
+    """Dunning's G² of the two by two table of groups; pairs no more frequent than expected are left out."""
     n_groups, total = pairs.block.catalogue.n_groups, pairs.block.catalogue.total
     both, first, second = pairs.sums, pairs.spread(n_groups[pairs.own]), n_groups[pairs.others]
     ratio = 2 * (
@@ -56,8 +56,8 @@ def log_likelihood_ratios(pairs: PairRows, min_count: int) -> Floats:
         + _entropy(second, total - second)
         - _entropy(both, first - both, second - both, total - first - second + both)
     )
-    above_chance = both.astype(np.float64) * total > first.astype(np.float64) * second
-    return _frequent(pairs, np.where(above_chance, np.maximum(ratio, 0.0), -np.inf), min_count)
+    above_expected = both.astype(np.float64) * total > first.astype(np.float64) * second
+    return _frequent(pairs, np.where(above_expected, np.maximum(ratio, 0.0), -np.inf), min_count)
 
 
 def _entropy(*counts: npt.NDArray[np.int64]) -> Floats:

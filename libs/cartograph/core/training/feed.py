@@ -116,7 +116,7 @@ def materialised(
 def batches(
     feed: Feed, shard: int, batch_size: int, epoch: int = 0, shuffle_rows: int = 0, seed: int = 7, first: int = 0
 ) -> Generator[Batch, None, None]:
-    """The batches of one shard in one epoch, as many as every other shard has: tensors by the name of the column.
+    """The batches of one shard in one epoch, the same number for every shard: tensors by column name.
 
     Args:
         feed: as `materialised` made it.

@@ -92,7 +92,7 @@ class Group:
             if self._peers[rank].poll(self.timeout_seconds):
                 return self._peers[rank].recv_bytes()
         except (EOFError, OSError) as error:
-            raise WorkerLost(f"worker {rank} of {self.size} ended; worker {self.rank} cannot go on") from error
+            raise WorkerLost(f"worker {rank} of {self.size} ended; worker {self.rank} cannot continue") from error
         raise WorkerLost(f"worker {self.rank} heard nothing from worker {rank} for {self.timeout_seconds:g} s")
 
 
@@ -118,7 +118,7 @@ def run_group(blocks: DataFrame, work: Work, schema: str, timeout_seconds: float
     The stage runs once, here: the rows are kept by the executors for as long as the frame is in use.
 
     Args:
-        blocks: rows in as many partitions as the group has members, as `placed` makes them.
+        blocks: rows in one partition per member of the group, as `placed` makes them.
         work: called by every member with its group and the record batches of its partition. It must be importable by
             executors, or be a `partial` of something that is.
         schema: of the batches that `work` yields.
@@ -129,7 +129,9 @@ def run_group(blocks: DataFrame, work: Work, schema: str, timeout_seconds: float
     """
     n_members, n_slots = blocks.rdd.getNumPartitions(), slots(blocks.sparkSession)
     if n_members > n_slots:
-        raise TooFewSlots(f"a group of {n_members} needs as many free cores at once, and this Spark has {n_slots}")
+        raise TooFewSlots(
+            f"a group of {n_members} workers needs {n_members} free cores at once; this cluster has {n_slots}"
+        )
     member = partial(_member, work=work, secret=secrets.token_bytes(32), timeout_seconds=timeout_seconds)
     # The shuffle ends the barrier: every stage that read these rows without one would need all its cores at once too.
     return blocks.mapInArrow(member, schema, barrier=True).repartition(n_members).localCheckpoint()

@@ -24,7 +24,7 @@ def trained_classifier(
 ) -> PipelineModel:
     """A multinomial logistic regression with the classes complement, substitute and neither.
 
-    Pairs without a link count as neither; three times as many as there are links are sampled by a hash.
+    Pairs without a link count as neither; they are sampled by a hash, three per link.
 
     Args:
         pairs: rows of `scored_pairs`; only those whose src has a link are used.

@@ -1,4 +1,4 @@
-"""Whether the intervals between purchases are regular: their quartiles, and a test against chance.
+"""Whether the intervals between purchases are regular: their quartiles, and a test against random intervals.
 
 The null hypothesis is any process whose hazard of a purchase does not increase with the time since the last one: it
 includes Poisson processes, bursts, mixtures of customers, and the censoring at today. Intervals are then products of

@@ -1,4 +1,4 @@
-"""How many customers buy a product again, after how many days, and whether the intervals are regular beyond chance."""
+"""How many customers buy a product again, after how many days, and whether the intervals are significantly regular."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def repeats(events: DataFrame) -> DataFrame:
 
     Columns: product_id, n_buyers, n_repeaters (customers who bought it, who bought it again), repeat_share,
     median_days between, spread: interquartile range of these days over their median (0 for a fixed interval, about 1.6
-    by chance), p_value: probability that intervals by chance are as regular (`regularity`), q_value: false discovery
+    for random ones), p_value: probability that random intervals are as regular (`regularity`), q_value: false discovery
     rate up to this product (Benjamini & Hochberg 1995, over all rows).
 
     Args:

@@ -22,13 +22,13 @@ def relations(edges: DataFrame, data: Silver, settings: RelationSettings, max_pr
     """One row per related pair: src, dst, relation, score (0 to 1), evidence (the counts, as JSON).
 
     - variant: the same title up to size, colour and pack (`variants.families`).
-    - complement: another category, bought together beyond chance in the orders of all variants of src, and src first
-      where the order of purchase is known. If a category is unknown: further beyond chance in orders than in views.
-    - substitute: the same category (or one of them unknown), viewed in the same session beyond chance, and less often
+    - complement: another category, significantly often bought together in the orders of all variants of src, and src
+      first where the order of purchase is known. If a category is unknown: more significant in orders than views.
+    - substitute: the same category (or one of them unknown), significantly often viewed in one session, and less often
       bought in the same order. In a shop that records no views: bought with the same companions, similar in text
-      (`text_similarity`), and no more than by chance with each other. Shared companions alone rarely make a substitute:
+      (`text_similarity`), and not significantly often with each other. Shared companions alone are weak evidence:
       most things that go with a coffee machine do not replace each other.
-    - repeat: src is dst; customers buy it again at intervals more regular than chance would make them.
+    - repeat: src is dst; customers buy it again at intervals more regular than random ones.
 
     Args:
         edges: rows of silver.product_graph.
@@ -84,7 +84,7 @@ def _substitutes(pairs: DataFrame, settings: RelationSettings, n_products: int) 
 
 
 def _repeats(events: DataFrame, settings: RelationSettings) -> DataFrame:
-    """Products bought again at regular intervals that are hardly chance."""
+    """Products bought again at significantly regular intervals."""
     found = repeats(events).where(
         (F.col("q_value") <= settings.repeat_level)
         & (F.col("n_repeaters") >= settings.min_repeaters)

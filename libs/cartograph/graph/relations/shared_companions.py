@@ -7,14 +7,14 @@ from pyspark.sql import functions as F
 
 _MAX_COMPANIONS = 50  # Per product, the heaviest.
 _MAX_PRODUCTS = (
-    500  # Per companion, the heaviest: work grows with the square, and what goes with everything says nothing.
+    500  # Per companion, the heaviest: work grows with the square, and a companion of everything is no evidence.
 )
 
 
 def similar_pairs(edges: DataFrame, n_neighbours: int = 100) -> DataFrame:
     """One row per pair of products with companions in common, both ways: src, dst, similarity, n_shared.
 
-    Similarity is the cosine of vectors of npmi: one entry per companion that a product is bought with beyond chance.
+    Similarity is the cosine of vectors of npmi: one entry per companion that is bought more often than expected.
 
     Args:
         edges: rows of silver.product_graph.

@@ -17,7 +17,7 @@ def with_variant_counts(pairs: DataFrame, family: DataFrame, baskets: DataFrame,
     family_preceded (sums over the variants).
 
     Args:
-        pairs: src, dst, src_family, n_orders, n_followed, n_preceded; n_orders is 0 where it is no more than by chance.
+        pairs: src, dst, src_family, n_orders, n_followed, n_preceded; n_orders is 0 where it is not significant.
         family: product_id, family_id.
         baskets: rows of silver.baskets.
         max_products: per order, as in the count n_orders.

@@ -31,8 +31,8 @@ def singular_vectors(
 
         Ñ = D_u^-1/2 N D_i^-1/2, N the binary customer-product matrix, D_u and D_i its row and column sums,
 
-    largest singular value first, by randomised subspace iteration (Halko, Martinsson and Tropp 2011). There are at most
-    as many vectors as products or customers.
+    largest singular value first, by randomised subspace iteration (Halko, Martinsson and Tropp 2011). There are no more
+    vectors than products or customers.
 
     Args:
         pairs: user, item (codes 0, 1, 2 … without gaps); one row per pair.

@@ -38,8 +38,8 @@ def pair_counts(
     """One row per requested product that is in a basket: product_id, and per other product n_baskets, n_users, lift.
 
     The three are arrays, aligned with product_ids of the product's row: baskets with both, customers who bought both
-    (counted if fewer than `min_count` baskets have both, else 0), and how many times more often than by chance baskets
-    have both (null if none has).
+    (counted if fewer than `min_count` baskets have both, else 0), and lift, how many times more often than
+    expected baskets have both (null if none has).
 
     Args:
         requests: product_id (each once) and product_ids, the other products.

@@ -1,4 +1,4 @@
-"""Counted evidence for pairs of products: orders and customers with both, and the lift over chance."""
+"""Counted evidence for pairs of products: orders and customers with both, and the lift."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cartograph.core.pairs.coded_groups import coded_groups
 from cartograph.core.pairs.counts import catalogue_of
 from cartograph.rank.explanation.pair_counts import pair_counts
 
-MIN_COUNT = 2  # a single order or customer may be an accident
+MIN_COUNT = 2  # a single order or customer is too little evidence
 
 _ADDED = ("n_baskets", "n_users", "lift")
 
@@ -17,8 +17,9 @@ _ADDED = ("n_baskets", "n_users", "lift")
 def with_evidence(pairs: DataFrame, baskets: DataFrame) -> DataFrame:
     """`pairs` with the number of baskets and customers with both products, and the lift.
 
-    Lift is the share of baskets with both over the product of the shares with each: how many times more often than by
-    chance. Only the given pairs are counted, and their customers only if fewer than two baskets have both.
+    Lift is the share of baskets with both over the product of the shares with each: how many times more often than
+    expected of independent purchases. Only the given pairs are counted, and their customers only if fewer than two
+    baskets have both.
 
     Columns added: n_baskets (0 if never together), lift (null then), n_users (customers who bought both, together or
     not; 0 if not counted).

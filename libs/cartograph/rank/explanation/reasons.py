@@ -14,11 +14,11 @@ NEXT = "customers often choose this next"
 
 
 def of_pair() -> Column:
-    """'bought together in 212 orders, 3.4 times more often than by chance': from n_baskets, lift, n_users.
+    """'bought together in 212 orders, 3.4 times more often than expected': from n_baskets, lift, n_users.
 
     Null if no customer bought both.
     """
-    in_orders = F.concat(F.lit("bought together in "), counted("n_baskets", "order"), beyond_chance())
+    in_orders = F.concat(F.lit("bought together in "), counted("n_baskets", "order"), above_expectation())
     by_customers = F.concat(counted("n_users", "customer"), F.lit(" bought both in separate orders"))
     return (
         F.when(F.col("n_baskets") >= MIN_COUNT, in_orders)
@@ -42,19 +42,19 @@ def of_similar_customers() -> Column:
 
 
 def of_relation() -> Column:
-    """'viewed together in 12 sessions, 3.4 times more often than by chance': from relation, n_views, lift, n_shared."""
-    viewed = F.concat(F.lit("viewed together in "), counted("n_views", "session"), beyond_chance())
+    """'viewed together in 12 sessions, 3.4 times more often than expected': from relation, n_views, lift, n_shared."""
+    viewed = F.concat(F.lit("viewed together in "), counted("n_views", "session"), above_expectation())
     shared = F.concat(F.lit("goes well with "), F.format_number("n_shared", 0), F.lit(" of the same products"))
     substitute = F.when(F.col("n_views") > 0, viewed).otherwise(shared)
     variant = "the same product in another size, colour or pack size"
     return F.when(F.col("relation") == "variant", variant).otherwise(substitute)
 
 
-def beyond_chance() -> Column:
-    """', 3.4 times more often than by chance', from lift; empty if chance alone explains it."""
+def above_expectation() -> Column:
+    """', 3.4 times more often than expected', from lift; empty if the lift is about 1 or less."""
     lift = F.col("lift")
     times = F.when(lift >= 10, F.format_number(lift, 0)).otherwise(F.format_number(lift, 1))
-    text = F.concat(F.lit(", "), times, F.lit(" times more often than by chance"))
+    text = F.concat(F.lit(", "), times, F.lit(" times more often than expected"))
     return F.when(lift >= 1.1, text).otherwise(F.lit(""))
 
 

@@ -41,7 +41,7 @@ def recommendations(
     (JSON).
 
     Args:
-        listed: the lists shown, `as_shares`, with parts (of `with_parts`) and, if new products are tried, chance.
+        listed: the lists shown, `as_shares`, with parts (of `with_parts`) and, if new products are tried, `chance`.
         associations: `fused_lists` of gold.associations, `with_evidence`.
         data: silver tables before the day.
         settings: of the step.

@@ -1,8 +1,8 @@
 """Which fusion method is significantly better than reciprocal rank fusion, measured on customers held out for it.
 
-The validation customers that stop the training cannot be used: of many numbers of trees the best for them was chosen,
+The validation customers that stop the training cannot be used: the number of trees was chosen to suit them,
 so their NDCG is too optimistic (Cawley and Talbot 2010, "On over-fitting in model selection"). And with few customers,
-one of three methods looks best by chance alone. So the methods are compared on customers of their own, and reciprocal
+one of three methods looks best by chance alone. So the methods are compared on separate customers, and reciprocal
 rank fusion, which learns nothing, is replaced only by a method that is significantly better.
 """
 

@@ -27,7 +27,7 @@ def queues(
     shown. Products that sell are sampled high more often; products that nobody buys are shown less and less. Products
     that a customer has bought, or has in earlier places, are not tried on them.
 
-    Rows have the columns of `lists` and chance, the probability sampled for a new product (null for the others). The
+    Rows have the columns of `lists` and `chance`, the probability sampled for a new product (null for the others). The
     score of new products is 0, as no model knows them. Ranks are in order and unique, but have gaps: rules may remove
     rows before `with_trials` makes lists of them.
 
@@ -78,9 +78,9 @@ def _tried(
     as_of: date,
     settings: ExplorationSettings,
 ) -> DataFrame:
-    """The new products to try on each customer of `lists`, best first: user_id, product_id, chance, place.
+    """The new products to try on each customer of `lists`, best first: user_id, product_id, `chance`, place.
 
-    Twice as many as there are places for them, as rules may hide some; none that is `shown` anyway.
+    Twice the number of places for them, as rules may hide some; without those that are `shown` anyway.
     """
     sampled = _sampled(_trials(products, events, as_of, settings), as_of, settings)
     group = F.pmod(F.xxhash64(F.lit("exploration"), "user_id"), F.lit(_GROUPS)).alias("group")
@@ -104,7 +104,7 @@ def _trials(products: DataFrame, events: DataFrame, as_of: date, settings: Explo
 
 
 def _sampled(trials: DataFrame, as_of: date, settings: ExplorationSettings) -> DataFrame:
-    """For each group of customers the products of the highest sampled probability: group, product_id, chance."""
+    """For each group of customers the products of the highest sampled probability: group, product_id, `chance`."""
     groups = F.explode(F.sequence(F.lit(0), F.lit(_GROUPS - 1))).alias("group")
     pairs = trials.select("product_id", "n_hits", "n_shown", groups)
     seed = [F.lit(settings.seed), F.lit(str(as_of)), F.col("group"), F.col("product_id")]
@@ -114,7 +114,7 @@ def _sampled(trials: DataFrame, as_of: date, settings: ExplorationSettings) -> D
     rows = pairs.select("group", "product_id", uniform.alias("uniform"), hits.alias("hits"), misses.alias("misses"))
     samples = rows.mapInPandas(_quantiles, "group int, product_id string, chance double")
     best_first = Window.partitionBy("group").orderBy(F.desc("chance"), "product_id")
-    # More than there are places, because customers may own some of them, and rules may hide some.
+    # More than the number of places, because customers may own some of them, and rules may hide some.
     return samples.withColumn("place", F.row_number().over(best_first)).where(
         F.col("place") <= 4 * settings.slots
     ).drop("place")  # fmt: skip

@@ -33,7 +33,7 @@ class Reranked:
 
     Attributes:
         lists: of customers with candidates, `as_shares`: user_id, product_id, rank, score, models, votes, best and, if
-            new products are tried, chance.
+            new products are tried, `chance`.
         newcomers: of customers without candidates, `as_shares`: `cold_start_lists` of at most k.
         hidden: rows of gold.hidden; None without rules.
         metrics: what was counted, by name.

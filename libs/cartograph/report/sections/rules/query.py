@@ -1,4 +1,4 @@
-"""The association rules that explain most baskets beyond chance."""
+"""The association rules of the highest leverage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def product_ids(content: Values) -> set[str]:
 
 
 def top_rules(rules: DataFrame, limit: int) -> list[Values]:
-    """Rules by falling leverage, the share of baskets beyond what chance would give; redundant ones left out.
+    """Rules in descending order of leverage (baskets above those of independent sides); redundant ones left out.
 
     Values: antecedent, consequent (lists of product ids), n_baskets, support, confidence, lift, leverage, q_value,
     is_significant, trend.
