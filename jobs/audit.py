@@ -1,8 +1,8 @@
 """Proves that nothing in the partitions of a day comes from that day or later, and fails if something does.
 
-Reads the partitions of `as_of` and the silver tables of all days; recomputes, from what happened before the day, what
-the partitions say; writes gold.audit in any case; then ends with status 2 if something leaks, and says what.
-Deliberately not done here: fixing leaks, and evaluating the lists (`evaluate`).
+Reads the partitions of `as_of` and the silver tables of all days; recomputes what the partitions contain from
+the events before the day; always writes gold.audit; then exits with status 2 if something leaks, and names it.
+Not done here: fixing leaks, and evaluating the lists (`evaluate`).
 """
 
 from __future__ import annotations

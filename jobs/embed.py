@@ -1,4 +1,4 @@
-"""Vectors of products: from words, texts, images and attributes, from what they are seen and bought with, and fused.
+"""Product embeddings: of words, texts, images, attributes, of products viewed and bought together, and fused.
 
 Reads the silver tables; writes the vectors of each model of `embed.models`, and the fused ones, to
 silver.product_vectors, and the nearest products by the fused ones to gold.associations, as model `content`. A product

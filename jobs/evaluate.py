@@ -1,9 +1,9 @@
-"""How good the lists of an earlier day were, by what customers bought since, and whose lists should be shown.
+"""The quality of an earlier day's lists, measured on the purchases since, and which model should serve.
 
 With `--as-of D` it reads gold.candidates and gold.associations of all models at D - horizon, scores them by the
 purchases in [D - horizon, D), and writes gold.evaluation at D - horizon, and gold.promotions if
-`evaluate.promotion.challengers` names any. If no lists were made that day, it says so and evaluates nothing.
-Deliberately not done here: making lists for days that have none, and showing the lists of a promoted model.
+`evaluate.promotion.challengers` names any. Without lists of that day it says so and stops.
+Not done here: making lists for days that have none, and showing the lists of a promoted model.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Reads gold.exposures, which the shop's servers append to (docs/operations.md), and silver.events before `as_of`; writes
 gold.experiments at `as_of`. If lists were sampled with known propensities, it also estimates what each model's lists of
 `as_of` - off_policy.horizon_days would have earned, and writes gold.off_policy at that earlier day.
-Deliberately not done here: assigning customers to arms, which servers do with `experiment.assignment`.
+Not done here: assigning customers to arms, which servers do with `experiment.assignment`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Reads the silver tables. If `graph.enabled`, writes silver.product_graph, gold.r
 `graph.analytics.run` is empty, silver.communities of this `as_of`; communities inherit their ids from the last earlier
 day that has some. Writes the partition of each model of `graph.models` in gold.candidates and gold.associations, and
 the weights of networks beside the tables.
-Deliberately not done here: mixing relations and lists with other models (`rank`).
+Not done here: fusing relations and lists with other models (`rank`).
 """
 
 from __future__ import annotations

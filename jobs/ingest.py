@@ -1,4 +1,4 @@
-"""Appends what is new in a source to bronze.events, bronze.products and bronze.users; every row once.
+"""Appends the new rows of a source to bronze.events, bronze.products and bronze.users, each row exactly once.
 
 Reads   the inputs declared in conf/sources/<source>.yml, below --path
 Writes  bronze.events, bronze.products, bronze.users, bronze.quarantine, bronze.batches
@@ -32,12 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def delivery_arguments(parser: argparse.ArgumentParser) -> None:
     """The optional arguments about a delivery."""
-    parser.add_argument("--until", type=day, help="the first day that the inputs know nothing of")
-    parser.add_argument("--again", action="store_true", help="read again what was read under another declaration")
+    parser.add_argument("--until", type=day, help="day on which the inputs end, the first not covered")
+    parser.add_argument("--again", action="store_true", help="read batches of another declaration again")
 
 
 def run(job: Job) -> None:
-    """Finds what is new, checks it, appends it, and records the batches last."""
+    """Finds new rows, checks and appends them, and records the batches last."""
     settings: IngestSettings = job.settings
     given, tables = job.arguments, job.tables
     source = load_source(given.source, (given.conf_dir or places.home() / "conf") / "sources")

@@ -3,11 +3,11 @@
 Reads   bronze.events, bronze.products, bronze.users, bronze.batches, and the silver rows that new ones touch
 Writes  silver.quarantine, silver.events, silver.baskets, silver.products, silver.listings, silver.users, silver.ledger
 
-If too many rows of a source are set aside, or too many orders cannot be one order, so that the source must be declared
-wrongly, the run stops before it has written anything. A batch is done when the ledger, which is written last, has it;
-an interrupted run is repeated with the same result. If batches that silver has were ingested again, all of silver is
-made again. Not done here: returns do not change baskets, and an order whose lines have all moved to another order keeps
-its basket (sources do not do that).
+If more rows or order lines of a source are implausible than `preprocess.limits` allows, its declaration must be wrong,
+and the run stops before it has written anything. A batch is done when the ledger, which is written last, has it;
+an interrupted run is repeated with the same result. If batches that silver has were ingested again, silver is
+rebuilt completely. Not done here: returns do not change baskets, and an order whose lines have all moved to another
+order keeps its basket (sources do not do that).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def run(job: Job) -> None:
     key = secret.encode()
     pending = pending_batches(job.read("bronze.batches"), job.tables.read_existing("silver.ledger"))
     if pending.is_again:
-        job.progress.say("  batches were ingested anew: all of silver is made again")
+        job.progress.say("  batches were ingested again: silver is rebuilt completely")
     if pending.batches.isEmpty():
         job.progress.say("  nothing new in bronze")
         return

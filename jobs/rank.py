@@ -1,7 +1,7 @@
-"""The final lists of one day: what to recommend to each customer, which products are related, and why.
+"""The final lists of one day: recommendations for each customer and related products, with the reason for each.
 
-Writes gold.recommendations and gold.related_products, what rules hid from them (gold.hidden, gold.hidden_related), the
-fusion method (gold.fusion), and the lists shown as those of a model `fused`, to be evaluated like the others.
+Writes gold.recommendations and gold.related_products, what business rules removed (gold.hidden, gold.hidden_related),
+the fusion method (gold.fusion), and the lists shown as those of a model `fused`, to be evaluated like the others.
 """
 
 from __future__ import annotations

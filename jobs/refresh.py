@@ -1,13 +1,13 @@
-"""Factors kept up to date between fits: customers and products whose events changed, solved for without fitting again.
+"""Factors kept up to date between fits: customers and products whose events changed, solved for without a new fit.
 
 Reads the factors that `cf` fitted last before the date (gold.factors), the silver tables before it, and the change
 feed of silver.events since the fit read it. Writes the partition (date, als) of gold.factors and of gold.candidates:
-the new factors, and the lists of the customers that changed. Everybody else is served from the fit; and the fit of
-that date, once `cf` has made it, replaces both. Every run starts from the fit, so several runs give the same result as
+the new factors, and the lists of the customers that changed. Everybody else is served from the fit; the fit of that
+date, once `cf` has made it, replaces both. Every run starts from the fit, so several runs give the same result as
 one.
 
 How far factors have moved since the fit is recorded and reported; above `cf.refresh.drift_bound` a new fit is advised.
-Deliberately not done here: lists of products, and mixing with other models (`rank`).
+Not done here: lists of products, and fusing them with other models (`rank`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def run(job: Job) -> None:
     settings: CfSettings = job.config.cf
     fits = fits_in(job.read_all("gold.factors", model=Als.name))
     if not fits:
-        job.progress.say("als had too little to learn from whenever it was fitted: there are no factors to refresh")
+        job.progress.say("als never had enough data to be fitted: there are no factors to refresh")
         return
     fit, version = last_fit(fits, job.as_of), keep_changes(job.tables, "silver.events")
     events = job.silver().events

@@ -5,8 +5,8 @@ Writes  these silver and gold tables, one after the other, and silver.key_finger
 
 The new key is the one that preprocess is given; the old one is CARTOGRAPH_OLD_PSEUDONYM_KEY, or the content of the file
 that CARTOGRAPH_OLD_PSEUDONYM_KEY_FILE names. An interrupted run is repeated with the same keys: tables that are done
-stay as they are, and until it ends preprocess refuses to run. No other job may write meanwhile. Not done here: removing
-files of older versions, which hold the old pseudonyms (`maintain` does, after its retention).
+stay as they are, and preprocess refuses to run until it is complete. No other job may write meanwhile. Not done here:
+removing files of older versions, which hold the old pseudonyms (`maintain` does, after its retention).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cartograph.runtime.job import Job
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of this job."""
-    parser.add_argument("--leave-unknown", action="store_true", help="leave pseudonyms of neither key as they are")
+    parser.add_argument("--leave-unknown", action="store_true", help="keep pseudonyms of neither key unchanged")
 
 
 def run(job: Job) -> None:

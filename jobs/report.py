@@ -1,8 +1,8 @@
 """One HTML page on one day: related products, rules, models, example customers, sales and data quality.
 
-Reads silver and gold tables before `as_of`, shows what is there and says what is missing; writes
+Reads silver and gold tables before `as_of`, shows what exists and names what is missing; writes
 `<report.path>/<as_of>.html` and records it with the run. The file loads nothing from anywhere, so it can be mailed.
-Deliberately not done here: computing anything that another step could have stored.
+Not done here: computing anything that another step could have stored.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The demo shop: raw files as a shop would export them, and the truth that was planted in them.
+"""The demo shop: raw files as a shop would export them, and the ground truth planted in them.
 
 Writes events, products and users below `shop.path`, and the planted relations below `shop.path`/truth; reads nothing.
-If the same shop is there already, nothing is generated. Not done here: cleaning anything (`ingest` and `preprocess` are
-given the dirt on purpose).
+If the same shop exists already, nothing is generated. Not done here: cleaning (the dirt is meant for `ingest` and
+`preprocess`).
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def test_a_silent_member_is_given_up_after_the_timeout() -> None:
     lost, slept = in_group(2, wait_for_rank_one, timeout_seconds=0.2)
     assert slept is None
     assert isinstance(lost, WorkerLost)
-    assert "heard nothing from worker 1 for 0.2 s" in str(lost)
+    assert "received nothing from worker 1 for 0.2 s" in str(lost)
 
 
 @pytest.mark.cluster

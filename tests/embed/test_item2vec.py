@@ -38,9 +38,9 @@ def test_products_of_a_group_lie_closer_than_those_of_two(data: Silver) -> None:
 
 def test_without_sets_of_two_there_is_nothing_to_learn_and_there_are_no_rows(data: Silver) -> None:
     alone = Silver(data.events.limit(0), data.baskets.where("order_id LIKE 'l%'"), data.products)
-    with pytest.raises(TooLittle, match="nothing occurs 3 times or more"):
+    with pytest.raises(TooLittle, match="no token occurs 3 times or more"):
         item_vectors(alone)
     vectors = embedded(Item2Vec(), alone, {})
     assert vectors.rows.columns == ["model", "product_id", "vector", "source_hash"]
     assert vectors.metrics == {"n_vectors_item2vec": 0}
-    assert vectors.messages == ("item2vec has no vectors: nothing occurs 3 times or more",)
+    assert vectors.messages == ("item2vec has no vectors: no token occurs 3 times or more",)

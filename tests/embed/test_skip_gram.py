@@ -21,5 +21,5 @@ def test_the_least_count_keeps_as_many_tokens_as_may_be_kept(spark: SparkSession
 def test_what_cannot_be_bounded_or_never_repeats_is_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError, match="at most 1 tokens may be kept, and 2 occur 4 times, the highest count"):
         least_count(counted(spark, a=4, b=4), 1, 1)
-    with pytest.raises(TooLittle, match="nothing occurs 5 times or more"):
+    with pytest.raises(TooLittle, match="no token occurs 5 times or more"):
         least_count(counted(spark, a=4), 5, 10)

@@ -72,7 +72,7 @@ def test_where_less_is_better_the_lower_challenger_is_promoted() -> None:
 def test_an_equally_good_challenger_is_not_promoted() -> None:
     found = simulated(gains={"als": 0.0})["als"]
     assert found.decision == "keep"
-    assert found.reasons[0].endswith("not shown to be above 0")
+    assert found.reasons[0].endswith("not significantly above 0")
 
 
 def test_a_gain_below_the_minimum_is_not_enough() -> None:

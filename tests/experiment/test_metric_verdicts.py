@@ -69,7 +69,7 @@ def test_an_arm_that_harms_a_guardrail_is_stopped_however_good_it_is() -> None:
 
 
 def test_an_arm_that_gains_too_little_is_stopped() -> None:
-    assert decided() == ("stop", ["revenue is not changed by as much as was looked for"])
+    assert decided() == ("stop", ["revenue is not changed by the declared effect"])
 
 
 def test_an_arm_with_an_unclear_guardrail_continues() -> None:
@@ -79,7 +79,7 @@ def test_an_arm_with_an_unclear_guardrail_continues() -> None:
     ]
     assert arm_decision(found, []) == (
         "continue",
-        ["revenue is better than in the control", "orders may still be harmed"],
+        ["revenue is better than in the control", "harm to orders is not ruled out yet"],
     )
 
 
@@ -97,7 +97,7 @@ def test_nothing_is_decided_on_an_invalid_experiment() -> None:
 
 
 def test_an_arm_without_verdicts_continues() -> None:
-    assert arm_decision([], []) == ("continue", ["too few customers whose window is over"])
+    assert arm_decision([], []) == ("continue", ["too few customers with a completed window"])
 
 
 def test_what_an_earlier_look_ruled_out_stays_ruled_out() -> None:
@@ -159,7 +159,7 @@ def test_very_few_customers_decide_nothing_and_leave_no_look() -> None:
     assert metric_verdict("converted", experiment, adjusted_difference(*arms), Look(), low_minimum).low > -1
     decided, reasons = arm_decision([found], [])
     assert decided == "continue"
-    assert reasons[-1] == "nothing is known about converted yet: 20 customers are fewer than 100"
+    assert reasons[-1] == "no estimate for converted yet: 20 customers are fewer than 100"
 
 
 def test_a_guardrail_without_any_events_is_not_known_to_be_safe() -> None:
@@ -171,8 +171,8 @@ def test_a_guardrail_without_any_events_is_not_known_to_be_safe() -> None:
         "continue",
         [
             "revenue is better than in the control",
-            "returns may still be harmed",
-            "nothing is known about returns yet: all customers did the same",
+            "harm to returns is not ruled out yet",
+            "no estimate for returns yet: the metric is the same for all customers",
         ],
     )
 
@@ -189,7 +189,7 @@ def test_looks_that_contradict_each_other_make_the_verdict_unclear() -> None:
     earlier = metric_verdict("revenue", TEST, difference(0.5), Look(), SETTINGS).always
     later = metric_verdict("revenue", TEST, difference(-0.5), earlier, SETTINGS)
     assert later.verdict == "unclear"
-    assert arm_decision([later], [])[1][-1].endswith("looks contradict each other, so it has changed over time")
+    assert arm_decision([later], [])[1][-1].endswith("looks contradict each other, so the effect has changed over time")
 
 
 def test_one_of_twenty_customers_with_two_devices_does_not_make_an_experiment_invalid() -> None:

@@ -221,7 +221,7 @@ def test_looks_at_few_customers_or_without_variance_are_ignored(spark: SparkSess
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"control": "old"}, "control 'old' is none of the arms"),
+        ({"control": "old"}, "control 'old' is not one of the arms"),
         ({"shares": {"control": 0.5, "new": 0.4}}, "add up to 1"),
         ({"primary": "preference"}, "if, and only if, lists are interleaved"),
         ({"guardrails": {"revenue": 0.1}}, "revenue decides"),

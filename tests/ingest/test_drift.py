@@ -98,9 +98,9 @@ def test_values_are_cast_as_the_source_writes_them_and_otherwise_the_setting_is_
     sample = spark.createDataFrame(rows, "order_no string, pieces string, price string, at string")
     assert compare("may.csv", sample.schema, declared, sample).problems == (
         "may.csv: column 'price' does not hold double values, for example '0,79'; declare "
-        "cleaning: {decimals: comma, thousands: point} if they are written so",
+        "cleaning: {decimals: comma, thousands: point} if they are written this way",
         "may.csv: column 'at' does not hold timestamp values, for example '01.06.2025 10:00'; declare "
-        "cleaning: {dates: day_first} if they are written so",
+        "cleaning: {dates: day_first} if they are written this way",
     )
     german = Cleaning(dates="day_first", decimals="comma", thousands="point")
     assert compare("may.csv", sample.schema, declared, sample, german) == Comparison((), ())

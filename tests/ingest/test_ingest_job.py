@@ -185,7 +185,7 @@ def test_a_file_that_breaks_off_is_set_aside_as_a_whole(spark: SparkSession, tmp
     assert lake.rows("bronze.events", "order_id") == [("A1",)]
     [(file, reason)] = lake.rows("bronze.quarantine", "source_file", "reason")
     assert file == "june.csv.gz"
-    assert reason == "the file breaks off: EOFException: Unexpected end of input stream"
+    assert reason == "the file is truncated: EOFException: Unexpected end of input stream"
 
 
 @pytest.mark.parametrize(

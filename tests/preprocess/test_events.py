@@ -18,7 +18,11 @@ from tests.preprocess.conftest import KEY, PURCHASE, RETAIL, Raw
 ASIDE = [
     ({"product_id": " "}, "no_product", "product_id is missing"),
     ({"event_type": None}, "no_event_type", "event_type is missing"),
-    ({"event_type": "hover"}, "bad_event_type", "event_type 'hover' is none of view, cart, purchase, rating, return"),
+    (
+        {"event_type": "hover"},
+        "bad_event_type",
+        "event_type 'hover' is not one of view, cart, purchase, rating, return",
+    ),
     ({"event_at": None}, "no_time", "event_at is missing"),
     ({"event_at": "yesterday"}, "bad_time", "event_at 'yesterday' is not a time"),
     ({"event_at": "2024-02-30"}, "bad_time", "event_at '2024-02-30' is not a time"),
@@ -201,7 +205,7 @@ def test_supported_outliers_are_kept(raw: Raw, fences: FenceSettings) -> None:
 def test_the_reason_gives_the_usual_price(raw: Raw, fences: FenceSettings) -> None:
     rows = [PURCHASE | {"order_id": f"O{n}"} for n in range(9)] + [PURCHASE | {"unit_price": "3500"}]
     [row] = verdicts_on(raw, fences, rows, Cleaning()).where("rule IS NOT NULL").collect()
-    assert row.reason == "unit_price is over 20 times off the usual 3.50, and seen once"
+    assert row.reason == "unit_price is over 20 times off the usual 3.50, and occurs once"
 
 
 def test_an_outlying_quantity_of_one_batch_may_be_usual_in_another(raw: Raw, fences: FenceSettings) -> None:

@@ -229,7 +229,7 @@ def test_what_both_batches_give(at_once: dict[str, list[str]]) -> None:
     assert len(at_once["users"]) == 2
     assert [row.split(",")[0] for row in at_once["baskets"]] == ["('s:O1'", "('s:O2'", "('s:O3'", "('s:O6'"]
     reasons = [row for row in at_once["quarantine"] if "conflicting_id" in row]
-    assert [f"event_id '{event}' is that of another event too, of 2024-05-0" in row
+    assert [f"event_id '{event}' is also the id of another event, of 2024-05-0" in row
             for event, row in zip(("E1", "E3"), reasons, strict=True)] == [True, True]  # fmt: skip
 
 

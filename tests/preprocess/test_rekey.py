@@ -121,7 +121,7 @@ def test_preprocess_refuses_another_key(lake: Lake) -> None:
     (lake.folder / "more" / "users" / "two.csv").write_text("\n".join([USERS[0], "dan,FR,2011-05-05"]) + "\n")
     other.ingest("shop1", lake.folder / "more")
     before = lake.versions()
-    with pytest.raises(WrongKey, match="every customer would be there twice"):
+    with pytest.raises(WrongKey, match="every customer would exist twice"):
         other.preprocess()
     assert lake.versions() == before
 
@@ -155,7 +155,7 @@ def test_a_run_that_is_ended_half_way_goes_on_and_gives_what_the_new_key_would_h
         patch.setattr(Job, "replace", ended)
         with pytest.raises(KeyboardInterrupt):
             rekey.run(changed_to(lake, OLD, NEW))
-    with pytest.raises(WrongKey, match=r"run jobs/rekey.py again"):
+    with pytest.raises(WrongKey, match=r"complete jobs/rekey.py first"):
         lake.preprocess()
     done = lake.suite.tables.version("silver.events")
     rekey.run(changed_to(lake, OLD, NEW))

@@ -131,7 +131,7 @@ def test_a_balanced_ledger_has_totals_and_an_unbalanced_one_is_refused(spark: Sp
     with pytest.raises(ledger.LedgerMismatch) as error:
         ledger.balanced_totals(entries(spark, (10, 6, 1, 2, 1), (10, 7, 0, 2, 0), (5, 5, 1, 0, -1)))
     assert str(error.value) == (
-        "rows were lost or doubled:\n"
+        "rows were lost or duplicated:\n"
         "  - batch b1 of shop: 10 in, but 7 kept + 0 merged + 2 quarantined + 0 duplicates\n"
         "  - batch b2 of shop: 5 in, but 5 kept + 1 merged + 0 quarantined + -1 duplicates"
     )

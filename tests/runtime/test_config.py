@@ -197,11 +197,13 @@ def test_of_two_processes_that_make_the_key_file_the_first_wins(tmp_path: Path) 
 
 def test_a_scale_of_ratings_that_says_nothing_is_refused() -> None:
     assert load_config("demo", ["ratings.scale=[0, 1]", "ratings.neutral=0"]).ratings.scale == (0.0, 1.0)
-    assert "scale goes from the worst rating to the best, not from 5 to 1" in refusal("ratings.scale=[5, 1]")
-    assert "neutral lies from 1 to below 10, and is 10" in refusal("ratings.scale=[1, 10]", "ratings.neutral=10")
+    assert "scale must go from the worst rating to the best, not from 5 to 1" in refusal("ratings.scale=[5, 1]")
+    assert "neutral must be at least 1 and below 10, and is 10" in refusal(
+        "ratings.scale=[1, 10]", "ratings.neutral=10"
+    )
 
 
 @pytest.mark.parametrize("section", ["cf", "graph"])
 def test_event_weights_are_of_types_that_there_are(section: str) -> None:
     assert "there are no events of type purchases" in refusal(f"{section}.event_weights.purchases=1")
-    assert "rating is what the best rating weighs, 0 or more" in refusal(f"{section}.event_weights.rating=-1")
+    assert "rating is the weight of the best rating, 0 or more" in refusal(f"{section}.event_weights.rating=-1")

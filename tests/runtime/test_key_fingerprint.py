@@ -27,7 +27,7 @@ def test_another_key_is_refused_ever_after_the_first_one_and_shows_nowhere(table
     version = tables.version(keys.TABLE)
     keys.remember_key(tables, FIRST)
     keys.require_same_key(tables, FIRST)
-    with pytest.raises(keys.WrongKey, match=r"another pseudonym key .* every customer would be there twice") as refused:
+    with pytest.raises(keys.WrongKey, match=r"another pseudonym key .* every customer would exist twice") as refused:
         keys.require_same_key(tables, SECOND)
     assert tables.version(keys.TABLE) == version
     held = str(tables.read(keys.TABLE).collect())
@@ -36,22 +36,22 @@ def test_another_key_is_refused_ever_after_the_first_one_and_shows_nowhere(table
 
 
 def test_a_change_of_keys_has_a_beginning_and_an_end_and_only_one_at_a_time(tables: Tables) -> None:
-    with pytest.raises(keys.WrongKey, match="no user id was hashed yet"):
+    with pytest.raises(keys.WrongKey, match="no user id is hashed yet"):
         keys.require_change(tables, FIRST, SECOND)
     keys.remember_key(tables, FIRST)
     with pytest.raises(keys.WrongKey, match="the old key is not the one that the tables were made with"):
         keys.require_change(tables, THIRD, SECOND)
-    with pytest.raises(keys.WrongKey, match="under the new key already"):
+    with pytest.raises(keys.WrongKey, match="already use the new key"):
         keys.require_change(tables, SECOND, FIRST)
     keys.require_change(tables, FIRST, SECOND)
     keys.begin_change(tables, FIRST, SECOND)
     for key in (FIRST, SECOND):
-        with pytest.raises(keys.WrongKey, match=r"run jobs/rekey.py again"):
+        with pytest.raises(keys.WrongKey, match=r"complete jobs/rekey.py first"):
             keys.require_same_key(tables, key)
     keys.require_change(tables, FIRST, SECOND)  # a run that was ended may go on
-    with pytest.raises(keys.WrongKey, match="another change of keys was begun"):
+    with pytest.raises(keys.WrongKey, match="another change of keys was started"):
         keys.require_change(tables, FIRST, THIRD)
     keys.end_change(tables, SECOND)
     keys.require_same_key(tables, SECOND)
-    with pytest.raises(keys.WrongKey, match="under the new key already"):
+    with pytest.raises(keys.WrongKey, match="already use the new key"):
         keys.require_change(tables, FIRST, SECOND)

@@ -76,9 +76,9 @@ def test_a_process_that_was_killed_while_it_made_the_store_leaves_nothing_behind
     assert not (tmp_path / "mlflow.db.making").exists()
 
 
-def test_a_store_left_half_made_is_reported_with_its_remedy_and_costs_no_result(tmp_path: Path) -> None:
+def test_an_incomplete_store_is_reported_with_its_remedy_and_costs_no_result(tmp_path: Path) -> None:
     half_made(tmp_path / "mlflow.db")
-    message = r"left half made \(table _alembic_tmp_tags\): move the file away"
+    message = r"is incomplete \(table _alembic_tmp_tags\): move the file away"
     with pytest.raises(StoreBroken, match=message):
         prepare_store(f"sqlite:///{tmp_path}/mlflow.db")
     with pytest.warns(UserWarning, match=message), Tracking(settings(tmp_path)).run("rank"):
@@ -93,7 +93,7 @@ def test_a_file_that_is_no_store_is_reported(tmp_path: Path) -> None:
 
 
 def half_made(file: Path) -> None:
-    """What a migration that did not end leaves."""
+    """What an interrupted migration leaves."""
     with sqlite3.connect(file) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("CREATE TABLE _alembic_tmp_tags (key TEXT)")

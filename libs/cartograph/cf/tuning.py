@@ -89,7 +89,7 @@ def tuned(
     space = tuning.space.get(tuning.model)
     if not space:
         raise UserError(
-            f"cf.tuning.space.{tuning.model} is empty: give it settings to search for, with lower and upper end"
+            f"cf.tuning.space.{tuning.model} is empty: give settings to search, with lower and upper bounds"
         )
     start = datetime.combine(as_of - timedelta(days=tuning.days), time(), tzinfo=UTC)
     period = Period.since(data, start, settings.history, seen_by)
@@ -125,7 +125,7 @@ def search(
         ValueError: nobody bought anything new in the period, so nothing can be compared.
     """
     if not period.bought.head(1):
-        raise ValueError("nobody known before the validation period bought anything new in it: make the period longer")
+        raise ValueError("no known customer bought a new product in the validation period: increase cf.tuning.days")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
 

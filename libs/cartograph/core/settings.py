@@ -33,7 +33,7 @@ def _known_types(weights: dict[str, float]) -> dict[str, float]:
     if unknown:
         raise ValueError(f"there are no events of type {', '.join(unknown)}; there are {', '.join(EVENT_TYPES)}")
     if weights.get("rating", 0.0) < 0:
-        raise ValueError("rating is what the best rating weighs, 0 or more; dislikes weigh less than 0 by themselves")
+        raise ValueError("rating is the weight of the best rating, 0 or more; dislikes get negative weights")
     return weights
 
 

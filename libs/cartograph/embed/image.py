@@ -70,7 +70,7 @@ def _readable(vectors: Vectors) -> Vectors:
     """The vectors that are not null; the others are counted and reported."""
     rows = vectors.rows.localCheckpoint()
     n_unreadable = rows.where("vector IS NULL").count()
-    message = (f"image: {n_unreadable} products have one that cannot be read",) if n_unreadable else ()
+    message = (f"image: {n_unreadable} products have an unreadable image",) if n_unreadable else ()
     metrics = {**vectors.metrics, "n_images_unreadable": n_unreadable}
     return Vectors(rows.where("vector IS NOT NULL"), metrics=metrics, messages=(*vectors.messages, *message))
 

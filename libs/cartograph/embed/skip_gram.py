@@ -48,7 +48,7 @@ def least_count(counts: DataFrame, min_count: int, max_tokens: int) -> int:
     )
     least, most, n_most = found
     if most is None:
-        raise TooLittle(f"nothing occurs {min_count} times or more")
+        raise TooLittle(f"no token occurs {min_count} times or more")
     if least is None:
         raise ValueError(f"at most {max_tokens} tokens may be kept, and {n_most} occur {most} times, the highest count")
     return int(least)

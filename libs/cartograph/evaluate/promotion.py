@@ -157,7 +157,7 @@ def _decision(found: ModelDifference, measured: Measured, rule: PromotionSetting
             for reason in _harm(metric, tolerated, found.model, measured, rule)
         ]
         is_better = found.low > rule.min_gain and found.p_value <= rule.level
-        gain = f"{what}: {'above' if is_better else 'not shown to be above'} {rule.min_gain:g}"
+        gain = f"{what}: {'above' if is_better else 'not significantly above'} {rule.min_gain:g}"
         decision, reasons = "promote" if is_better and not harm else "keep", [gain, *harm]
     values = float(champion.values[position]), float(challenger.values[position])
     interval = found.value, found.low, found.high, found.p_value

@@ -1,4 +1,4 @@
-"""What to do with an arm, from the verdicts on its metrics: invalid, stop, ship or continue, and why."""
+"""The decision about an arm, from the verdicts on its metrics: invalid, stop, ship or continue, with reasons."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cartograph.experiment.settings import ExperimentDeclaration, ExperimentSett
 _WORDS = {
     "better": "better than in the control",
     "worse": "worse than in the control",
-    "too_small": "not changed by as much as was looked for",
-    "unclear": "not known to differ yet",
+    "too_small": "not changed by the declared effect",
+    "unclear": "not significantly different yet",
 }
 _TOLERATED = 0.01  # Share of customers who may be exposed to several arms, or to a wrong one.
 
 
 def arm_decision(metrics: Sequence[MetricVerdict], invalid_because: Sequence[str]) -> tuple[str, list[str]]:
-    """What to do with an arm, and why: invalid, stop, ship or continue.
+    """The decision about an arm (invalid, stop, ship or continue), and the reasons.
 
     Args:
         metrics: verdicts on the metrics of the arm.
@@ -31,16 +31,16 @@ def arm_decision(metrics: Sequence[MetricVerdict], invalid_because: Sequence[str
     harmed = [f"{each.metric} is harmed" for each in metrics if each.verdict == "harmed"]
     primary = next((each for each in metrics if each.role == "primary"), None)
     if primary is None:
-        return "continue", ["too few customers whose window is over"]
+        return "continue", ["too few customers with a completed window"]
     finding = f"{primary.metric} is {_WORDS[primary.verdict]}"
     if harmed or primary.verdict in {"worse", "too_small"}:
         return "stop", [*harmed, *([finding] if primary.verdict != "unclear" else [])]
     guardrails = [each for each in metrics if each.role == "guardrail" and each.verdict == "unclear"]
-    unproved = [f"{each.metric} may still be harmed" for each in guardrails]
+    unproved = [f"harm to {each.metric} is not ruled out yet" for each in guardrails]
     if primary.verdict == "better" and not unproved:
         return "ship", [finding]
     unknown = [
-        f"nothing is known about {each.metric} yet: {each.unknown_because}"
+        f"no estimate for {each.metric} yet: {each.unknown_because}"
         for each in (primary, *guardrails)
         if each.unknown_because
     ]
@@ -52,8 +52,8 @@ def invalid_because(
 ) -> list[str]:
     """Why an experiment is not valid; empty if it is.
 
-    Customers who were exposed to several arms, such as people with two devices, are tolerated up to 1 in 100; more of
-    them must be significant, which one of the first twenty customers is not.
+    Customers who were exposed to several arms, such as people with two devices, are tolerated up to 1 in 100; a
+    larger share must be significant, which one of the first twenty customers is not.
     """
     found = []
     if sample_ratio_p < settings.sample_ratio_level:
@@ -64,7 +64,7 @@ def invalid_because(
     n_all = sum(counts.n_users.values())
     for n, what in (
         (counts.n_crossed, "were shown several arms"),
-        (counts.n_misplaced, "are not in the arm that the salt gives them"),
+        (counts.n_misplaced, "are not in the arm that the salt assigns"),
     ):
         if binom.sf(n - 1, n_all, _TOLERATED) < settings.level:
             found.append(f"{n:,} of {n_all:,} customers {what}")

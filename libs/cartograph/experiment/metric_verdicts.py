@@ -75,16 +75,16 @@ def metric_verdict(
         fixed_sample_p(found.difference, variance),
         detectable_effect(variance, level, settings.power),
         _verdict(role, gain, beyond),
-        "looks contradict each other, so it has changed over time" if look.low > look.high else unknown,
+        "its looks contradict each other, so the effect has changed over time" if look.low > look.high else unknown,
     )
 
 
 def _unknown_because(found: Difference, min_users: int) -> str | None:
-    """Why nothing is known about a difference yet; None if something is."""
+    """Why there is no estimate of a difference yet; None if there is one."""
     n_users = min(found.n_users, found.n_control_users)
     if n_users < min_users:
         return f"{n_users:,} customers are fewer than {min_users:,}"
-    return "all customers did the same" if found.variance <= 0 else None
+    return "the metric is the same for all customers" if found.variance <= 0 else None
 
 
 def _gain_beyond(

@@ -47,15 +47,15 @@ class ExperimentDeclaration(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.control not in self.shares:
-            raise ValueError(f"control {self.control!r} is none of the arms in shares: {', '.join(self.shares)}")
+            raise ValueError(f"control {self.control!r} is not one of the arms in shares: {', '.join(self.shares)}")
         if len(self.shares) < 2 or abs(sum(self.shares.values()) - 1) > 1e-6:
-            raise ValueError(f"shares must name two or more arms and add up to 1, not {self.shares}")
+            raise ValueError(f"shares must name at least two arms and sum to 1, not {self.shares}")
         if self.interleaved != (self.primary == "preference"):
-            raise ValueError(f"primary is preference if, and only if, lists are interleaved, not {self.primary!r}")
+            raise ValueError(f"primary must be preference if, and only if, lists are interleaved, not {self.primary!r}")
         if self.interleaved and (len(self.shares) != 2 or self.guardrails):
-            raise ValueError("interleaved lists are of two arms, and have no guardrails")
+            raise ValueError("interleaving needs exactly two arms and allows no guardrails")
         if self.primary in self.guardrails:
-            raise ValueError(f"{self.primary} decides, so it cannot be a guardrail too")
+            raise ValueError(f"{self.primary} is the primary metric and cannot be a guardrail too")
         return self
 
 

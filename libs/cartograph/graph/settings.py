@@ -82,7 +82,7 @@ class AnalyticsSettings(Section):
     @model_validator(mode="after")
     def _hubs_have_ranks(self) -> Self:
         if "hubs" in self.run and "pagerank" not in self.run:
-            raise ValueError("run: hubs are the products of the highest pagerank, so it needs pagerank too")
+            raise ValueError("run: hubs needs pagerank too")
         return self
 
 
@@ -171,7 +171,7 @@ class GraphTrainingSettings(TrainingSettings):
     )
     validation_days: Positive | None = Field(
         default=None,
-        description="interactions of the last this many days are held out to measure NDCG@10; null: nothing is",
+        description="days at the end whose interactions are held out to measure NDCG@10; null: no validation",
     )
     weight_decay: NotNegative = Field(default=0.0, description="weight decay of the matrices")
 

@@ -161,4 +161,4 @@ def _remedy(declared_type: str, examples: list[str]) -> str:
         date_setting if declared_type in ("date", "timestamp") else number_setting
     )
     found = setting(examples) if declared_type != "boolean" else None
-    return f"; declare cleaning: {{{found}}} if they are written so" if found else ""
+    return f"; declare cleaning: {{{found}}} if they are written this way" if found else ""

@@ -261,7 +261,7 @@ def _lookup(name: str, column: str, found: Reading) -> DataFrame:
     twice = found.rows.groupBy(column).count().where("count > 1").first()
     if twice:
         raise SourceError(
-            f"input {name!r} has {twice['count']} rows of {column} {twice[0]!r}; to join it, it may have one"
+            f"input {name!r} has {twice['count']} rows of {column} {twice[0]!r}; a joined input may have only one"
         )
     return found.rows
 

@@ -94,7 +94,7 @@ def _tried(spark: SparkSession, declared: Input, probes: Sequence[Probe]) -> lis
         try:
             read_files(spark, declared, [found]).write.format("noop").mode("overwrite").save()
         except SPARK_ERRORS as error:
-            return replace(found, schema=None, unreadable=f"the file breaks off: {cause(error)}")
+            return replace(found, schema=None, unreadable=f"the file is truncated: {cause(error)}")
         return found
 
     with ThreadPoolExecutor(_PROBES) as pool:

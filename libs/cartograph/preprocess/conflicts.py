@@ -1,4 +1,4 @@
-"""Events whose id their source gave to another event too: set aside, whichever was delivered first."""
+"""Events whose id their source also gave to another event: they are set aside, whichever was delivered first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def conflict_counts(versions: DataFrame) -> list[SetAside]:
     )
     return [
         SetAside(row.source, "events", RULE, row.n_new, row.n_aside,
-                 (f"event_id '{row.example}' is that of another event too",))
+                 (f"event_id '{row.example}' is also the id of another event",))
         for row in by_source.where("example IS NOT NULL").orderBy("source").collect()
     ]  # fmt: skip
 
@@ -49,6 +49,8 @@ def conflicting_events(bronze: RawRows, key: bytes, versions: DataFrame, set_asi
     rows = reduce(DataFrame.unionByName, [identified_events(frame, cleaning, key) for frame, cleaning in bronze])
     others = rows.join(winners, "event_id").where("content <> kept_content").join(set_aside, "row_id", "left_anti")
     kept_at = F.date_format("kept_at", "yyyy-MM-dd HH:mm:ss")
-    reason = F.concat(F.lit("event_id '"), F.col("raw.event_id"), F.lit("' is that of another event too, of "), kept_at)
+    reason = F.concat(
+        F.lit("event_id '"), F.col("raw.event_id"), F.lit("' is also the id of another event, of "), kept_at
+    )
     quarantined = others.withColumns({"rule": F.lit(RULE), "reason": reason, "raw": raw_map(CONTENT)})
     return quarantined.select(*columns_of("silver.quarantine"))

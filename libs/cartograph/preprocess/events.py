@@ -163,7 +163,7 @@ def _broken(cleaning: Cleaning) -> list[Rule]:
         (
             "bad_event_type",
             ~kind.isin(list(EVENT_TYPES)),
-            value_reason("event_type", f"is none of {', '.join(EVENT_TYPES)}"),
+            value_reason("event_type", f"is not one of {', '.join(EVENT_TYPES)}"),
         ),
         ("no_time", given["event_at"].isNull(), F.lit("event_at is missing")),
         ("bad_time", F.col("event_at").isNull(), value_reason("event_at", "is not a time")),

@@ -13,7 +13,7 @@ _COUNTS = ["n_kept", "n_merged", "n_quarantined", "n_duplicates"]
 
 
 class LedgerMismatch(UserError):
-    """Rows were lost or doubled between bronze and silver; the message gives the numbers per batch."""
+    """Rows were lost or duplicated between bronze and silver; the message gives the numbers per batch."""
 
 
 def duplicates(versions: DataFrame) -> DataFrame:
@@ -82,5 +82,5 @@ def balanced_totals(entries: DataFrame) -> dict[str, int]:
             f"{row.n_quarantined} quarantined + {row.n_duplicates} duplicates"
             for row in entries.where(is_wrong).orderBy("batch_id").limit(_SHOWN).collect()
         ]
-        raise LedgerMismatch("rows were lost or doubled:\n" + "\n".join(lines))
+        raise LedgerMismatch("rows were lost or duplicated:\n" + "\n".join(lines))
     return dict(zip(("n_in", *_COUNTS), totals, strict=True))

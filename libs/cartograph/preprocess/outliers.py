@@ -117,7 +117,7 @@ def _is_far_price(fences: FenceSettings) -> Column:
 
 
 def _is_round_discount() -> Column:
-    """Whether a price is, to the cent, a whole percentage of the usual one, or next to nothing."""
+    """Whether a price is, to the cent, a whole percentage of the usual one, or close to zero."""
     share = F.col("unit_price") / F.col("usual")
     cents = F.abs(F.round(share, 2) * F.col("usual") - F.col("unit_price"))
     return F.coalesce((share < 1) & ((share <= _GIVEN_AWAY) | (cents <= 0.005)), F.lit(False))
@@ -125,7 +125,7 @@ def _is_round_discount() -> Column:
 
 def _quantity_reason() -> Column:
     limit = F.format_string("%.0f", "max_quantity")
-    return F.concat(F.lit("quantity is above "), limit, F.lit(", far from the others of its batch, and seen once"))
+    return F.concat(F.lit("quantity is above "), limit, F.lit(", far from the others of its batch, and occurs once"))
 
 
 def _price_reason(fences: FenceSettings) -> Column:
@@ -133,7 +133,7 @@ def _price_reason(fences: FenceSettings) -> Column:
     is_known = F.col("n_lines") >= fences.price_min_rows
     of_product = F.concat(F.lit(f"unit_price is over {fences.price_ratio:g} times off the usual "), usual)
     of_batch = F.concat(F.lit("unit_price is above "), F.format_string("%.2f", "max_price"), F.lit(" of its batch"))
-    return F.concat(F.when(is_known, of_product).otherwise(of_batch), F.lit(", and seen once"))
+    return F.concat(F.when(is_known, of_product).otherwise(of_batch), F.lit(", and occurs once"))
 
 
 def _upper_fence(column: str, fence: float) -> Column:

@@ -73,7 +73,9 @@ def summary(report: dict[str, float], requested: float) -> list[str]:
     if report["n_wholesale"]:
         lines.append(f"{n['n_wholesale']} baskets of wholesale customers are left out")
     if report["n_long"]:
-        lines.append(f"{n['n_long']} baskets of more than {n['length_limit']} products are not mined whole")
+        lines.append(
+            f"rules.guard.long_baskets applies to {n['n_long']} baskets of more than {n['length_limit']} products"
+        )
     support = report["min_support"]
     raised = "" if support <= requested else f"; raised from {requested:g}, which would exceed the budget"
     return [*lines, f"about {n['itemsets_expected']} itemsets expected at support {support:g}{raised}"]

@@ -27,7 +27,7 @@ def choose_engine(engine: Engine) -> tuple[Engine, str]:
     try:
         from cartograph.rules import native  # noqa: F401
     except (ImportError, RuntimeError) as refused:  # numba raises RuntimeError where it cannot cache compiled code
-        return "mllib", f"the compiler of the native engine does not load here: {refused}"
+        return "mllib", f"the compiler of the native engine cannot be loaded: {refused}"
     return "native", "compiled counting works here, gives the same itemsets, and is faster at every support"
 
 

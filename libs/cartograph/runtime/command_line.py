@@ -1,6 +1,6 @@
-"""The command line of a job, and its end: a status, and an error in words.
+"""The command line of a job, its exit status, and its error messages.
 
-A job ends with status 0, 2 for what the user can put right (one paragraph, no stack trace), 1 for anything else.
+A job ends with status 0, 2 for errors that the user can fix (one paragraph, no stack trace), 1 for all others.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ AddArguments = Callable[[argparse.ArgumentParser], None]
 def parser(name: str, doc: str | None, arguments: AddArguments | None = None) -> argparse.ArgumentParser:
     """The command line that every job has, and the job's own arguments."""
     made = argparse.ArgumentParser(prog=name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--env", default="local", help="configuration: conf/<env>.yml on top of conf/base.yml")
+    made.add_argument("--env", default="local", help="environment: conf/<env>.yml on top of conf/base.yml")
     if name not in UNDATED:
-        made.add_argument("--as-of", type=day, help="only rows before this day (YYYY-MM-DD) are read")
-    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
+        made.add_argument("--as-of", type=day, help="read only rows before this day (YYYY-MM-DD)")
+    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set one value; repeatable")
     made.add_argument("--conf-dir", type=Path, help="folder of the configuration files")
-    made.add_argument("--show-config", action="store_true", help="print the configuration and stop")
+    made.add_argument("--show-config", action="store_true", help="print the configuration and exit")
     made.add_argument("--verbose", action="store_true", help="show the stack trace of every error")
     if arguments:
         arguments(made)
@@ -58,7 +58,7 @@ def main(
     given = command_line.parse_args(argv)
     as_of = getattr(given, "as_of", None)
     if name not in UNDATED and as_of is None and not given.show_config:
-        command_line.error("--as-of is required: the day before which everything is known")
+        command_line.error("--as-of is required: only rows before this day are read")
     _run(name, given, lambda suite, _: suite.run(name, run, as_of, given))
 
 
@@ -74,7 +74,7 @@ def main_suite(
 
 
 def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
-    """Loads the configuration, opens the suite and turns what goes wrong into a status."""
+    """Loads the configuration, opens the suite and turns errors into an exit status."""
     config: Config | None = None
     try:
         config = load_config(given.env, given.set, given.conf_dir)
@@ -92,7 +92,7 @@ def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
 
 
 def explanation(error: Exception, config: Config | None) -> UserError | None:
-    """The error in words for a user: as it was raised, or what a query refused, or what ran out; None of any other."""
+    """The error to show to a user: raised as such, by a query, or for lack of resources; None for any other."""
     if isinstance(error, UserError):
         return error
     return raised_on_purpose(error) or (breakdown(error, config.spark) if config else None)

@@ -62,7 +62,8 @@ def _lines(section: type[BaseModel], default: Any, indent: str) -> Iterator[str]
 def _explanation(field: FieldInfo, section: type[BaseModel]) -> str:
     """What a section is for: the field's words, or the first sentence of the class."""
     first = (section.__doc__ or "").strip().split("\n")[0].rstrip(".")
-    return field.description or first[:1].lower() + first[1:]
+    is_name = any(letter.isupper() for letter in first.partition(" ")[0][1:])  # GAT, LightGCN
+    return field.description or (first if is_name else first[:1].lower() + first[1:])
 
 
 def _keyed(key: str, explanation: str) -> Iterator[str]:

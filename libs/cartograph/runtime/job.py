@@ -152,7 +152,7 @@ class Job:
         n_customers = users.count()
         self.metric("n_customers", n_customers)
         if not n_customers:
-            self.progress.say(f"no customer is known before {self.as_of}: there is nobody to make lists for")
+            self.progress.say(f"no customer is known before {self.as_of}: no lists are made")
         return users
 
     def epoch(self, model: str, epoch: Mapping[str, float]) -> None:

@@ -54,17 +54,17 @@ def require_same_key(tables: Tables, key: str) -> None:
     """Does nothing if the key is the one that the tables were made with, or if nothing was hashed yet.
 
     Raises:
-        WrongKey: it is another one, or a change of keys was begun and did not end.
+        WrongKey: it is another one, or a change of keys was started and not completed.
     """
     known = stored_fingerprints(tables)
     if known is None:
         return
     if known.replaces is not None:
-        raise WrongKey("the pseudonym key is being changed: run jobs/rekey.py again, with both keys, until it ends")
+        raise WrongKey("the pseudonym key is being changed: complete jobs/rekey.py first, with both keys")
     if known.current != fingerprint(key):
         raise WrongKey(
             f"the tables in {tables.catalog or tables.root} were made with another pseudonym key (fingerprint "
-            f"{known.current}, that of the key given is {fingerprint(key)}): every customer would be there twice. Give "
+            f"{known.current}, that of the key given is {fingerprint(key)}): every customer would exist twice. Give "
             "the key that they were made with; to change it, run jobs/rekey.py with both. If it is lost, delete the "
             "silver and gold tables and run the steps again"
         )
@@ -84,23 +84,23 @@ def remember_key(tables: Tables, key: str) -> None:
 
 
 def require_change(tables: Tables, old: str, new: str) -> None:
-    """Does nothing if `old` is the key in use, or if a change from it to `new` was begun.
+    """Does nothing if `old` is the key in use, or if a change from it to `new` was started.
 
     Raises:
-        WrongKey: neither is so; the message says which key is the wrong one.
+        WrongKey: neither is the case; the message says which key is wrong.
     """
     known, given = stored_fingerprints(tables), Fingerprints(fingerprint(new), fingerprint(old))
     if known is None:
-        raise WrongKey(f"{TABLE} is not in {tables.catalog or tables.root}: no user id was hashed yet, any key will do")
+        raise WrongKey(f"{TABLE} is not in {tables.catalog or tables.root}: no user id is hashed yet, so any key fits")
     if known == given:
-        return  # a run that did not end
+        return  # an interrupted run
     if known.replaces is not None:
         raise WrongKey(
-            f"another change of keys was begun (fingerprints {known.replaces} to {known.current}) and did not end: "
-            "run it to its end first, with those keys"
+            f"another change of keys was started (fingerprints {known.replaces} to {known.current}) and not completed: "
+            "complete it first, with those keys"
         )
     if known.current == given.current:
-        raise WrongKey("the tables are under the new key already")
+        raise WrongKey("the tables already use the new key")
     if known.current != given.replaces:
         raise WrongKey(
             f"the old key is not the one that the tables were made with (fingerprint {known.current}, that of the key "

@@ -210,7 +210,7 @@ class Tracking:
             self.down = False
         except Exception:
             path = self._write_outbox(left)
-            warnings.warn(f"what MLflow did not take is kept in {path}", stacklevel=2)
+            warnings.warn(f"records that MLflow did not accept are kept in {path}", stacklevel=2)
 
     def _write_outbox(self, runs: list[Run]) -> Path:
         self.outbox.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def prepare_store(uri: str) -> None:
     """Makes the SQLite store at `uri` unless it is there; nothing for a server or another database.
 
     Raises:
-        StoreBroken: the file is no store, or was left half made.
+        StoreBroken: the file is not a store, or is incomplete.
     """
     if not uri.startswith(_SQLITE):
         return
@@ -88,6 +88,6 @@ def _refuse_broken(database: Path) -> None:
         raise StoreBroken(f"{database} cannot be opened as an SQLite store of MLflow: {error}") from error
     if found:
         raise StoreBroken(
-            f"the store {database} was left half made (table {found[0]}): move the file away, and the next run makes a "
+            f"the store {database} is incomplete (table {found[0]}): move the file away, and the next run makes a "
             f"new one. If it holds runs, drop that table and run `mlflow db upgrade {_SQLITE}{database}`"
         )

@@ -133,7 +133,7 @@ class SequenceModel(Model):
         learned = known.select(F.explode("product_ids").alias("product_id"))
         products = catalogue(learned, unmet, self.training.max_products)
         if not products.num_rows:
-            raise TooLittle("it learns from histories, and there are none with events of its types")
+            raise TooLittle("no history has events of its event_types")
         return products
 
     def _task(self, config: NetworkConfig, counts: list[int], features: ProductFeatures, context: Any) -> NextItemTask:
@@ -156,7 +156,7 @@ class SequenceModel(Model):
         held_out = sampled & F.col("is_newest") & (F.col("n") > 2)
         training = rows.select("items", "types", "gaps", (F.col("n") - held_out.cast("int")).alias("n"))
         if not training.head(1):
-            raise TooLittle("it learns from what follows what, and no customer has two events of known products")
+            raise TooLittle("no customer has two events of known products to learn from")
         validation = rows.where(held_out).select("items", "types", "gaps", "n")
         with ExitStack() as feeds:
             feed = feeds.enter_context(materialised(training, n_workers, shared.backend, shared.seed))

@@ -29,9 +29,9 @@ class RatingsSettings(Section):
     def _in_order(self) -> Self:
         lowest, highest = self.scale
         if not lowest < highest:
-            raise ValueError(f"scale goes from the worst rating to the best, not from {lowest:g} to {highest:g}")
+            raise ValueError(f"scale must go from the worst rating to the best, not from {lowest:g} to {highest:g}")
         if self.neutral is not None and not lowest <= self.neutral < highest:
-            raise ValueError(f"neutral lies from {lowest:g} to below {highest:g}, and is {self.neutral:g}")
+            raise ValueError(f"neutral must be at least {lowest:g} and below {highest:g}, and is {self.neutral:g}")
         return self
 
 

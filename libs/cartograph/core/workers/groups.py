@@ -93,7 +93,7 @@ class Group:
                 return self._peers[rank].recv_bytes()
         except (EOFError, OSError) as error:
             raise WorkerLost(f"worker {rank} of {self.size} ended; worker {self.rank} cannot continue") from error
-        raise WorkerLost(f"worker {self.rank} heard nothing from worker {rank} for {self.timeout_seconds:g} s")
+        raise WorkerLost(f"worker {self.rank} received nothing from worker {rank} for {self.timeout_seconds:g} s")
 
 
 def _bytes(rows: pa.RecordBatch) -> Array:

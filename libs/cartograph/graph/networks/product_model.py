@@ -100,7 +100,7 @@ class ProductModel(Model, Generic[Own]):
         liked = weighted.where("weight > 0")
         customers = customer_rows(liked, more, training.max_length, training.validation_days)
         if not customers.training.where("items[1] >= 0").head(1):
-            raise TooLittle("it learns from products of the same customer, and no customer has two of them")
+            raise TooLittle("no customer has two products to learn from")
         edges = data.edges if training.validation_days is None else None
         spark = data.events.sparkSession
         with ExitStack() as feeds:

@@ -41,7 +41,7 @@ def trained_classifier(
     counts = {row["label"]: row["count"] for row in labelled.groupBy("label").count().collect()}
     if not counts.get(1.0) or not counts.get(2.0):
         found = {CLASSES[int(label)]: count for label, count in sorted(counts.items())}
-        raise ValueError(f"learning relations needs pairs with links of both kinds; found {found}")
+        raise ValueError(f"training needs pairs with links of both kinds; found {found}")
     share = min(1.0, _NONE_PER_LINK * (counts[1.0] + counts[2.0]) / max(counts.get(0.0, 0), 1))
     is_sampled = F.pmod(F.xxhash64("src", "dst", F.lit(seed)), F.lit(1_000_000)) < int(share * 1_000_000)
     regression = LogisticRegression(regParam=regularisation, family="multinomial", featuresCol="scaled", maxIter=50)
