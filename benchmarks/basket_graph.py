@@ -4,7 +4,7 @@
         --group order_id --item product_id --title product_name --label department_id --to instacart.npz
 
 Nodes are products in `--min-orders` orders or more; an edge joins two that are together in `--min-together` orders or
-more, and in twice as many as expected at random among the orders that hold such products. NumPy, SciPy and pandas
+more, and in twice the number expected at random among the orders that hold such products. NumPy, SciPy and pandas
 only.
 """
 

@@ -78,7 +78,7 @@ def graph_of_shops(spark: SparkSession, n_shops: int, n_copies: int) -> GraphFra
 
 
 def taken(graph: GraphFrame, name: str, engine: str) -> float:
-    """Seconds until every row of one of the analytics is there; with igraph, the graph is sent to its task anew."""
+    """Seconds until every row of one of the analytics is there; with igraph, the graph is sent to its task again."""
     start = time.perf_counter()
     run: Any = ("pagerank", "hubs") if name == "hubs" else (name,)
     made = analysed(graph.edges, AnalyticsSettings(run=run), print) if engine == "igraph" else ANALYTICS[name](graph)

@@ -61,7 +61,7 @@ class Meter:
 
 
 def main() -> None:
-    """Runs the steps asked for and prints one line of JSON."""
+    """Runs the requested steps and prints one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--events", type=float, help="generate a shop of about this many raw events, e.g. 1e6")

@@ -1,7 +1,7 @@
 """LightGCN of the `torch_geometric` package on the same files; ends with status 3 where it is not installed.
 
 Trained by its own loss (BPR, Rendle et al. 2009), one wrong product per right one. Its graph is a sparse matrix that is
-normalised once, the fastest of the forms that it takes. A step is as large as ours: as many steps per epoch.
+normalised once, the fastest of the forms that it takes. An epoch has the same number of steps as ours.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def epoch(
     n_steps: int,
     decay: float,
 ) -> None:
-    """One pass over the interactions."""
+    """One epoch."""
     n_users, n_items = sizes
     users, items = (torch.from_numpy(column).to(graph.device) for column in train)
     for some in torch.tensor_split(torch.randperm(len(users), device=users.device), n_steps):

@@ -1,7 +1,7 @@
 """The configuration as a whole: one section per step, each defined in the step's own `settings.py`.
 
-A setting's name, type, bounds, default and explanation stand there, once. `conf/base.yml` is made from them; a secret
-stands in no file of the repository: it is `SecretStr | None = None`, and `runtime/config.py` fills it from an
+Name, type, bounds, default and explanation of a setting are there, once. `conf/base.yml` is made from them; a secret
+is in no file of the repository: it is `SecretStr | None = None`, and `runtime/config.py` fills it from an
 environment variable or a file.
 """
 

@@ -21,7 +21,7 @@ EVENTS = "event_id string, user_id string, product_id string, event_type string,
 def events(spark: SparkSession) -> DataFrame:
     """Ann sees a hat twice and buys it, returns a mug, rates the hat twice; Bob buys a hat ten days on.
 
-    Cid buys a cup and gives it one star of five; he rates the hat three, then, twice at one instant, four and two.
+    Cid buys a cup and gives it one star of five; they rate the hat three, then, twice at one instant, four and two.
     """
     rows = [
         ("ann", "hat", "view", None, 0),

@@ -70,8 +70,8 @@ def test_metrics_agree_with_those_of_a_public_library(spark: SparkSession) -> No
             "mrr": label_ranking_average_precision_score([first], [scores]) if hits else 0.0,
         })  # fmt: skip
         rows.append((hits, int(truth.sum())))
-    for got, want in zip(computed(spark, rows, k), expected, strict=True):
-        assert got == pytest.approx(want, abs=1e-9)
+    for got, right in zip(computed(spark, rows, k), expected, strict=True):
+        assert got == pytest.approx(right, abs=1e-9)
 
 
 def test_hits_at_second_and_fourth_place_of_three_relevant_products(spark: SparkSession) -> None:

@@ -1,4 +1,4 @@
-"""Products with the hash they had keep their vector; the others are made anew, and those that are gone are gone."""
+"""Products with the hash they had keep their vector; the others are recomputed, and removed products have none."""
 
 from __future__ import annotations
 

@@ -255,5 +255,5 @@ def test_what_silver_has_is_read_anew_when_it_is_asked_for(
     assert of_source(lake, "silver.baskets", "letters", "product_ids") == [(["POST", "S"],)] * 5
     after = [len(lake.rows(name, "source")) for name in ("silver.events", "silver.ledger")]
     assert after == [before[0] - 5, before[1]]
-    assert "1 earlier batches were read under another declaration of letters; --again reads them anew" in said
+    assert "1 earlier batches were read under another declaration of letters; --again reads them again" in said
     assert "  batches were ingested again: silver is rebuilt completely" in said

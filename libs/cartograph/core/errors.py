@@ -1,4 +1,4 @@
-"""What a person can put right: the base of every error that ends a job with one paragraph and no stack trace."""
+"""Errors that a user can fix: the base of every error that ends a job with one paragraph and no stack trace."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Silver:
 
 
 class NotFitted(RuntimeError):
-    """A model was asked for associations or recommendations before `fit`."""
+    """Associations or recommendations of a model were requested before `fit`."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(f"{type(model).__name__} has not been fitted: call fit(data) first")

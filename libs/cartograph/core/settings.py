@@ -1,6 +1,6 @@
 """What every section of the settings is made of: a name, a type, bounds, a default and an explanation, each once.
 
-A step's settings stand in its own `settings.py`, as classes whose fields are explained where they are defined:
+A step's settings are in its own `settings.py`, as classes whose fields are explained where they are defined:
 
     class SwingSettings(ItemToItemSettings):
         \"\"\"Pairs of customers who share two products and little else.\"\"\"

@@ -23,7 +23,7 @@ _EVENT_TYPES = ("view", "cart", "purchase")  # that make up a session
 
 
 class Item2Vec(VectorModel):
-    """Products bought and seen with the same others are close. All are embedded together, anew each time."""
+    """Products bought and seen with the same others are close. All are embedded together in every run."""
 
     name = "item2vec"
 

@@ -139,7 +139,7 @@ def _of_batches(
     stays = [batch for batch in known.values() if batch.batch_id not in gone]
     n = sum(batch.declaration != declared.get(batch.target, batch.declaration) for batch in stays)
     if n:
-        yield f"{n} earlier batches were read under another declaration of {source.name}; --again reads them anew"
+        yield f"{n} earlier batches were read under another declaration of {source.name}; --again reads them again"
     if replaced:
         yield f"{len(replaced)} batches are read again because their declaration has changed"
     if not any(each.batches for each in new):

@@ -51,7 +51,7 @@ class Pending:
     """The batches to add to silver.
 
     `is_first` means that nothing which silver holds counts: there is nothing, or only what an interrupted first run
-    left, or all of it is to be made again because batches that it was made from were ingested again (`is_again`).
+    left, or all of it is rebuilt because batches that it was made from were ingested again (`is_again`).
     """
 
     batches: DataFrame  # batch_id, source, target, n_in, cleaning

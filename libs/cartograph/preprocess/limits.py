@@ -179,8 +179,8 @@ def refuse_mixed(orders: Sequence[MixedOrders], limits: LimitSettings) -> None:
             key = "day" if each.n_mixed_days == 0 else "store, till, day: whichever apply"
             declaration = f"cleaning: {{orders_per: [{key}]}} in conf/sources/{each.source}.yml"
             problems.append(
-                f"  - {each} ({allowed})\n    order numbers start anew somewhere: declare at what by {declaration}, "
-                "with store and till as columns of events; then run ingest again"
+                f"  - {each} ({allowed})\n    order numbers are reused: declare what they are unique within by "
+                f"{declaration}, with store and till as columns of events; then run ingest again"
             )
     if problems:
         raise SourceMisread("orders hold lines that cannot be one order; nothing was written:\n" + "\n".join(problems))

@@ -26,7 +26,7 @@ def checked_products(bronze: RawRows, only: DataFrame | None = None) -> DataFram
 
     Args:
         bronze: rows of bronze.products, by declaration.
-        only: product_id of the products whose records are asked for; None: all.
+        only: product_id of the products whose records are requested; None: all.
     """
     frames = [_checked(rows if only is None else _about(rows, only, cleaning), cleaning) for rows, cleaning in bronze]
     return reduce(DataFrame.unionByName, frames)

@@ -39,7 +39,7 @@ def check_rows(
     """Checks the new rows and reports what is set aside; nothing is written.
 
     Raises:
-        SourceMisread: so many rows are set aside or orders mixed up that the source's declaration must be wrong.
+        SourceMisread: more rows are set aside or orders mixed up than the limits allow.
     """
     events = silver.keep(checked_events(silver.raw("events"), key, settings.fences))
     products = silver.keep(checked_products(silver.raw("products")))

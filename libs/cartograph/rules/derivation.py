@@ -28,7 +28,7 @@ def rules_from_itemsets(itemsets: DataFrame, min_confidence: float = 0.1, max_co
 
 
 def with_subsets(itemsets: DataFrame, baskets: DataFrame) -> DataFrame:
-    """The same itemsets and, counted anew, the subsets of them that are missing: needed after `mine` with rare_support.
+    """The same itemsets and their missing subsets, counted here: needed after `mine` with rare_support.
 
     Same columns. `baskets` are those that were mined.
     """

@@ -146,7 +146,7 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _key_problems(layer: Layer) -> list[str]:
-    """Unknown keys of one layer, each with the nearest known one, and secrets that stand in it."""
+    """Unknown keys of one layer, each with the nearest known one, and secrets in it."""
     origin, values = layer
     known = [key for key, _ in _known() if key != "env"]
     secrets = _secret_keys()
@@ -154,7 +154,7 @@ def _key_problems(layer: Layer) -> list[str]:
     for key in _dotted(values):
         if key in secrets:
             name = secret_variable(key)
-            problems.append(f"{key} in {origin}: a secret does not stand in a file; set {name} or {name}_FILE")
+            problems.append(f"{key} in {origin}: a secret does not belong in a file; set {name} or {name}_FILE")
         elif key not in known:
             problems.append(f"unknown key {key} in {origin}{_nearest(key, known)}")
     return problems

@@ -18,7 +18,7 @@ _HEAD = """\
 # Every setting, its default and what it does. This file is made from the settings' own definitions (settings.py of each
 # step) by `python -m cartograph.runtime.explained > conf/base.yml`. conf/<env>.yml holds only what differs there, and
 # `--set section.key=value` wins over both. Unknown keys are refused. `python jobs/<step>.py --env <env> --show-config`
-# prints the result. Relative paths start at the project's root. Secrets do not stand here: see docs/operations.md.
+# prints the result. Relative paths start at the project's root. Secrets do not belong here: see docs/operations.md.
 """
 
 

@@ -32,7 +32,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Repositories:
-    """Where jars are asked for; `central` stands in for Maven Central, None leaves Spark's default."""
+    """The repositories that jars are fetched from; `central` replaces Maven Central, None leaves Spark's default."""
 
     ivy_settings: str | None = None
     extra: str | None = None

@@ -1,7 +1,7 @@
 """Runs recorded with MLflow: what went in, what came out, under which settings and which revision of the code.
 
 Nothing here may cost a finished result. Every record is kept until the store has taken it; when the store fails once,
-there is one warning, the job goes on without asking it again, and at the end of the outermost run all that is left is
+there is one warning, the job continues without trying again, and at the end of the outermost run all that is left is
 sent once more. What even then cannot be sent is written to `tracking.outbox` as one JSON file.
 """
 

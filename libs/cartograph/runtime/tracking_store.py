@@ -79,7 +79,7 @@ def _make(database: Path) -> None:
 
 
 def _refuse_broken(database: Path) -> None:
-    """Tells a store that cannot be opened at once: MLflow itself would try for minutes."""
+    """Detects a store that cannot be opened immediately: MLflow itself would retry for minutes."""
     leftovers = r"SELECT name FROM sqlite_master WHERE name LIKE '\_alembic\_tmp\_%' ESCAPE '\'"
     try:
         with contextlib.closing(sqlite3.connect(database)) as connection:

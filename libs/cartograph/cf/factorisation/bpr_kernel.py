@@ -51,7 +51,7 @@ def fold(
 ) -> None:  # fmt: skip
     """Takes every customer of `users` the same kind of steps, items staying as they are, `n_iterations` a pair.
 
-    The generator is seeded anew for every customer, so that the answer depends on the history alone.
+    The generator is seeded for every customer, so that the answer depends on the history alone.
     """
     state = np.empty(1, dtype=np.uint64)
     for row in range(len(users)):

@@ -1,4 +1,4 @@
-"""What is said of a table: its columns, key, partitions and checks. The tables themselves stand in `schema`."""
+"""The definition of a table: its columns, key, partitions and checks. The tables themselves are in `schema`."""
 
 from __future__ import annotations
 

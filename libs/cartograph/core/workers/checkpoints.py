@@ -1,4 +1,4 @@
-"""State of long work, saved between stages, so that a job that was ended can go on."""
+"""State of long work, saved between stages, so that an interrupted job can resume."""
 
 from __future__ import annotations
 

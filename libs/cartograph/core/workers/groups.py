@@ -84,7 +84,7 @@ class Group:
             connection.close()
 
     def _send(self, rank: int, array: Array) -> None:
-        with contextlib.suppress(OSError):  # the peer is gone: receiving from it says so
+        with contextlib.suppress(OSError):  # the peer is gone: receiving from it raises
             self._peers[rank].send_bytes(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
 
     def _receive(self, rank: int) -> bytes:
@@ -144,7 +144,7 @@ def slots(spark: SparkSession) -> int:
 
 
 def group_size(spark: SparkSession, asked: int | None, batch_size: int, least_rows: int) -> int:
-    """Members of a group that shares batches: those asked for, else one per core that gets `least_rows` of each."""
+    """Members of a group that shares batches: the given number, else one per core that gets `least_rows` of each."""
     return asked or min(slots(spark), max(batch_size // least_rows, 1))
 
 

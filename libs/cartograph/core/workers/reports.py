@@ -38,7 +38,7 @@ def reports(spark: SparkSession, receive: Callable[[dict[str, Any]], None]) -> I
     """A reporter for tasks of the block; None where the driver cannot listen.
 
     Messages come one by one, in a thread of their own; all that were sent have been received when the block ends.
-    Exceptions of `receive` are ignored: whoever must not miss a message has to ask for it again afterwards.
+    Exceptions of `receive` are ignored: a caller that must not miss a message has to fetch it again afterwards.
     """
     settings = spark.sparkContext.getConf()
     host = settings.get("spark.driver.host", "localhost") or "localhost"

@@ -71,7 +71,7 @@ def _started(pid: int) -> str:
 
 
 def _is_dead(name: str, changed_at: float) -> bool:
-    """Whether the program that made the folder is no more."""
+    """Whether the program that made the folder has ended."""
     host, _, rest = name.partition("--")
     pid, _, started = rest.partition("--")
     if host != socket.gethostname() or not pid.isdigit():

@@ -64,7 +64,7 @@ def _sums(batches: Iterable[pa.RecordBatch], product_vectors: Any, unit: bool) -
 def computed_vectors(
     spark: SparkSession, task: RecommendationTask, weights: Weights | None, n_workers: int, device: str
 ) -> DataFrame:
-    """One row per product: code, vector, bias, computed by a group of `n_workers` workers, as many as in training."""
+    """One row per product: code, vector, bias, computed by a group of `n_workers` workers, those of the training."""
     sent = spark.sparkContext.broadcast(weights)
     work = partial(_vectors, task=task, weights=sent, device=device)
     return run_group(spark.range(n_workers).repartition(n_workers), work, VECTORS)
