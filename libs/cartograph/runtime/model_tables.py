@@ -23,7 +23,7 @@ CANDIDATES, ASSOCIATIONS = LISTS = ("gold.candidates", "gold.associations")
 def write_models(job: Job, models: Sequence[Model], data: Silver, users: DataFrame, k: int) -> None:
     """Fits models, and writes their lists for customers and for products and whatever else they have.
 
-    Where there is too little for a model to learn from, its tables are left empty, and the reason is said.
+    Where there is too little for a model to learn from, its tables are left empty, and the reason is logged.
 
     Args:
         models: not fitted yet, each with a name of its own.
@@ -44,7 +44,7 @@ def write_models(job: Job, models: Sequence[Model], data: Silver, users: DataFra
         _write(job, CANDIDATES, models, {model.name: model.recommend(users, k) for model in fitted}),
         _write(job, ASSOCIATIONS, models, {model.name: model.associate(k) for model in fitted}),
     ]
-    too_little = f"too little happened before {job.as_of}"
+    too_little = f"too little data before {job.as_of}"
     for model in models:
         if not any(result.parts[model.name] for result in listed):
             job.progress.say(f"{model.name} has no lists: {reasons.get(model.name, too_little)}")
