@@ -94,7 +94,7 @@ shown.show(20, truncate=70)
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Rules by support and lift
-# MAGIC Frequent rules are on the right, surprising ones at the top: the upper right edge is interesting.
+# MAGIC Frequent rules are on the right, surprising ones at the top: those at the upper right edge are interesting.
 
 # COMMAND ----------
 
@@ -109,7 +109,7 @@ if tables.exists("gold.rules"):
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## Recommendations of one customer
+# MAGIC ## Recommendations for one customer
 # MAGIC The customer with most reasons that name a purchase of their own.
 
 # COMMAND ----------

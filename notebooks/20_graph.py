@@ -3,7 +3,7 @@
 # MAGIC # The product graph
 # MAGIC
 # MAGIC A walk through what the `graph` step makes: which edges are significant, which communities products form,
-# MAGIC what surrounds one product, and what two products are to each other. Where the step has not run, the graph is
+# MAGIC what surrounds one product, and how products are related. Where the step has not run, the graph is
 # MAGIC made here; nothing is written.
 # MAGIC
 # MAGIC It runs on Databricks and, after `make demo`, locally: `.venv/bin/python notebooks/20_graph.py`.
@@ -127,7 +127,7 @@ picture(around, links, [COLOURS[1], *[COLOURS[0]] * len(near)], f"Around {names.
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Bundles
-# MAGIC Three or four products of which each is bought with each other one.
+# MAGIC Three or four products that are all bought with each other.
 
 # COMMAND ----------
 
@@ -138,8 +138,8 @@ for row in sets.orderBy(F.desc("n_orders"), "product_ids").limit(6).collect():
 
 # COMMAND ----------
 # MAGIC %md
-# MAGIC ## What products are to each other
-# MAGIC Complement, substitute, variant, repeat: by rules that anybody can check, with the counts behind them.
+# MAGIC ## How products are related
+# MAGIC Complement, substitute, variant, repeat: by rules that can be checked, with the counts behind them.
 
 # COMMAND ----------
 

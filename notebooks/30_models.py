@@ -87,7 +87,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## What it costs
-# MAGIC A model that scores by showing everybody the same best sellers is high up and far left.
+# MAGIC A model that scores by recommending the same best sellers to everybody is at the upper left.
 
 # COMMAND ----------
 
@@ -128,7 +128,7 @@ plt.show()
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## One customer's list, explained
-# MAGIC Every row has a reason in words, and the numbers that sum to its score.
+# MAGIC Every row has a reason, and the numbers that sum to its score.
 
 # COMMAND ----------
 
@@ -146,7 +146,8 @@ for row in shown.where(F.col("user_id") == someone).orderBy("rank").limit(5).col
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Audit and promotions
-# MAGIC The audit proves that nothing of a day was known only later; promotions say which model should serve, and why.
+# MAGIC The audit proves that a day's tables contain nothing that was known only later; promotions
+# MAGIC say which model should serve, and why.
 
 # COMMAND ----------
 

@@ -86,7 +86,7 @@ def test_running_it_again_changes_nothing_and_reports_drift_again(
     assert [refreshed_shop.tables.version(name) for name in names] == before
     assert any(text.startswith(f"users since the fit of {DAY}: 4.35% new") for text in said)  # 1 of 23
     assert any(text.startswith(f"products since the fit of {DAY}: 8.33% new") for text in said)  # 1 of 12
-    assert any("more than cf.refresh.drift_bound, 0.08: time to fit again" in text for text in said)
+    assert any("more than cf.refresh.drift_bound, 0.08: a new fit is advised" in text for text in said)
 
 
 def test_a_day_that_was_fitted_itself_or_has_no_fit_before_it_is_refused(refreshed_shop: Suite) -> None:

@@ -71,7 +71,7 @@ def rated(spark: SparkSession) -> DataFrame:
 
 def test_products_disliked_at_last_are_in_no_history(rated: DataFrame) -> None:
     found = {row.user_id: row for row in histories(rated).collect()}
-    assert found["ann"].product_ids == ["lamp", "lamp", "mug", "vase"]  # a neutral rating is no dislike
+    assert found["ann"].product_ids == ["lamp", "lamp", "mug", "vase"]  # a neutral rating is not a dislike
     assert found["ann"].event_types == ["rating", "rating", "rating", "view"]
     assert found["ann"].disliked_ids == ["bowl", "cup", "hat"]
     assert (found["bob"].product_ids, found["bob"].disliked_ids) == ([], ["cup"])

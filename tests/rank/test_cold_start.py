@@ -76,7 +76,7 @@ def test_a_new_shop_shows_its_newest_products(spark: SparkSession) -> None:
 
 
 def test_lists_continue_until_enough_may_be_shown_and_a_region_with_fewer_has_none(spark: SparkSession) -> None:
-    """Cup and kilt may not be shown: of all, lamp and pot are left; the south has lamp alone, which is no list."""
+    """Cup and kilt may not be shown: of all, lamp and pot are left; the south has lamp alone, too few for a list."""
     bought = [*EVENTS, ("eve", "pot"), ("bob", "vase")]
     data = Silver(
         events=spark.createDataFrame(

@@ -163,7 +163,7 @@ def test_the_day_learned_from_is_the_latest_with_enough_days_of_purchases_since(
 def test_a_configured_method_is_used_whatever_the_comparison_says(
     lists: DataFrame, data: Silver, bought: DataFrame, fusion: Fusion
 ) -> None:
-    """Also purchases of guests, and those after `label_days`, are no labels."""
+    """Also purchases of guests, and those after `label_days`, are not labels."""
     when = F.lit(DAY + timedelta(days=3)).cast("timestamp")
     events = bought.withColumns({"event_type": F.lit("purchase"), "event_at": when})
     late = lists.where("model = 'fresh'").select("user_id", "product_id", F.lit("purchase").alias("event_type"))

@@ -17,7 +17,7 @@ class Leak(UserError):
 
 @dataclass(frozen=True)
 class Finding:
-    """The number of rows of a table that were checked and that leak, with one of the leaks in words."""
+    """The number of rows of a table that were checked and that leak, with one of the leaks as text."""
 
     table: str
     check: str
@@ -44,14 +44,14 @@ class Sources:
 
 
 def summary(rows: DataFrame, name: str, check: str, is_leak: Column, example: Column) -> DataFrame:
-    """One row: table, check, n_checked, n_leaked, example (the first leak in words), id (null).
+    """One row: table, check, n_checked, n_leaked, example (the first leak as text), id (null).
 
     Args:
         rows: the rows that are checked.
         name: name of the table.
         check: name of the check.
         is_leak: whether a row leaks.
-        example: a leak in words.
+        example: a leak as text.
     """
     return rows.agg(
         F.lit(name).alias("table"),

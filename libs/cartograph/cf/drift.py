@@ -1,4 +1,4 @@
-"""How far refreshed factors have moved from the fit that they started from, and whether it is time to fit again."""
+"""How far refreshed factors have moved from the fit that they started from, and whether a new fit is advised."""
 
 from __future__ import annotations
 
@@ -95,5 +95,5 @@ def drift_report(
         )
     is_advised = any(found.advises_fit(bound) for found in moved.values())
     if is_advised:
-        messages.append(f"that is more than cf.refresh.drift_bound, {bound:g}: time to fit again (jobs/cf.py)")
+        messages.append(f"that is more than cf.refresh.drift_bound, {bound:g}: a new fit is advised (jobs/cf.py)")
     return DriftReport(metrics | {"fit_advised": float(is_advised)}, tuple(messages))

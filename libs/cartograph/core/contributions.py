@@ -1,4 +1,4 @@
-"""What of a score comes from where: the parts that matter most by name, and the rest, so that all sum to the score."""
+"""Contributions to a score: the largest ones by name, and the rest, so that all sum to the score."""
 
 from __future__ import annotations
 

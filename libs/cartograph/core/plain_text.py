@@ -1,4 +1,4 @@
-"""Text from data made safe to show: what it says stays, what it would do to a terminal or a line of text goes."""
+"""Text from data made safe to show: control characters and escape codes are removed, the content stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every section of the settings is made of: a name, a type, bounds, a default and an explanation, each once.
+"""Base classes of the settings' sections: name, type, bounds, default and explanation of a setting, defined once.
 
 A step's settings are in its own `settings.py`, as classes whose fields are explained where they are defined:
 

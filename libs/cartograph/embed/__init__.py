@@ -1,1 +1,1 @@
-"""Vectors of products: from words, texts, images and attributes, from what they are seen and bought with, and fused."""
+"""Product embeddings: of words, texts, images, attributes, of products viewed and bought together, and fused."""

@@ -1,4 +1,4 @@
-"""Vectors that somebody else has made, of images for instance: in an attribute of the products, or in files."""
+"""Precomputed vectors, of images for instance: in an attribute of the products, or in files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def vectors_in_files(spark: SparkSession, path: str, products: DataFrame) -> Dat
         products: product_id.
 
     Raises:
-        ValueError: the files have no such columns, or vector is no list of numbers.
+        ValueError: the files have no such columns, or vector is not a list of numbers.
     """
     rows = spark.read.parquet(path)
     if not {"product_id", "vector"} <= set(rows.columns):

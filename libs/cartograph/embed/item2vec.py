@@ -1,4 +1,4 @@
-"""Vectors of products from what they are bought and seen with: item2vec.
+"""Item2vec: embeddings of products that are bought and viewed together.
 
 Baskets and sessions are sentences without an order, in which every product predicts every other (Barkan and Koenigstein
 2016): the products of a set are ordered by a hash, and the window is as long as the longest set.

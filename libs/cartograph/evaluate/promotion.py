@@ -27,7 +27,7 @@ from cartograph.evaluate.settings import EvaluateSettings, PromotionSettings
 
 @dataclass(frozen=True)
 class PromotionDecision:
-    """What becomes of a challenger: promote, keep (the champion stays) or not_enough, with the reasons in words."""
+    """The decision about a challenger: promote, keep (the champion stays) or not_enough, with the reasons as text."""
 
     challenger: str
     decision: str
@@ -46,7 +46,7 @@ class Measured:
     """The metrics of the compared models in the slice that decides.
 
     `models` are means over customers, their metrics in the order of `names` (`metric@k`); `exposure` has, by model and
-    metric, the values that are no such means (`evaluate.exposure`).
+    metric, the values that are not such means (`evaluate.exposure`).
     """
 
     names: list[str]
@@ -104,7 +104,7 @@ def promotion_rows(decisions: Sequence[PromotionDecision], rule: PromotionSettin
 
 
 def described(decisions: Sequence[PromotionDecision], champion: str) -> str:
-    """The decisions in words, a line each."""
+    """The decisions as text, one line each."""
     lines = [f"{each.challenger} vs. {champion}: {each.decision} ({'; '.join(each.reasons)})" for each in decisions]
     return "\n".join(lines)
 

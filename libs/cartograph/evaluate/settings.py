@@ -36,7 +36,7 @@ class PromotionSettings(Section):
     slice: str = Field(default="all", description="slice of customers or purchases that decides")
     level: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.05,
-        description="probability of promoting any challenger that is no better (Holm correction over challengers)",
+        description="probability of promoting any challenger that is not better (Holm correction over challengers)",
     )
     min_gain: float = Field(default=0.0, description="the confidence interval of the gain must lie above this")
     min_users: Positive = Field(default=500, description="minimum number of customers in the slice to decide anything")

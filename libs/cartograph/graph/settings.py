@@ -87,7 +87,7 @@ class AnalyticsSettings(Section):
 
 
 class BundleSettings(Section):
-    """Sets of three or four products, each bought with each other one."""
+    """Sets of three or four products that are all bought with each other."""
 
     enabled: bool = Field(default=True, description="whether bundles are searched for")
     n_strongest: Positive = Field(
@@ -253,7 +253,7 @@ class GraphSettings(ModelsSection):
     building: BuildingSettings = Field(default=BuildingSettings(), description="silver.product_graph")
     analytics: AnalyticsSettings = Field(default=AnalyticsSettings(), description="silver.communities")
     bundles: BundleSettings = Field(
-        default=BundleSettings(), description="gold.bundles: three or four products, each bought with each other one"
+        default=BundleSettings(), description="gold.bundles: three or four products that are all bought with each other"
     )
     relations: RelationSettings = Field(default=RelationSettings(), description="gold.relations")
     training: GraphTrainingSettings = GraphTrainingSettings()

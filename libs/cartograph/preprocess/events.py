@@ -93,7 +93,7 @@ def is_made() -> Column:
 
 
 def _typed(rows: DataFrame, cleaning: Cleaning) -> DataFrame:
-    """Text as values; text that is no such value becomes null, which is detected by comparing with `raw`."""
+    """Text as values; text that is not such a value becomes null, which is detected by comparing with `raw`."""
     read = number("quantity", cleaning)
     quantity = F.when(read == F.floor(read), read) if cleaning.whole_quantities else read
     kind = F.lower(text("event_type"))

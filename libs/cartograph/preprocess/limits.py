@@ -124,7 +124,7 @@ class MixedOrders:
 
 
 def mixed_orders(lines: DataFrame, baskets: DataFrame | None) -> list[MixedOrders]:
-    """Per source with new order lines, how many of their orders cannot be one order; guests count as no customer.
+    """Per source with new order lines, how many of their orders cannot be one order; guests do not count as customers.
 
     Args:
         lines: new order lines: source, order_id, user_id, event_at, event_on, n_lines.

@@ -21,7 +21,7 @@ def stated(records: DataFrame) -> DataFrame:
     """One row per catalogue row that names a product: source, batch_id, row_id, product_id, seen_at, is_listed, stock.
 
     Rows set aside for a price or a time that cannot be read still name their product. Records counted from order lines
-    (n_seen) are no catalogue.
+    (n_seen) are not a catalogue.
 
     Args:
         records: of `products.checked_products`.

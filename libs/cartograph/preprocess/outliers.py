@@ -2,8 +2,8 @@
 
 An outlier is not necessarily an error: other currencies, wholesale orders and promotions are far off as well. It is
 set aside only if nothing supports it: no other order of the batch has the value for the same product, some other line
-of its order is not an outlier, and it is no round discount. A fence depends on its own batch alone, and quantiles are
-exact, so the verdict on a row does not depend on which batches are processed together.
+of its order is not an outlier, and it is not a round discount. A fence depends on its own batch alone, and quantiles
+are exact, so the verdict on a row does not depend on which batches are processed together.
 """
 
 from __future__ import annotations

@@ -173,9 +173,9 @@ def grow(
     """Every itemset of two items and more whose least frequent item is `low` or later, in portions.
 
     A portion is flat items, lengths, counts; an itemset's items come in no order. `n_items` is one above the highest
-    item, `min_counts` how often an itemset must occur, by its least frequent item, `max_length` 0 is no limit, `room`
-    the number of itemsets a portion is first given room for. With `enough` it ends early where one item alone has more
-    itemsets than that.
+    item, `min_counts` how often an itemset must occur, by its least frequent item, `max_length` 0 means no limit,
+    `room` the number of itemsets a portion is first given room for. With `enough` it ends early where one item alone
+    has more itemsets than that.
     """
     items, offsets, weights = database
     max_length = max_length or max(2, int(np.diff(offsets).max(initial=0)))

@@ -65,7 +65,7 @@ def guard(baskets: DataFrame, users: DataFrame | None, mining: MiningSettings, s
 
 
 def summary(report: dict[str, float], requested: float) -> list[str]:
-    """A report of `guard` in words; `requested` is the support in the settings."""
+    """A report of `guard` as text; `requested` is the support in the settings."""
     n = {name: f"{int(value):,}" for name, value in report.items() if name != "min_support"}
     lines = [
         f"{n['n_guarded']} baskets to mine of {n['n_baskets']}; {n['n_empty']} empty, longest {n['longest']} products"

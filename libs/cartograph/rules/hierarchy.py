@@ -56,7 +56,7 @@ def generalised_rules(
     (Poisson) or, without a prediction, given that the sides are independent (Fisher); `q_value`: the false discovery
     rate among the rules up to it (Benjamini & Hochberg 1995, over all pairs).
 
-    A basket holds a pair of items when two different products of it represent them: a cup by Acme alone is no evidence
+    A basket holds a pair of items when two different products of it represent them: a cup by Acme alone is not evidence
     for Acme and cups. Rules between a product and its own group, or a category and one above it, are left out, as are
     rules of an `interest` below `min_interest`.
 

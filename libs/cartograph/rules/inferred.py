@@ -1,4 +1,4 @@
-"""Rules for products too rare to have any: those of the most similar products, with lower scores."""
+"""Rules for products too rare to have any of their own: those of the most similar products, with lower scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rules say something that a simpler rule, or a larger itemset, does not say already."""
+"""Which rules add information to simpler rules, and which itemsets are closed or maximal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Association rules as a model: what is bought with a product, and what a customer's history points to."""
+"""Association rules as a model: what is bought with a product, and what follows from a customer's history."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def trend_test(months: Months) -> Trends:
     """The Cochran-Armitage test for a trend in proportions (Armitage 1955), two-sided.
 
     From two years of baskets on, months are compared with the same month of other years only: the test is stratified by
-    calendar month (Mantel 1963), so that a season is no trend. A stratum of n baskets has a variance with n - 1 below,
-    not n: at one basket a month for two years that doubles it.
+    calendar month (Mantel 1963), so that a season is not taken for a trend. A stratum of n baskets has a
+    variance with denominator n - 1, not n: at one basket a month for two years that doubles it.
     """
     rule, first, last = months.rule, months.starts[:-1], months.starts[1:] - 1
     has_years = months.month[last] - months.month[first] >= 2 * _STRATA - 1

@@ -29,7 +29,7 @@ def with_trends(rules: DataFrame, baskets: DataFrame, level: float = 0.05) -> Da
     `trend`: rising, fading, or steady where the movement is not significant at `level`, corrected for all rules.
     `trend_per_year`: by how much the confidence changes in a year, the slope of the weighted least-squares line.
     `trend_q`: `trend_tests.trend_test`, two-sided, then Benjamini-Hochberg; from two years of baskets on months are
-    compared with the same month of other years only, so that a season is no trend.
+    compared with the same month of other years only, so that a season is not taken for a trend.
     `peak_month`: the calendar month (1 to 12) in which the confidence is furthest above its trend; null where that
     is not significant at `level`. `season_q`: `trend_tests.season_test`, then Benjamini-Hochberg. With less than two
     years of baskets a season cannot be distinguished from a single event.

@@ -1,4 +1,4 @@
-"""High-utility itemsets: products that bring in most together, by quantity and price.
+"""High-utility itemsets: itemsets of the highest revenue, by quantity and price.
 
 The work is cut as in `native`: products are numbered, each range of numbers is a task, and a task gets the part of each
 basket up to its range. See `utility_growth` for what a task does.

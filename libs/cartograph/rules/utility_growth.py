@@ -1,11 +1,11 @@
 """Compiled mining of high-utility itemsets: itemsets of high value, not only of high frequency.
 
 A *utility database* is four arrays: `items` (int32, the baskets one after another, each strictly ascending),
-`utilities` (int64, what each item is worth in its basket), `offsets` (int64, where each basket starts, and the end) and
-`prefixes` (int64, what the itemset grown so far is worth in each basket).
+`utilities` (int64, the utility of each item in its basket), `offsets` (int64, where each basket starts, and the end)
+and `prefixes` (int64, the utility of the itemset grown so far in each basket).
 
-An itemset is found at its highest item, and grows by items below it. Worth may rise and fall as an itemset grows, so
-what is cut off is bounded from above: by all that an itemset could still add (remaining utility: Liu & Qu, "Mining high
+An itemset is found at its highest item, and grows by items below it. Utility may rise and fall as an itemset grows,
+so pruning uses upper bounds: all that an itemset could still add (remaining utility: Liu & Qu, "Mining high
 utility itemsets without candidate generation", 2012) and by all that is in the baskets of an item (local utility:
 Zida et al., "EFIM", 2015).
 """
@@ -44,8 +44,8 @@ def below(items: Ints, utilities: Longs, offsets: Longs, low: int, high: int) ->
 
 
 @njit(cache=True)
-def _worth_before(utilities: Longs, offsets: Longs) -> Longs:
-    """Per place, what the items before it in its basket are worth together."""
+def _utility_before(utilities: Longs, offsets: Longs) -> Longs:
+    """Per place, the total utility of the items before it in its basket."""
     before = np.empty(utilities.shape[0], np.int64)
     for basket in range(offsets.shape[0] - 1):
         total = 0
@@ -56,14 +56,14 @@ def _worth_before(utilities: Longs, offsets: Longs) -> Longs:
 
 
 @njit(cache=True)
-def _worth_with(database: UtilityDatabase, before: Longs, baskets: Ints, places: Longs) -> tuple[int, int]:
-    """What the itemset with the item at these places is worth, and the most that any growth of it can be."""
+def _utility_with(database: UtilityDatabase, before: Longs, baskets: Ints, places: Longs) -> tuple[int, int]:
+    """The utility of the itemset with the item at these places, and an upper bound for its supersets."""
     _, utilities, _, prefixes = database
     own = most = 0
     for o in range(baskets.shape[0]):
-        worth = prefixes[baskets[o]] + utilities[places[o]]
-        own += worth
-        most += worth + before[places[o]]
+        utility = prefixes[baskets[o]] + utilities[places[o]]
+        own += utility
+        most += utility + before[places[o]]
     return own, most
 
 
@@ -71,13 +71,13 @@ def _worth_with(database: UtilityDatabase, before: Longs, baskets: Ints, places:
 def _promising(
     database: UtilityDatabase, before: Longs, baskets: Ints, places: Longs, n_labels: int, least: int, relabel: Ints
 ) -> Ints:
-    """The items before these places whose baskets hold `least` worth; `relabel` numbers them, the others are -1."""
+    """The items before these places whose baskets reach utility `least`; `relabel` numbers them, the others are -1."""
     items, utilities, offsets, prefixes = database
     local = np.zeros(n_labels, np.int64)
     for o in range(baskets.shape[0]):
-        worth = prefixes[baskets[o]] + utilities[places[o]] + before[places[o]]
+        utility = prefixes[baskets[o]] + utilities[places[o]] + before[places[o]]
         for p in range(offsets[baskets[o]], places[o]):
-            local[items[p]] += worth
+            local[items[p]] += utility
     promising = np.flatnonzero(local >= least).astype(np.int32)
     relabel[:n_labels] = -1
     for label in range(promising.shape[0]):
@@ -95,7 +95,7 @@ def _project(database: UtilityDatabase, baskets: Ints, places: Longs, relabel: I
     kept = np.empty(size, np.int32)
     kept_utilities = np.empty(size, np.int64)
     ends = np.zeros(baskets.shape[0] + 1, np.int64)
-    worth = np.empty(baskets.shape[0], np.int64)
+    kept_prefixes = np.empty(baskets.shape[0], np.int64)
     n_items = n_kept = 0
     for o in range(baskets.shape[0]):
         start = n_items
@@ -105,10 +105,10 @@ def _project(database: UtilityDatabase, baskets: Ints, places: Longs, relabel: I
                 kept_utilities[n_items] = utilities[p]
                 n_items += 1
         if n_items > start:
-            worth[n_kept] = prefixes[baskets[o]] + utilities[places[o]]
+            kept_prefixes[n_kept] = prefixes[baskets[o]] + utilities[places[o]]
             n_kept += 1
             ends[n_kept] = n_items
-    return kept[:n_items], kept_utilities[:n_items], ends[: n_kept + 1], worth[:n_kept]
+    return kept[:n_items], kept_utilities[:n_items], ends[: n_kept + 1], kept_prefixes[:n_kept]
 
 
 @njit(cache=True)
@@ -125,13 +125,13 @@ def _longer(values: Longs, needed: int) -> Longs:
 def grow_utility(
     items: Ints, utilities: Longs, offsets: Longs, n_items: int, low: int, least: int, max_length: int
 ) -> tuple[Longs, Longs, Longs, Longs]:
-    """Every itemset worth at least `least` whose highest item is `low` or above.
+    """Every itemset of at least utility `least` whose highest item is `low` or above.
 
-    Gives flat items (in no order) and, per itemset, its length, the baskets that hold it and what it is worth in them.
-    `max_length` 0 is no limit. Depth first, with a stack (a compiled function that calls itself cannot be cached).
+    Gives flat items (in no order) and, per itemset, its length, the baskets that contain it and its utility in them.
+    `max_length` 0 means no limit. Depth first, with a stack (a compiled function that calls itself cannot be cached).
     """
     databases = [(items, utilities, offsets, np.zeros(offsets.shape[0] - 1, np.int64))]
-    befores = [_worth_before(utilities, offsets)]
+    befores = [_utility_before(utilities, offsets)]
     labels = [np.arange(n_items).astype(np.int32)]
     held = [occurrences(items, offsets, n_items)]
     nexts = [low]
@@ -149,7 +149,7 @@ def grow_utility(
         nexts[depth] = last + 1
         starts, baskets, places = held[depth]
         baskets, places = baskets[starts[last] : starts[last + 1]], places[starts[last] : starts[last + 1]]
-        own, most = _worth_with(databases[depth], befores[depth], baskets, places)
+        own, most = _utility_with(databases[depth], befores[depth], baskets, places)
         suffix[depth] = labels[depth][last]
         if own >= least:
             flat = _longer(flat, n_flat + depth + 1)
@@ -165,7 +165,7 @@ def grow_utility(
             if promising.shape[0] > 0:
                 rest = _project(databases[depth], baskets, places, relabel)
                 databases.append(rest)
-                befores.append(_worth_before(rest[1], rest[2]))
+                befores.append(_utility_before(rest[1], rest[2]))
                 labels.append(labels[depth][promising])
                 held.append(occurrences(rest[0], rest[2], promising.shape[0]))
                 nexts.append(0)

@@ -1,4 +1,4 @@
-"""What can be wrong with a table or with rows for it, and Delta's own refusals in the same words."""
+"""Errors of a table or of rows for it, and Delta's own refusals in the same terms."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The key that user ids are hashed with must not change: under another one every customer would exist twice.
 
-The lake keeps a fingerprint of it: a hash, under the key itself, of a text that is no user id. It distinguishes two
+The lake keeps a fingerprint of it: a hash, under the key itself, of a text that is not a user id. It distinguishes two
 keys and reveals nothing else.
 """
 

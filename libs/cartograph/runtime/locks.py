@@ -134,7 +134,7 @@ class Locks:
         return holder is not None and holder.token == mine.token
 
     def _renew(self, path: str, mine: Owner, done: threading.Event) -> None:
-        """Says every few seconds that the holder still works; one missed beat is no harm."""
+        """Renews the locks every few seconds; a single missed heartbeat does no harm."""
         while not done.wait(self.beat_seconds):
             with contextlib.suppress(Exception), self.files.guarded():
                 if self._is_mine(path, mine):

@@ -1,4 +1,4 @@
-"""Keeping tables fast and small: small files joined, rows that are read together laid together, old files deleted."""
+"""Keeps tables fast and small: compacts small files, clusters rows that are read together, deletes old files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models of a step give, written: their lists, what else they have rows for, and the weights of networks.
+"""Writes the results of a step's models: their lists, their artifacts, and the weights of networks.
 
 All models are fitted first; then every table is written once, for all of them together.
 """
@@ -21,7 +21,7 @@ CANDIDATES, ASSOCIATIONS = LISTS = ("gold.candidates", "gold.associations")
 
 
 def write_models(job: Job, models: Sequence[Model], data: Silver, users: DataFrame, k: int) -> None:
-    """Fits models, and writes their lists for customers and for products and whatever else they have.
+    """Fits models, and writes their lists for customers and for products, artifacts and weights.
 
     Where there is too little for a model to learn from, its tables are left empty, and the reason is logged.
 
@@ -56,7 +56,7 @@ def write_models(job: Job, models: Sequence[Model], data: Silver, users: DataFra
 
 
 def _write_artifacts(job: Job, models: Sequence[Model], fitted: Sequence[Model], users: DataFrame) -> None:
-    """Writes what the models have rows for beside their lists, made from the lists as they were written."""
+    """Writes the models' artifacts, made from the lists as they were written."""
     owners: dict[str, list[Model]] = defaultdict(list)
     for model in models:
         for table in model.artifact_tables:

@@ -1,4 +1,4 @@
-"""Where the project's files lie, whatever directory a job is started from."""
+"""The places of the project's files, whatever directory a job is started from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what is installed can run together: checked by every job before it starts Spark, and by `make doctor`.
+"""Whether the installed versions are compatible: checked by every job before it starts Spark, and by `make doctor`.
 
 Each clash names the pair and what to install instead. Nothing is imported or installed to find out: versions come
 from the packages' metadata and from the names of the jars. On Databricks the session given is used as it is.

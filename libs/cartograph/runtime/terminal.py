@@ -1,4 +1,4 @@
-"""Text for the terminal: printed as it is, whatever brackets, colons or escape codes a title or a message holds."""
+"""Text for the terminal: printed literally, whatever brackets, colons or escape codes it contains."""
 
 from __future__ import annotations
 

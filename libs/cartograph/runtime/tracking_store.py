@@ -1,7 +1,7 @@
-"""Where runs are recorded; an SQLite store is made once, whole or not at all, however many processes start at once.
+"""Where runs are recorded; an SQLite store is created once, atomically, even if several processes start together.
 
-MLflow makes the tables of a new store in some fifty steps. Two processes at it, or one that is killed, leave a store
-that no MLflow can open again. So it is made under a lock, in a file of its own, which is then given the store's name.
+MLflow makes the tables of a new store in some fifty steps. Two processes at once, or one that is killed, leave a
+store that MLflow cannot open again. So it is made under a lock, in a file of its own, which then gets the store's name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SQLITE = "sqlite:///"
 
 
 class StoreBroken(UserError):
-    """The file of the store cannot be used; the message says what to do with it."""
+    """The store's file is unusable; the message says what to do with it."""
 
 
 def tracking_uri(config: Config) -> str:
@@ -49,7 +49,7 @@ def prepare_store(uri: str) -> None:
 
 
 def made_unless_there(create: Callable[..., object], *arguments: object) -> None:
-    """Calls a `create_…` of the client; that another process was faster is no error."""
+    """Calls a `create_…` of the client; it is not an error if another process was faster."""
     from mlflow.exceptions import MlflowException
 
     try:

@@ -44,7 +44,7 @@ class ProductFeatures:
 
 
 def catalogue(events: DataFrame, vectors: DataFrame | None, most: int | None) -> pa.Table:
-    """The products that are modelled, on the driver: product_id, n (events); those of no event come last.
+    """The products that are modelled, on the driver: product_id, n (events); those without events come last.
 
     Args:
         events: what is learned from.

@@ -1,4 +1,4 @@
-"""After how long customers buy a product again, and how many ever do: fitted to intervals, many of them still open.
+"""The time until customers buy a product again, and the share who do: fitted to intervals, many still open.
 
 A share r of purchases is followed by another one of the same product by habit: the logarithm of the days until then is
 logistic about a typical one, so F(t) = 1 / (1 + (t / typical) ** (-1 / scale)) of these intervals are over in t days.
@@ -58,7 +58,7 @@ EVERYTHING_OPEN = ReturnTime(math.log(30.0), 0.5, 0.0, 0.0, 0.0)  # where nothin
 
 
 def prior_of(intervals: Intervals, n_intervals: float) -> Prior:
-    """The maximum likelihood estimate for the intervals of all products together, worth `n_intervals`."""
+    """The maximum likelihood estimate for the intervals of all products together, weighted as `n_intervals`."""
     ended = intervals.is_ended
     days = float(intervals.counts @ intervals.days / max(intervals.counts.sum(), 1.0))
     if not intervals.counts[ended].sum():

@@ -127,7 +127,7 @@ class SequenceModel(Model):
         Raises:
             TooLittle: there are none.
         """
-        unmet = None  # products of no event; what has events but is in no history is disliked
+        unmet = None  # products without events; those with events that are in no history are disliked
         if "content" in self.training.inputs and data.vectors is not None:
             unmet = data.vectors.join(events.select("product_id").distinct(), "product_id", "left_anti")
         learned = known.select(F.explode("product_ids").alias("product_id"))

@@ -50,11 +50,11 @@ class Cleaning(BaseModel):
         default=(), description="what order numbers are unique within: store, till (both are columns of events), day"
     )
     not_product_ids: tuple[str, ...] = Field(
-        default=(), description="patterns of product ids that are no product: postage, fees, corrections, vouchers"
+        default=(), description="patterns of product ids that are not products: postage, fees, corrections, vouchers"
     )
     not_product_titles: tuple[str, ...] = Field(default=(), description="the same for titles on lines or in catalogues")
     not_sales: dict[str, str] = Field(
-        default={}, description="SQL conditions under which an event is no sale, by the name of the rule"
+        default={}, description="SQL conditions under which an event is not a sale, by the name of the rule"
     )
 
     @field_validator("not_product_ids", "not_product_titles")

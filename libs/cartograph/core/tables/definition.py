@@ -75,7 +75,7 @@ def defined_table(
 
 
 def differences(actual: T.StructType, expected: T.StructType) -> list[str]:
-    """Every way in which `actual` differs from `expected`, in plain words; empty when it fits.
+    """Every way in which `actual` differs from `expected`, as text; empty when it fits.
 
     Column order and nullability are not compared: order is restored on write, and nulls are refused by the
     table's own NOT NULL constraints.

@@ -1,4 +1,4 @@
-"""What a rating says of a taste: a number from -1 (disliked) to 1 (liked), on whatever scale a shop rates."""
+"""Ratings as preferences: a number from -1 (disliked) to 1 (liked), whatever scale a shop rates on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STEPS = 2000  # of liking, by which ratings of one instant are distinguished
 def liking_of(rating: Column, ratings: RatingsSettings) -> Column:
     """-1 at the lowest rating, 0 at the neutral one, 1 at the highest, straight lines between; null for null.
 
-    A rating off the scale ends the query that reads it: nobody knows what it says.
+    A rating off the scale fails the query that reads it: it has no meaning.
     """
     lowest, highest = ratings.scale
     middle = (lowest + highest) / 2 if ratings.neutral is None else ratings.neutral
@@ -30,7 +30,7 @@ def liking_of(rating: Column, ratings: RatingsSettings) -> Column:
 
 
 def with_liking(events: DataFrame, ratings: RatingsSettings | None = None) -> DataFrame:
-    """The same events and `liking` (double), null of events that are no rating; events that have it stay as they are.
+    """The same events and `liking` (double), null of events that are not ratings; events that have it stay as they are.
 
     Args:
         events: rows of silver.events.

@@ -21,7 +21,7 @@ class RatingsSettings(Section):
         default=None,
         description="ratings above it are likes, below it dislikes; null: the middle of the scale. The best rating "
         "weighs event_weights.rating, the neutral one 0, the worst one -event_weights.rating. A product "
-        "that a customer's last rating dislikes is no positive interaction, whatever else they did with it, "
+        "that a customer's last rating dislikes is not a positive interaction, whatever else they did with it, "
         "and is not recommended to them",
     )
 

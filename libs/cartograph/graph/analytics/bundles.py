@@ -1,4 +1,4 @@
-"""Bundles: three or four products, each bought with each other one, found as motifs of the product graph."""
+"""Bundles: three or four products that are all bought with each other, found as motifs of the product graph."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 _MAX_COMPANIONS = 50  # Per product, the heaviest.
 _MAX_PRODUCTS = (
-    500  # Per companion, the heaviest: work grows with the square, and a companion of everything is no evidence.
+    500  # Per companion, the heaviest: work grows with the square, and a companion of everything says little.
 )
 
 

@@ -1,1 +1,1 @@
-"""Why a product is shown, in `explain`: what its score consists of, the evidence, and the reason in words."""
+"""Why a product is shown, in `explain`: what its score consists of, the evidence, and the reason as text."""

@@ -59,7 +59,7 @@ class Comparison:
 
     @property
     def reason(self) -> str:
-        """Why the winner was chosen, in words."""
+        """Why the winner was chosen, as text."""
         if self.n < MIN_CUSTOMERS:
             return f"only {self.n} holdout customers to compare the methods on; at least {MIN_CUSTOMERS} are needed"
         each = [

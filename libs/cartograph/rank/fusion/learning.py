@@ -30,7 +30,7 @@ class Fusion:
         comparison: of the methods on holdout customers; None if nothing was learned.
         probabilities: of `rank_probabilities`.
         ranker: of `ranker.train_ranker`.
-        reason: in words.
+        reason: as text.
         learned_from: the earlier day; None if nothing was learned.
     """
 

@@ -28,8 +28,8 @@ def queues(
     that a customer has bought, or has in earlier places, are not tried on them.
 
     Rows have the columns of `lists` and `chance`, the probability sampled for a new product (null for the others). The
-    score of new products is 0, as no model knows them. Ranks are in order and unique, but have gaps: rules may remove
-    rows before `with_trials` makes lists of them.
+    score of new products is 0, as models do not know them. Ranks are in order and unique, but have gaps: rules may
+    remove rows before `with_trials` makes lists of them.
 
     Args:
         lists: user_id, product_id, rank, score, models, votes: all candidates that may be shown.

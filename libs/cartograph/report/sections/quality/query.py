@@ -1,4 +1,4 @@
-"""What became of the rows that came in, and why some are in quarantine."""
+"""How many of the delivered rows were kept, and why some are in quarantine."""
 
 from __future__ import annotations
 
