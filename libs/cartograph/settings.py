@@ -28,7 +28,7 @@ from cartograph.shop.settings import ShopSettings
 
 
 class Config(Section):
-    """Everything that can be set, checked."""
+    """All settings, validated."""
 
     env: str
     lake: LakeSettings = Field(default=LakeSettings(), description="the Delta tables")
@@ -38,11 +38,11 @@ class Config(Section):
     preprocess: PreprocessSettings = PreprocessSettings()
     ratings: RatingsSettings = Field(
         default=RatingsSettings(),
-        description="what a rating says of a taste; als with `implicit: false` alone predicts ratings as they are",
+        description="ratings as preferences; only als with `implicit: false` predicts the ratings themselves",
     )
     seen: SeenSettings = Field(
         default=SeenSettings(),
-        description="when a product is not new to a customer any more: one definition for all that follows",
+        description="which products are not new to a customer: one definition for lists, evaluation and tuning",
     )
     embed: EmbedSettings = EmbedSettings()
     rules: RulesSettings = RulesSettings()

@@ -84,7 +84,7 @@ class Als(Model):
         return self
 
     def weights(self, events: DataFrame) -> DataFrame:
-        """What is learned from, one row per customer and product: user_id, product_id, weight."""
+        """The training data, one row per customer and product: user_id, product_id, weight."""
         if not self.settings.implicit:
             return ratings(events)
         weights = interactions(events, self.event_weights, half_life_days=self.settings.half_life_days)

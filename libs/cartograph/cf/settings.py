@@ -42,7 +42,7 @@ class PopularitySettings(ModelSettings):
 
 
 class ItemToItemSettings(ModelSettings):
-    """What models have that keep a list of neighbours per product."""
+    """Settings of models that keep a list of neighbours per product."""
 
     n_neighbours: Neighbours = 100
     newest: Newest = 500
@@ -58,7 +58,7 @@ class ItemNeighboursSettings(ItemToItemSettings):
 
 
 class CooccurrenceSettings(ItemToItemSettings):
-    """What is touched after what, or bought in one basket."""
+    """Co-occurrence: products interacted with one after another, or bought in one basket."""
 
     newest: Newest = 200
     recent: Recent = 20
@@ -108,7 +108,7 @@ class Rp3BetaSettings(ItemToItemSettings):
 
 
 class LinearSettings(ItemToItemSettings):
-    """What models have that predict each product from all others, on a dense matrix of the most popular products."""
+    """Settings of models that predict each product from all others, on a dense matrix of the most popular products."""
 
     n_neighbours: Neighbours = 200
     recent: Recent = 500
@@ -138,7 +138,7 @@ class SlimSettings(LinearSettings):
 
 
 class UserNeighboursSettings(ModelSettings):
-    """What similar customers have."""
+    """User neighbours: products of similar customers."""
 
     n_neighbours: Positive = Field(default=100, description="similar customers that recommendations are made from")
     newest: Newest = 500
@@ -160,7 +160,7 @@ class UserNeighboursSettings(ModelSettings):
 
 
 class FactorSettings(ModelSettings):
-    """What models have that learn a vector for every customer and every product."""
+    """Settings of models that learn a vector for every customer and every product."""
 
     rank: Positive = Field(
         default=64, description="embedding dimension: memory and time grow with it, and quality while data lasts"

@@ -63,7 +63,7 @@ class Weights(Protocol):
 
 
 class Model(Protocol):
-    """What every model offers. `name` is the one used in settings, tables and reports.
+    """The interface of every model. `name` is the one used in settings, tables and reports.
 
     `artifact_tables` names the tables, beside the two of lists, that a model has rows for.
     """

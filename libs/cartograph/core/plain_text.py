@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# ESC and its like move the cursor or colour the screen; the others turn the direction of whatever stands after them.
+# ESC and its like move the cursor or colour the screen; the others turn the direction of the text after them.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -25,7 +25,7 @@ _WORDS = SECRET_NAME.removeprefix("(?i)").split("|[._-]")[0]
 _START = r"(?<![\w.-])[\w.-]*"  # from the beginning of a name: else long names would take the square of their length
 _VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s"'&;,)}\]]+)"""
 _PORT = r"""\d{1,5}(?:[/?#,;\s'"]|$)"""
-# What stands before a secret, and the secret itself.
+# The text before a secret, and the secret itself.
 _IN_TEXT = (
     re.compile(rf"""(//[^\s/?#@:'"]*:)(?!{_PORT})([^\s'"]+)(?=@)"""),  # //user:password@host, not //host:port
     re.compile(r"""(\bhttps?://)([^\s/?#@:'"]+)(?=@)"""),  # https://token@host
@@ -67,7 +67,7 @@ def redacted(value: Any, name: str = "") -> Any:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    """What stands before the secret as it was; quotes around the secret stay, so that JSON and YAML remain such."""
+    """The text before the secret as it was; quotes around the secret stay, so that JSON and YAML remain such."""
     quote = found[2][0] if found[2][0] in "\"'" else ""
     return f"{found[1]}{quote}{HIDDEN}{quote}"
 

@@ -120,10 +120,11 @@ class GateSettings(Section):
     learning_rate: AboveZero = Field(default=0.003, description="peak learning rate")
     device: Device = Field(default="cpu", description="cuda, if every worker has a GPU")
     workers: Positive | None = Field(
-        default=None, description="of the group, all at once; null: one per core, each with 64 pairs of a step or more"
+        default=None,
+        description="size of the group, all at once; null: one per core, each with 64 pairs of a step or more",
     )
     backend: Literal["petastorm", "arrow"] = Field(
-        default="petastorm", description="what feeds pairs to the workers: petastorm, or arrow where that is missing"
+        default="petastorm", description="reads the training pairs: petastorm, or arrow where it is not installed"
     )
     seed: Seed = Field(default=7, description="seed of weights, order and masks")
 

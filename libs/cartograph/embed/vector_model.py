@@ -41,7 +41,7 @@ class Vectors:
 
 
 class VectorModel(Protocol):
-    """What every model of product vectors offers. `name` is the one used in settings and tables."""
+    """The interface of every model of product vectors. `name` is the one used in settings and tables."""
 
     name: str
 

@@ -27,7 +27,7 @@ class SliceSettings(Section):
 
 
 class PromotionSettings(Section):
-    """What a challenger has to show before its lists replace those of the champion."""
+    """Conditions for a challenger to replace the champion."""
 
     champion: str = Field(default="fused", description="model whose lists are shown now")
     challengers: tuple[str, ...] = Field(default=(), description="models that may replace it; []: nothing is decided")

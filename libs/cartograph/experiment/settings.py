@@ -14,7 +14,7 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ExperimentDeclaration(Section):
-    """What is decided before an experiment begins; every key must be given."""
+    """The declaration of an experiment, made before it begins; every key must be given."""
 
     control: str = Field(description="the arm that the others are compared with")
     shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(

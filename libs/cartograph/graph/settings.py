@@ -183,7 +183,7 @@ class GraphTrainingSettings(TrainingSettings):
 
 
 class NetworkSettings(ModelSettings):
-    """What the networks have in common, besides their training."""
+    """Settings that the networks share, besides those of training."""
 
     width: Positive = Field(default=64, description="embedding dimension: memory and time grow with it")
     temperature: AboveZero = Field(

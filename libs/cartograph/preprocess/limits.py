@@ -48,7 +48,7 @@ class SetAside:
 
 
 def set_aside(rows: Mapping[str, DataFrame]) -> list[SetAside]:
-    """What was set aside by source, table and rule, in descending order of rows.
+    """The rows set aside by source, table and rule, in descending order of their number.
 
     Args:
         rows: the new rows by target (`events` …): source, rule (null: not set aside) and reason.

@@ -34,7 +34,7 @@ def with_outcomes(good: DataFrame, stored: DataFrame | None) -> DataFrame:
         same = stored.join(good.select("event_id").distinct(), "event_id", "left_semi")
         known = {"is_new": F.lit(False), "row_id": F.lit(""), "delivery": F.lit(""), "content": content_of_stored()}
         rows = rows.unionByName(same.withColumns(known).drop("returned_order_id"))
-    rows = rows.repartition("event_id")  # Both windows below lie within an event.
+    rows = rows.repartition("event_id")  # Both windows below are within an event.
     counted = rows.withColumn("n_equal", F.when(F.col("is_new"), F.count("*").over(equal)).otherwise(F.col("n_lines")))
     newest = Window.partitionBy("event_id").orderBy(*[F.desc(name) for name in _NEWEST])
     first = {name: F.first(name).over(newest) for name in ("content", "batch_id", "delivery")}

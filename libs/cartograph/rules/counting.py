@@ -182,7 +182,7 @@ class _Numbering:
         coded = user_ids.dictionary_encode()
         codes: Longs = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         if len(coded.dictionary) and coded.dictionary[0].as_py() == self._last:
-            self._next -= 1  # the last customer of the batch before goes on
+            self._next -= 1  # the last customer of the previous batch continues
         codes[codes >= 0] += self._next
         self._next += len(coded.dictionary)
         if len(coded.dictionary):

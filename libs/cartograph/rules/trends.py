@@ -67,7 +67,7 @@ def _monthly(rules: DataFrame, baskets: DataFrame) -> DataFrame:
 
 
 def _count(batches: Iterable[pa.RecordBatch], tree: Tree, itemsets: pa.Array) -> Iterator[pa.RecordBatch]:
-    """What the baskets of this task add to each itemset and month."""
+    """The counts of this task's baskets per itemset and month."""
     counts: dict[int, Longs] = {}
     for batch in batches:
         for month in pc.unique(batch.column(0)).to_pylist():

@@ -82,7 +82,7 @@ _LONGEST = 200  # letters that are quoted
 
 
 def _texts(error: BaseException) -> Iterator[str]:
-    """What the error and those that it came from say."""
+    """The messages of the error and of its causes."""
     seen: BaseException | None = error
     while seen is not None:
         yield f"{type(seen).__name__}: {seen}"

@@ -67,7 +67,7 @@ def _explanation(field: FieldInfo, section: type[BaseModel]) -> str:
 
 
 def _keyed(key: str, explanation: str) -> Iterator[str]:
-    """The line of a key with its explanation beside it, and beneath as far as it is longer."""
+    """The line of a key with its explanation beside it, continued below if it is longer."""
     beside = _wrapped(explanation, _WIDTH - max(_COLUMN, len(key) + 2) - 2) if len(key) < _LONG else []
     if not beside:
         yield key

@@ -25,7 +25,7 @@ class SchemaMismatch(TableError):
 
 
 class RowsRefused(TableError):
-    """Rows break a constraint, repeat a key, or lie outside the partition that is being replaced."""
+    """Rows break a constraint, repeat a key, or are outside the partition that is being replaced."""
 
 
 class DigestChanged(TableError):
@@ -43,7 +43,7 @@ _CONFLICT = re.compile(r"\[(DELTA_CONCURRENT\w+|DELTA_\w*CHANGED\w*)\]|Concurren
 
 
 def raised_on_purpose(error: Exception) -> UserError | None:
-    """What an expression of a query said of the rows it refuses (`F.raise_error`); None of any other error."""
+    """The message of an expression that refused rows (`F.raise_error`); None for any other error."""
     found = _RAISED.search(str(error))
     return UserError(found[1]) if found else None
 

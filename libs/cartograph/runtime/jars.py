@@ -132,7 +132,7 @@ def _remove_other_versions(folder: Path, jars: Sequence[Jar]) -> None:
 
 @contextmanager
 def ivy(folder: Path, repositories: Repositories) -> Iterator[Resolve]:
-    """A function from Maven coordinates to a jar's file, without what that jar depends on; Ivy's log lies in `folder`.
+    """A function from Maven coordinates to a jar's file, without what that jar depends on; Ivy's log is in `folder`.
 
     It runs in a JVM without a Spark session, with `folder` as Ivy's home.
     """

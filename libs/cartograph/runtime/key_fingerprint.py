@@ -37,7 +37,7 @@ def fingerprint(key: str) -> str:
 
 
 def stored_fingerprints(tables: Tables) -> Fingerprints | None:
-    """What the lake knows of its key; None where nothing was ever hashed."""
+    """The stored fingerprints; None where nothing was ever hashed."""
     if not tables.exists(TABLE):
         return None
     rows = tables.read(TABLE, secret=_SECRET).collect()  # at most one: the column is the key

@@ -65,7 +65,7 @@ class Locks:
 
     @classmethod
     def below(cls, spark: SparkSession, folder: str, lake: LakeSettings) -> Self:
-        """Locks whose files lie in `folder`/_locks, with the waiting times of the settings."""
+        """Locks whose files are in `folder`/_locks, with the waiting times of the settings."""
         locks = f"{folder}/_locks"
         return cls(
             lock_files(spark, locks), locks, wait_seconds=lake.lock_wait_seconds,

@@ -10,7 +10,7 @@ _SCHEME = re.compile(r"^(jdbc:|[a-zA-Z][a-zA-Z0-9+.-]*:/)")
 
 
 def home() -> Path:
-    """The project's root: `CARTOGRAPH_HOME`, else the checkout this file lies in, else the working directory."""
+    """The project's root: `CARTOGRAPH_HOME`, else the checkout this file is in, else the working directory."""
     if "CARTOGRAPH_HOME" in os.environ:
         return Path(os.environ["CARTOGRAPH_HOME"]).resolve()
     checkout = Path(__file__).resolve().parents[3]

@@ -45,7 +45,7 @@ INTRUDERS = (
 
 
 class EnvironmentUnfit(UserError):
-    """What is installed cannot run together; the message names every clash."""
+    """The installed versions are incompatible; the message names every conflict."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def session_settings(config: Config, submitted: bool = False) -> dict[str, str]:
 
 
 def _machine(config: Config) -> dict[str, str]:
-    """Master, memory and folders, as far as they are set."""
+    """Master, memory and folders, those that are set."""
     spark = config.spark
     needed = {
         "spark.master": spark.master,

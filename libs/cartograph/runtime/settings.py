@@ -10,7 +10,7 @@ from cartograph.core.settings import Positive, Section
 
 
 class LakeSettings(Section):
-    """Where the tables lie and how they are written."""
+    """Where the tables are and how they are written."""
 
     root: str = Field(
         default="build/lake", description="folder or URI (s3a://…, abfss://…, dbfs:/…) under which <layer>/<table> lie"

@@ -83,7 +83,7 @@ class Tables:
         )
 
     def path(self, name: str) -> str:
-        """Where table `name` lies: its folder, or its full name in the catalog."""
+        """The place of table `name`: its folder, or its full name in the catalog."""
         schema.table(name)
         return f"{self.catalog}.{name}" if self.catalog else f"{self.root}/{name.replace('.', '/')}"
 

@@ -199,7 +199,7 @@ class Tracking:
         return str(found.experiment_id)  # type: ignore[union-attr]
 
     def _finish(self) -> None:
-        """The second attempt for all that is left, then the outbox."""
+        """A second attempt for everything not sent yet, then the outbox."""
         left = [run for run in self._runs if run.unsent or run.run_id is None or (self.down and run.ended)]
         self._runs = []
         if not self.down or not self.settings.enabled:

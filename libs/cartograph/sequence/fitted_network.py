@@ -22,7 +22,7 @@ _ROWS_PER_BLOCK = 512  # histories that a task scores together
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """What is left of training: weights, the products in order of their codes, and how the network is made."""
+    """The result of training: weights, the products in order of their codes, and how the network is made."""
 
     weights: Weights
     product_ids: pa.Array

@@ -138,7 +138,7 @@ def days_between(baskets: DataFrame) -> int:
 
 
 def day_after(events: DataFrame) -> date:
-    """The first day that all events lie before."""
+    """The day after the last event."""
     last: date | None = events.agg(F.date_add(F.to_date(F.max("event_at")), 1).alias("day")).collect()[0].day
     return last or date(1970, 1, 1)
 

@@ -45,7 +45,7 @@ class SequenceModel(Model):
 
     Args:
         settings: of the network.
-        training: what the networks share.
+        training: settings that the networks share.
         event_types: events that count.
         tables: which tables there are beside the lists.
         mask_seen: never recommend what the customer has seen (`core.views.seen`).
@@ -174,7 +174,7 @@ class SequenceModel(Model):
         return seconds_per_epoch(self.epochs_)
 
     def associate(self, k: int) -> DataFrame:
-        """What a customer buys next who has bought one product: product_id, associated_product_id, score, rank."""
+        """The next products after a single purchase: product_id, associated_product_id, score, rank."""
         spark = SparkSession.active()
         alone = spark.createDataFrame(pa.table({"user_id": self._fitted().product_ids})).select(
             "user_id", F.array("user_id").alias("product_ids")
@@ -193,7 +193,7 @@ class SequenceModel(Model):
         return self._fitted().user_vectors(users, self.event_types, "mean").drop("mask")
 
     def artifacts(self, users: DataFrame, lists: DataFrame) -> Mapping[str, DataFrame]:
-        """gold.user_vectors and gold.attributions, as far as they are enabled."""
+        """gold.user_vectors and gold.attributions, those that are enabled."""
         made: dict[str, DataFrame] = {}
         if self.tables.customer_vectors:
             made["gold.user_vectors"] = self.user_vectors(users)

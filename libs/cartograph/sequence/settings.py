@@ -25,7 +25,7 @@ EVENTS: tuple[EventType, ...] = ("view", "cart", "purchase", "rating")  # that m
 
 
 class FirstOrderSettings(ModelSettings):
-    """What came right after the last product: the baseline."""
+    """First-order Markov chain: what followed the last product; the baseline."""
 
     max_length: Positive = Field(default=200, description="newest events of a customer that count")
     n_neighbours: Positive = Field(default=100, description="products kept per product; at least k")
@@ -52,7 +52,7 @@ class RepurchaseSettings(IntervalSettings):
 
 
 class NextBasketSettings(ModelSettings, IntervalSettings):
-    """What is due again, and what is new after the last basket."""
+    """The next basket: products due to be bought again, and new ones that follow the last basket."""
 
     basket: Literal["order", "day"] = Field(
         default="order", description="order, or day: all that a customer bought on one day"
@@ -75,7 +75,7 @@ class NextBasketSettings(ModelSettings, IntervalSettings):
 
 
 class SequenceTrainingSettings(TrainingSettings):
-    """What the networks share: data, loss and training."""
+    """Training of the networks: data, loss and optimisation."""
 
     max_length: Positive = Field(default=50, description="context length: events that a prediction is made from")
     newest: Positive = Field(
@@ -107,7 +107,7 @@ class SequenceTrainingSettings(TrainingSettings):
 
 
 class ArchitectureSettings(ModelSettings):
-    """What a network is made of."""
+    """The architecture of a network and its optimiser."""
 
     width: Positive = Field(default=64, description="embedding dimension: memory and time grow with it")
     depth: Positive = Field(default=1, description="layers")
@@ -121,7 +121,7 @@ class ArchitectureSettings(ModelSettings):
 
 
 class NetworkSettings(ArchitectureSettings):
-    """What each network has of its own."""
+    """Settings of a single network."""
 
     smoothing: Share = Field(default=0.0, description="label smoothing, with the full loss")
     epochs: Positive = Field(default=20, description="maximum number of epochs")
@@ -180,7 +180,7 @@ class SequenceSettings(NetworkTables, ModelsSection):
         default=NextBasketSettings(), description="what is due again, and what is new after the last basket"
     )
     training: SequenceTrainingSettings = Field(
-        default=SequenceTrainingSettings(), description="what the networks share"
+        default=SequenceTrainingSettings(), description="training of the networks: data, loss and optimisation"
     )
     lstm: NetworkSettings = Field(default=NetworkSettings(), description="long short-term memory over the history")
     gru: NetworkSettings = Field(default=NetworkSettings(), description="gated recurrent units over the history")

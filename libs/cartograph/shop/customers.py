@@ -25,7 +25,7 @@ class Customers:
     kind: Ints
     activity: Floats  # share of the block's visits
     departments: Ints  # customer x 3, favourite first
-    corner: Floats  # customer x 3: where in each department's types (0 to 1) the taste lies
+    corner: Floats  # customer x 3: where in each department's types (0 to 1) the preference is
     price_level: Floats  # 0 buys the cheapest, 1 the dearest
     brand: Ints  # favourite brand within any department
     region: Ints

@@ -54,7 +54,7 @@ def with_prior(item_factors: DataFrame, weights: DataFrame, products: DataFrame,
 
 
 def regression(rows: DataFrame) -> Matrix | None:
-    """The factors that each feature adds: (features, rank); summed where the rows lie, solved on the driver.
+    """The factors that each feature adds: (features, rank); summed on the executors, solved on the driver.
 
     None where there are no rows to learn from.
 

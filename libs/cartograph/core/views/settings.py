@@ -10,7 +10,7 @@ from cartograph.core.settings import Section
 
 
 class RatingsSettings(Section):
-    """What a rating says about a customer's taste."""
+    """Ratings as preferences."""
 
     scale: tuple[float, float] = Field(
         default=(1, 5),

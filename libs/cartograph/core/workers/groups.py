@@ -105,7 +105,7 @@ def _bytes(rows: pa.RecordBatch) -> Array:
 
 
 def _rows(stream: Array) -> pa.Table:
-    """The rows of an Arrow stream, where they lie."""
+    """The rows of an Arrow stream, without a copy."""
     return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
 
 

@@ -21,7 +21,7 @@ _END = b""
 
 @dataclass(frozen=True)
 class Reporter:
-    """What a task sends with. It can be sent to executors."""
+    """The sending end for tasks; it can be sent to executors."""
 
     host: str
     port: int
