@@ -1,4 +1,4 @@
-"""Shops with too little for a step go through every step all the same: empty tables, and a sentence that says why."""
+"""Shops with too little data still go through every step: empty tables, and a message that says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer that is missing or fails is named, and costs neither our figures nor those of the other peers."""
+"""A peer that is missing or fails is named, and affects neither our figures nor those of the other peers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Descriptions give factors to products that few customers know; what many know speaks for itself."""
+"""Descriptions give factors to products with few customers; those with many rely on their interactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Approximate search finds nearly what exact search finds, never what is masked, and says so where it cannot."""
+"""Approximate search finds nearly what exact search finds, never what is masked, and reports where it cannot."""
 
 from __future__ import annotations
 

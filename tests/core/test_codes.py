@@ -1,4 +1,4 @@
-"""Codes are dense and in order of what they stand for."""
+"""Codes are dense and in the order of their values."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_numbers_go_with_the_products_wherever_they_and_their_customers_stand() 
     assert (keys_of(matrix[rows][:, columns]) == keys[columns]).all()
 
 
-def test_products_of_equal_places_have_equal_numbers_and_weights_tell_others_apart() -> None:
+def test_products_of_equal_structure_have_equal_numbers_and_weights_distinguish_others() -> None:
     blocks = np.kron(np.eye(2), np.ones((3, 3))) - np.eye(6)
     assert len(set(keys_of(blocks).tolist())) == 1
     blocks[0, 1] = 2  # one customer likes product 1 twice as much

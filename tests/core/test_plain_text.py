@@ -1,4 +1,4 @@
-"""Text that is shown says what it says and does nothing else."""
+"""Shown text keeps its content and has no side effects."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_json_stays_json() -> None:
     assert json.loads(redacted_text(json.dumps({"password": SECRET, "n": 1}))) == {"password": HIDDEN, "n": 1}
 
 
-def test_the_value_of_a_secret_variable_is_hidden_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_value_of_a_secret_variable_is_hidden_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_DB_PASSWORD", "swordfish")
     monkeypatch.setenv("SHOP_DB_PASSWORD_FILE", "/run/secrets/shop")
     assert redacted_text("login of swordfish failed, see /run/secrets/shop") == (

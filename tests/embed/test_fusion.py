@@ -45,7 +45,7 @@ def test_concatenated_vectors_have_length_one_whatever_is_missing(blocks: DataFr
     assert only == {"both": [0, 0, 0, 0, 1]}  # nothing is left of the other
 
 
-def test_a_missing_model_has_no_share_and_what_stands_in_its_place_no_effect() -> None:
+def test_a_missing_model_has_no_share_and_its_placeholder_no_effect() -> None:
     torch.manual_seed(1)
     network = GatedFusion((2, 3), 4)
     torch.nn.init.normal_(network.gate.weight)

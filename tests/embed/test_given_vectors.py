@@ -1,4 +1,4 @@
-"""Vectors made elsewhere are taken from attributes and files, and refused where they are none."""
+"""Precomputed vectors are read from attributes and files, and refused where they are malformed."""
 
 from __future__ import annotations
 

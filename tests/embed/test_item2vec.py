@@ -1,4 +1,4 @@
-"""Products that are bought and seen together lie close, however large a set; those nobody has have no vector."""
+"""Products bought and viewed together are close, whatever the set's size; those without events have no vector."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_word_vectors_are_used_again_unless_they_are_too_old_or_settings_differ(
     assert model.identity == IDENTITY
 
 
-def test_a_word_lies_closer_to_those_it_is_met_with(product_words: DataFrame) -> None:
+def test_a_word_is_closer_to_those_it_occurs_with(product_words: DataFrame) -> None:
     known = word_vectors(product_words, width=8, iterations=10, min_count=2, seed=3)
     units = {row.word: np.array(row.vector) / np.linalg.norm(row.vector) for row in known.collect()}
     assert set(units) == {*KITCHEN, *GARDEN, "new"}  # the word of one product has none

@@ -50,7 +50,7 @@ def test_the_verdict_of_a_metric(metric: str, value: float, variance: float, exp
 
 
 def decided(**values: float) -> tuple[str, list[str]]:
-    """The decision when metrics differ by so much, 0 unless given, with little variance."""
+    """The decision when metrics differ by these amounts, 0 unless given, with little variance."""
     metrics = ("revenue", "orders", "returns")
     return arm_decision(
         [metric_verdict(each, TEST, difference(values.get(each, 0.0)), Look(), SETTINGS) for each in metrics], []

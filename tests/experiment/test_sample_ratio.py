@@ -39,6 +39,6 @@ def test_few_customers_are_weak_evidence() -> None:
     assert sample_ratio_p({"a": 6}, thirds) == pytest.approx(3 * 2 * (1 / 3) ** 6)
 
 
-def test_arms_nobody_declared_are_named() -> None:
+def test_undeclared_arms_are_named() -> None:
     with pytest.raises(ValueError, match="not declared: old; the arms are control, new"):
         sample_ratio_p({"control": 3, "old": 2}, HALVES)

@@ -47,5 +47,5 @@ def test_a_file_without_labels_is_refused_by_name(tmp_path: Path) -> None:
         read_graph(tmp_path / "bad.npz")
 
 
-def test_the_area_is_the_chance_of_the_right_order() -> None:
+def test_the_area_is_the_probability_of_the_right_order() -> None:
     assert area(np.array([3.0, 1.0]), np.array([2.0, 1.0])) == pytest.approx((1 + 1 + 0 + 0.5) / 4)

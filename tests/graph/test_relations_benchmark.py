@@ -1,4 +1,4 @@
-"""Benchmarks of relations and repurchases count what is true from a score on, and what came of what was predicted."""
+"""Benchmarks of relations and repurchases count true pairs per score, and purchases among the predicted ones."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def test_customers_who_went_through_a_spreadsheet_are_themselves(messages: tuple
     assert buyers.count(None) == 4
 
 
-def test_what_lies_after_its_file_was_written_is_set_aside(messages: tuple[Lake, Any, Any]) -> None:
+def test_events_dated_after_their_file_was_written_are_set_aside(messages: tuple[Lake, Any, Any]) -> None:
     lake = messages[0]
     [(rule, reason)] = of_source(lake, "silver.quarantine", "clock", "rule", "reason")
     assert rule == "future_time"

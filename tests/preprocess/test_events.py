@@ -1,4 +1,4 @@
-"""Raw events are typed, and each that is set aside is set aside by the right rule, with a reason in words."""
+"""Raw events are typed, and each that is set aside is set aside by the right rule, with a reason."""
 
 from __future__ import annotations
 

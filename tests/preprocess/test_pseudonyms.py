@@ -40,14 +40,14 @@ def test_the_vectors_of_rfc_4231(spark: SparkSession) -> None:
         assert made[: len(expected)] == expected
 
 
-def test_an_id_is_hashed_and_nobody_stays_nobody(spark: SparkSession) -> None:
+def test_an_id_is_hashed_and_a_guest_stays_a_guest(spark: SparkSession) -> None:
     names = ["12346", "Zoë", "ß" * 200, None]
     frame = spark.createDataFrame([(n, name) for n, name in enumerate(names)], "n int, user_id string")
     made = [row.user_id for row in pseudonymised(frame, ["user_id"], KEY).orderBy("n").collect()]
     assert made == [*(hmac.new(KEY, name.encode(), hashlib.sha256).hexdigest() for name in names if name), None]
 
 
-def test_the_key_stands_in_no_plan(spark: SparkSession) -> None:
+def test_the_key_is_in_no_plan(spark: SparkSession) -> None:
     frame = pseudonymised(spark.createDataFrame([("ann",)], "user_id string"), ["user_id"], KEY)
     plan = frame._jdf.queryExecution().toString()
     hidden = [KEY, *pads(KEY)]

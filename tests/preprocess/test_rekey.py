@@ -141,9 +141,7 @@ def test_a_wrong_old_key_and_unknown_pseudonyms_are_refused_before_anything_is_w
     }
 
 
-def test_a_run_that_is_ended_half_way_goes_on_and_gives_what_the_new_key_would_have_given(
-    lake: Lake, expected: Lake
-) -> None:
+def test_an_interrupted_run_resumes_and_gives_the_tables_of_the_new_key(lake: Lake, expected: Lake) -> None:
     write = Job.replace
 
     def ended(self: Job, name: str, *rest: Any, **more: Any) -> Any:

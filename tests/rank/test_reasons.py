@@ -38,7 +38,7 @@ def test_a_pair_is_explained_by_its_strongest_count(
         (["als", "content"], "popular with customers like those who bought it"),
     ],
 )
-def test_a_pair_that_nobody_bought_is_explained_by_the_models_that_list_it(
+def test_a_pair_without_purchases_is_explained_by_the_models_that_list_it(
     spark: SparkSession, models: list[str], words: str
 ) -> None:
     row = spark.createDataFrame([(models,)], "models array<string>")

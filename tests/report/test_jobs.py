@@ -55,7 +55,7 @@ def test_running_rank_again_changes_nothing(shop: Suite) -> None:
     assert [shop.tables.version(name) for name in ("gold.recommendations", "gold.related_products")] == before
 
 
-def test_evaluating_a_day_without_lists_says_so_and_writes_nothing(shop: Suite) -> None:
+def test_evaluating_a_day_without_lists_reports_it_and_writes_nothing(shop: Suite) -> None:
     version = shop.tables.version("gold.evaluation")
     with shop.step("evaluate", as_of=EARLIER) as job:
         evaluate.run(job)

@@ -1,4 +1,4 @@
-"""Whatever a title or a number is, the page shows it and goes on."""
+"""The page shows any title and any number."""
 
 from __future__ import annotations
 

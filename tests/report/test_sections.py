@@ -1,4 +1,4 @@
-"""What every section of the page keeps to, so that adding one is adding a folder."""
+"""The contract of every section of the page: adding one is adding a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Baskets are made safe to mine, and what was done is reported."""
+"""Baskets are made safe to mine, and the changes are reported."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from cartograph.rules.significance import layers, with_q_values
 from tests.rules.baskets import frame, mining, random_baskets
 
 
-def test_every_pair_of_frequent_sides_stands_for_testing(spark: SparkSession) -> None:
+def test_every_pair_of_frequent_sides_counts_as_a_test(spark: SparkSession) -> None:
     sizes = [1] * 4 + [2] * 3 + [3]  # 4 items, 3 pairs, 1 triple: sizes 2 and 3
     itemsets = spark.createDataFrame([(size,) for size in sizes], "n_items int")
     found = {row.n_items: row.n_tests for row in layers(itemsets).collect()}

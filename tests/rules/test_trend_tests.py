@@ -67,7 +67,7 @@ def test_one_early_basket_of_a_product_that_took_off_is_no_trend() -> None:
     assert found.p_value[0] > 0.004  # the first basket of all: 5 / 1,011
 
 
-def test_a_december_that_stands_out_is_a_season_and_no_trend() -> None:
+def test_a_december_peak_is_a_season_and_not_a_trend() -> None:
     n_a, month = [30] * 36, list(range(24_000, 24_036))
     n_ab = [24 if one % 12 == 11 else 6 for one in month]
     p, peak = season_test(one_rule(month, n_ab, n_a))

@@ -34,7 +34,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("text", SAID, ids=[parts[0] for parts in SAID.values()])
-def test_each_way_of_running_out_is_one_sentence_with_a_remedy(text: str) -> None:
+def test_each_breakdown_is_one_sentence_with_a_remedy(text: str) -> None:
     found = breakdown(RuntimeError(text), load_config("local").spark)
     assert found is not None
     said = str(found)
@@ -49,12 +49,12 @@ def test_on_a_cluster_the_memory_of_executors_is_named() -> None:
     assert "raise spark.executor_memory (now 4g)" in said
 
 
-def test_what_lies_behind_an_error_is_looked_at_too() -> None:
+def test_causes_of_an_error_are_searched_too() -> None:
     error = ValueError("the lists cannot be written")
     error.__cause__ = RuntimeError(BROADCAST)
     assert breakdown(error, load_config("local").spark) is not None
 
 
-def test_other_errors_are_none_of_these() -> None:
+def test_other_errors_are_not_explained() -> None:
     assert breakdown(KeyError("product_id"), load_config("local").spark) is None
     assert breakdown(ConnectionError("Connection refused"), load_config("local").spark) is None

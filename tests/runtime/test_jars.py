@@ -151,7 +151,7 @@ def test_a_damaged_jar_is_fetched_again(tmp_path: Path, lock: tuple[Jar, ...], f
     assert from_folder == ["org.example:store:1.0"]
 
 
-def test_an_interrupted_run_keeps_what_it_has_and_the_next_one_goes_on(
+def test_an_interrupted_run_keeps_its_files_and_the_next_one_resumes(
     tmp_path: Path, lock: tuple[Jar, ...], from_folder: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "jars"

@@ -1,4 +1,4 @@
-"""The lake knows its key again, and nobody learns the key from what it knows."""
+"""The lake recognises its key, and its fingerprint does not reveal the key."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_change_of_keys_has_a_beginning_and_an_end_and_only_one_at_a_time(tabl
     for key in (FIRST, SECOND):
         with pytest.raises(keys.WrongKey, match=r"complete jobs/rekey.py first"):
             keys.require_same_key(tables, key)
-    keys.require_change(tables, FIRST, SECOND)  # a run that was ended may go on
+    keys.require_change(tables, FIRST, SECOND)  # an interrupted run may resume
     with pytest.raises(keys.WrongKey, match="another change of keys was started"):
         keys.require_change(tables, FIRST, THIRD)
     keys.end_change(tables, SECOND)

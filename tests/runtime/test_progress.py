@@ -24,7 +24,7 @@ def test_a_log_file_gets_a_line_at_the_start_and_the_end_of_each_step() -> None:
     assert "\x1b" not in out.getvalue()
 
 
-def test_a_failed_step_is_marked_and_its_error_goes_on() -> None:
+def test_a_failed_step_is_marked_and_its_error_is_raised() -> None:
     out = io.StringIO()
     with pytest.raises(ValueError), Progress(Console(file=out)).step("cf"):
         raise ValueError
@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_live_line_that_is_gone_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_what_data_says_is_printed_as_it_is(is_terminal: bool) -> None:
+def test_text_from_data_is_printed_literally(is_terminal: bool) -> None:
     hostile = "Cup [/b] [set of 4] :smile: [link=x] \\[a] \\"
     out = io.StringIO()
     progress = Progress(Console(file=out, force_terminal=is_terminal, width=200, color_system=None))

@@ -1,4 +1,4 @@
-"""A password shows on none of the ways out of a job: configuration, errors, progress, runs, Spark's interface."""
+"""No output of a job shows a password: configuration, errors, progress, runs, Spark's interface."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_runs_that_are_recorded_hide_secrets(tmp_path: Path) -> None:
     assert SECRET.encode() not in (tmp_path / "mlflow.db").read_bytes()
 
 
-def test_what_waits_in_the_outbox_and_the_warning_hide_secrets_and_numbers_that_are_none_are_text(
+def test_the_outbox_and_the_warning_hide_secrets_and_nan_is_text(
     tmp_path: Path,
 ) -> None:
     uri = f"tracking.uri=http://mlflow:{SECRET}@127.0.0.1:9"

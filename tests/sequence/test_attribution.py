@@ -1,4 +1,4 @@
-"""What a network's score comes from is what it loses when the product is taken out of the history."""
+"""Attributions of a network's score are what it loses without each product of the history."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_sampled_softmax_on_one_worker_learns_it_too_and_is_validated(ring: Silv
     assert sum(right) >= 0.9 * len(right)
 
 
-def test_a_product_that_nobody_bought_is_known_by_its_content(spark: SparkSession, ring: Silver) -> None:
+def test_a_product_without_purchases_is_embedded_by_its_content(spark: SparkSession, ring: Silver) -> None:
     angles = [2 * math.pi * place / N for place in range(N)]
     rows = [(product(place), [math.cos(angle), math.sin(angle), 0.3]) for place, angle in enumerate(angles)]
     rows.append(("unsold", rows[4][1]))

@@ -1,4 +1,4 @@
-"""The next basket holds what is due again and what follows the last basket, and the two can be separated."""
+"""The next basket has products that are due again and products that follow the last basket; each can be had alone."""
 
 from __future__ import annotations
 

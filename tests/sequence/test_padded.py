@@ -41,7 +41,7 @@ def test_unknown_types_and_times_are_zeros() -> None:
     assert not rows.gaps.any()
 
 
-def test_every_step_of_a_long_history_lies_in_exactly_one_window(spark: SparkSession) -> None:
+def test_every_step_of_a_long_history_is_in_exactly_one_window(spark: SparkSession) -> None:
     rows = [(f"u{n}", [f"p{place}" for place in range(n)], list(range(n)), list(range(n))) for n in (1, 2, 4, 5, 7, 11)]
     named = "user_id string, product_ids array<string>, types array<int>, ats array<bigint>"
     found = windows(spark.createDataFrame(rows, named), 3).collect()

@@ -68,7 +68,7 @@ def test_it_is_the_maximum_of_the_likelihood() -> None:
     assert own[:4] == pytest.approx(best.x[:4], abs=0.05)
 
 
-def test_habit_and_chance_are_distinguished() -> None:
+def test_habitual_and_random_purchases_are_distinguished() -> None:
     found = prior_of(bought(4000, 30, 0.4, 730, by_chance=0.002), 10.0).of_all
     assert np.exp(found.typical) == pytest.approx(30, rel=0.05)
     assert found.by_chance == pytest.approx(0.002, rel=0.1)
@@ -92,7 +92,7 @@ def test_a_product_of_few_intervals_is_like_all_and_one_of_many_like_itself() ->
     assert np.exp(found[1, 0]) == pytest.approx(30, rel=0.05)
 
 
-def test_where_nobody_came_back_nobody_is_expected_to() -> None:
+def test_without_repeat_purchases_none_are_expected() -> None:
     open_alone = Intervals(np.array([5.0, 90.0]), np.ones(2), np.zeros(2, bool), np.ones(2, bool))
     assert prior_of(open_alone, 10.0) == Prior(EVERYTHING_OPEN, 10.0, 47.5)
     found = fitted(np.array([0, 2]), open_alone, prior_of(open_alone, 10.0))

@@ -46,7 +46,7 @@ def test_the_catalogue_is_about_as_large_as_asked_for(plan: Plan, shop: Catalogu
     assert shop.n_products == pytest.approx(plan.about_products, rel=0.1)
 
 
-def test_codes_are_a_permutation_that_tells_nothing(shop: Catalogue) -> None:
+def test_codes_are_a_permutation_without_information(shop: Catalogue) -> None:
     assert np.array_equal(np.sort(shop.code), np.arange(shop.n_products))
     assert abs(np.corrcoef(shop.code, np.arange(shop.n_products))[0, 1]) < 0.2
 

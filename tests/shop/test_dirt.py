@@ -1,4 +1,4 @@
-"""Planted dirt: the counts beside the data are exactly what lies in the files."""
+"""Planted dirt: the counts beside the data are exactly those in the files."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def co_bought(events: pd.DataFrame) -> pd.DataFrame:
     return pair_counts(events[events.event_type == "purchase"], "order_id")
 
 
-def test_what_is_bought_together_more_than_chance_allows_is_a_complement_or_a_bundle(
+def test_products_bought_together_significantly_often_are_complements_or_bundles(
     exported: Exported, co_bought: pd.DataFrame
 ) -> None:
     complements = exported.pairs("complements", "product_id", "complement_id")
