@@ -222,9 +222,9 @@ def test_looks_at_few_customers_or_without_variance_are_ignored(spark: SparkSess
     ("change", "message"),
     [
         ({"control": "old"}, "control 'old' is not one of the arms"),
-        ({"shares": {"control": 0.5, "new": 0.4}}, "add up to 1"),
+        ({"shares": {"control": 0.5, "new": 0.4}}, "sum to 1"),
         ({"primary": "preference"}, "if, and only if, lists are interleaved"),
-        ({"guardrails": {"revenue": 0.1}}, "revenue decides"),
+        ({"guardrails": {"revenue": 0.1}}, "revenue is the primary metric"),
     ],
 )
 def test_a_declaration_that_does_not_fit_together_is_refused(change: dict[str, Any], message: str) -> None:

@@ -54,7 +54,7 @@ def names_of_runs(folder: Path) -> set[str]:
     return {run.info.run_name for run in client.search_runs([experiment.experiment_id])}
 
 
-def test_two_processes_that_want_a_new_store_at_the_same_time_both_record_their_runs(tmp_path: Path) -> None:
+def test_two_processes_that_create_a_store_at_the_same_time_both_record_their_runs(tmp_path: Path) -> None:
     names = ["rules", "cf"]
     command = [sys.executable, "-c", RECORD, str(tmp_path)]
     processes = [subprocess.Popen([*command, name], cwd=ROOT, stderr=subprocess.PIPE, text=True) for name in names]
