@@ -81,5 +81,5 @@ def test_models_write_lists_and_weights(shop: Suite) -> None:
 
 
 def test_hubs_without_pagerank_are_refused() -> None:
-    with pytest.raises(UserError, match=r"graph\.analytics.*hubs are"):
+    with pytest.raises(UserError, match=r"graph\.analytics.*hubs needs"):
         load_config("demo", ["graph.enabled=true", "graph.analytics.run=[hubs]"])
