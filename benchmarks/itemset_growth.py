@@ -1,4 +1,4 @@
-"""What mining costs as the demo shop grows: seconds and memory for ever more baskets.
+"""Cost of mining as the demo shop grows: seconds and memory by number of baskets.
 
     python -m benchmarks.itemset_growth --baskets 100000 1000000 --min-support 0.0005
     python -m benchmarks.itemset_growth --baskets 2000000 --shops 25 --min-support 0.00002 --executor-memory 512m

@@ -1,4 +1,4 @@
-"""The objective that implicit ALS minimises, worked out from factors: what two solvers reached can be compared."""
+"""The objective that implicit ALS minimises, computed from factors, so that the results of two solvers can be compared."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.shop_relations --shop build/demo/shop --to build/relations
 
-Takes the raw files of an exported shop (`jobs/shop.py`), dirt and all, and the truth planted beside them. Interactions
+Takes the raw files of an exported shop (`jobs/shop.py`), dirt included, and the truth planted beside them. Interactions
 are views, carts and purchases; products that occur in none are left out of the truth's lists.
 """
 
