@@ -11,7 +11,7 @@ FORMATS = ("auto", "fimi", "csv", "parquet")
 def read_baskets(spark: SparkSession, path: str, format: str = "auto") -> DataFrame:
     """One row per basket: user_id (null), product_ids (distinct, sorted).
 
-    `fimi`: ids separated by blanks, one basket a line. `csv`: names separated by commas, one basket a line, in double quotes
+    `fimi`: ids and blanks, one basket a line. `csv`: names separated by commas, one basket a line, in double quotes
     where a name holds a comma. `parquet`: one row per line of an order, with order_id and product_id. Text may be
     gzipped. `auto` goes by the name: .parquet or a folder, .csv, anything else is FIMI.
     """

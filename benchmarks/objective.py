@@ -1,4 +1,4 @@
-"""The objective that implicit ALS minimises, computed from factors, so that the results of two solvers can be compared."""
+"""The objective that implicit ALS minimises, computed from factors, to compare two solvers."""
 
 from __future__ import annotations
 

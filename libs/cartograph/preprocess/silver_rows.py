@@ -67,7 +67,7 @@ def of_products(silver: Increment, checked: CheckedRows) -> DataFrame:
 
 
 def of_listings(silver: Increment, checked: CheckedRows) -> DataFrame:
-    """All rows of silver.listings, from all deliveries of all catalogues: products missing from the newest one are not listed."""
+    """All rows of silver.listings, from all deliveries: products missing from the newest catalogue are not listed."""
     records = checked.products if silver.is_first else checked_products(silver.all_raw("products"))
     rows = silver.keep(stated(records))
     catalogue = F.get_json_object("cleaning", "$.catalogue")  # Defaults are not recorded.
