@@ -40,7 +40,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests that share what takes long to make run in one process; those that need Spark are marked."""
     folder = item.path.parent.name
     shared = "cluster" if item.get_closest_marker("cluster") else "evaluated" if folder in EVALUATED else folder
-    item.add_marker(pytest.mark.xdist_group(shared))
+    if not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group(shared))
     if "spark" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.spark)
 

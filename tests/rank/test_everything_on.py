@@ -25,7 +25,7 @@ from cartograph.runtime.tracking import Tracking
 from jobs import audit, evaluate, ingest, pipeline, preprocess, report
 from tests.conftest import LOCAL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("everything_on")]
 
 DAY = date(2010, 2, 1)
 ON = [
