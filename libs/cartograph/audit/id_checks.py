@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -45,6 +46,7 @@ COUNTED = frozenset({
     "silver.product_graph", "gold.bundles", "gold.itemsets", "gold.rules", "gold.high_utility_itemsets",
     "gold.repurchases", "gold.user_vectors",
 })  # fmt: skip
+KINDS = {"product": PRODUCTS, "user": USERS}
 _SIDED = "gold.factors"  # products and customers in one column
 
 
@@ -68,24 +70,59 @@ def first_seen(events: DataFrame, listed: DataFrame | None, column: str) -> Data
     return in_lists.join(acted, "id", "full").select("id", "first_event_at", first_at.alias("first_at"))
 
 
-def id_checks(frames: Mapping[str, DataFrame], seen: Mapping[str, DataFrame], as_of: date) -> Iterator[DataFrame]:
-    """A `summary` per table and kind of id, where n_checked counts mentions of ids; `id` is one that leaks.
+def checked_ids(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Table and check (`products` or `users`) of every check of these tables."""
+    return [(name, f"{kind}s") for name in names for kind, places in KINDS.items() if name in places]
+
+
+def id_checks(frames: Mapping[str, DataFrame], seen: Mapping[str, DataFrame], as_of: date) -> DataFrame:
+    """The summaries of all `checked_ids` of tables with rows, where n_checked counts mentions of ids.
+
+    Columns as of `findings.summary`; `id` is one that leaks. The tables are looked up together: mentions are counted
+    per id first, so that few rows are joined.
 
     Args:
-        frames: the partitions audited, by table.
+        frames: the partitions audited, by table; at least one that mentions ids.
         seen: see `first_seen`, by kind (`product`, `user`).
         as_of: the day of the partitions.
     """
-    for kind, places in (("product", PRODUCTS), ("user", USERS)):
-        for name in places:
-            if name in frames:
-                ids = frames[name].select(F.explode(named_ids(frames[name], name, kind)).alias("id"))
-                yield _unknown_ids(ids, seen[kind], name, kind, as_of)
+    mentioned = [mentions(frame, name) for name, frame in frames.items() if checked_ids([name])]
+    known = [each.withColumn("kind", F.lit(kind)) for kind, each in seen.items()]
+    counted = reduce(DataFrame.unionByName, mentioned).groupBy("table", "kind", "id").agg(F.count("*").alias("n"))
+    looked_up = counted.join(
+        reduce(DataFrame.unionByName, known).withColumn("is_known", F.lit(True)), ["kind", "id"], "left"
+    )
+    in_events = F.col("table").isin(*COUNTED)
+    first_at = F.when(in_events, F.col("first_event_at")).otherwise(F.col("first_at"))
+    is_missing = F.when(in_events, F.col("first_event_at").isNull()).otherwise(F.col("is_known").isNull())
+    is_leak = is_missing | F.coalesce(first_at >= F.lit(as_of).cast("timestamp"), F.lit(False))
+    nowhere = F.when(in_events, "in no event").otherwise("in no event and no list")
+    when = F.when(is_missing, nowhere).otherwise(F.concat(F.lit("first seen on "), F.to_date(first_at).cast("string")))
+    example = F.concat("kind", F.lit(" "), "id", F.lit(" is "), when)
+    summed = looked_up.groupBy("table", F.concat("kind", F.lit("s")).alias("check")).agg(
+        F.sum("n").alias("n_checked"),
+        F.coalesce(F.sum(F.when(is_leak, F.col("n"))), F.lit(0)).alias("n_leaked"),
+        F.min(F.when(is_leak, F.struct("id", example.alias("example")))).alias("first"),
+    )
+    return summed.select("table", "check", "n_checked", "n_leaked", "first.example", "first.id")
+
+
+def mentions(frame: DataFrame, name: str) -> DataFrame:
+    """One row per mention of an id in table `name`: table, kind, id."""
+    of_kinds = [_of_kind(named_ids(frame, name, kind), kind) for kind, places in KINDS.items() if name in places]
+    mention = F.explode(F.concat(*of_kinds)).alias("mention")
+    return frame.select(F.lit(name).alias("table"), mention).select("table", "mention.kind", "mention.id")
+
+
+def _of_kind(ids: Column, kind: str) -> Column:
+    """An array of kind and id; empty where there are no ids."""
+    named = F.transform(ids, lambda one: F.struct(F.lit(kind).alias("kind"), one.cast("string").alias("id")))
+    return F.coalesce(named, F.array().cast("array<struct<kind: string, id: string>>"))
 
 
 def named_ids(frame: DataFrame, name: str, kind: str) -> Column:
     """The products (kind `product`) or customers (`user`) in a row of table `name`, as an array."""
-    columns = (PRODUCTS if kind == "product" else USERS)[name]
+    columns = KINDS[kind][name]
     is_list = {column: isinstance(frame.schema[column].dataType, T.ArrayType) for column in columns}
     ids = F.concat(*[F.col(column) if is_list[column] else F.array(column) for column in columns])
     return F.when(F.col("side") == kind, ids) if name == _SIDED else ids
@@ -96,25 +133,3 @@ def first_row_with(frame: DataFrame, name: str, kind: str, found: str) -> str:
     row = frame.where(F.array_contains(named_ids(frame, name, kind), found)).select(key_text(name)).head()
     assert row is not None  # it was found in this frame
     return str(row[0])
-
-
-def _unknown_ids(ids: DataFrame, seen: DataFrame, name: str, kind: str, as_of: date) -> DataFrame:
-    """The summary of one table; mentions are counted per id before the join, so that few rows are joined."""
-    mentions = ids.groupBy("id").agg(F.count(F.lit(1)).alias("n"))
-    looked_up = mentions.join(seen.withColumn("is_known", F.lit(True)), "id", "left")
-    first_at = F.col("first_event_at" if name in COUNTED else "first_at")
-    if name in COUNTED:
-        is_missing, where = first_at.isNull(), "in no event"
-    else:
-        is_missing, where = F.col("is_known").isNull(), "in no event and no list"
-    is_late = first_at >= F.lit(as_of).cast("timestamp")
-    is_leak = is_missing | F.coalesce(is_late, F.lit(False))
-    when = F.when(is_missing, where).otherwise(F.concat(F.lit("first seen on "), F.to_date(first_at).cast("string")))
-    example = F.concat(F.lit(f"{kind} "), "id", F.lit(" is "), when)
-    summed = looked_up.agg(
-        F.coalesce(F.sum("n"), F.lit(0)).alias("n_checked"),
-        F.coalesce(F.sum(F.when(is_leak, F.col("n"))), F.lit(0)).alias("n_leaked"),
-        F.min(F.when(is_leak, F.struct("id", example.alias("example")))).alias("first"),
-    )
-    what = F.lit(name).alias("table"), F.lit(f"{kind}s").alias("check")
-    return summed.select(*what, "n_checked", "n_leaked", "first.example", "first.id")

@@ -44,16 +44,18 @@ def audit(frames: Mapping[str, DataFrame], sources: Sources, as_of: date, settin
         settings: number of rows whose counts are recomputed.
     """
     listed = {"product": sources.products, "user": sources.users}
-    seen = {kind: id_checks.first_seen(sources.events, each, f"{kind}_id").persist() for kind, each in listed.items()}
+    seen = {kind: id_checks.first_seen(sources.events, each, f"{kind}_id") for kind, each in listed.items()}
+    with_ids = id_checks.checked_ids(frames)
     checks = [
-        *id_checks.id_checks(frames, seen, as_of),
+        *([id_checks.id_checks(frames, seen, as_of)] if with_ids else []),
         *count_checks.count_checks(frames, sources, as_of, settings.sample),
         *day_checks.day_checks(frames, sources, as_of),
     ]
     rows = reduce(DataFrame.unionByName, checks).collect() if checks else []  # one row per check
-    for each in seen.values():
-        each.unpersist()
-    return sorted((_finding(row, frames) for row in rows), key=lambda each: (each.table, each.check))
+    findings = [_finding(row, frames) for row in rows]
+    found = {(each.table, each.check) for each in findings}
+    findings += [Finding(name, check, 0, 0, None) for name, check in with_ids if (name, check) not in found]
+    return sorted(findings, key=lambda each: (each.table, each.check))
 
 
 def described(findings: Iterable[Finding], as_of: date) -> str:
