@@ -21,7 +21,7 @@ from cartograph.core.model_classes import configured_models
 from cartograph.runtime.changes import keep_changes
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.model_tables import write_models
+from cartograph.runtime.model_runs import fit_and_write_models
 
 
 def run(job: Job) -> None:
@@ -33,7 +33,7 @@ def run(job: Job) -> None:
     version = keep_changes(job.tables, "silver.events")  # before it is read: a refresh may see an event twice
     data = replace(job.silver(), events_version=version)
     users = job.customers(data.events, settings.history, settings.active_days)
-    write_models(job, configured_models("cf", settings), data, users, settings.k)
+    fit_and_write_models(job, configured_models("cf", settings), data, users, settings.k)
     users.unpersist()
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 
 from cartograph.core.model import Silver, associate_from_vectors
 from cartograph.core.views.product_sets import of_shoppers
-from cartograph.embed.fusion import FUSED, fused_vectors
+from cartograph.embed.fusion import FUSED_VECTORS, fused_vectors
 from cartograph.embed.settings import EmbedSettings
 from cartograph.embed.vector_model import Earlier, VectorModel, embedded, vector_models
 from cartograph.runtime.command_line import main
@@ -33,7 +33,7 @@ def run(job: Job) -> None:
     for message in fused.messages:
         job.progress.say(message)
     if fused.gate is not None:
-        job.save_weights(FUSED, fused.gate)
+        job.save_weights(FUSED_VECTORS, fused.gate)
     written = job.replace("silver.product_vectors", vectors.unionByName(fused.rows()))
     job.metric("n_product_vectors", written.rows)
     nearest = associate_from_vectors(fused.vectors, settings.k, settings.approximate_above).where("score > 0")

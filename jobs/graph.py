@@ -21,7 +21,7 @@ from cartograph.graph.graph_tables import tables_of_graph
 from cartograph.graph.settings import GraphSettings
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.model_tables import write_models
+from cartograph.runtime.model_runs import fit_and_write_models
 
 METRICS = {"gold.relations": "n_relations", "gold.bundles": "n_bundles", "silver.communities": "n_products_in_graph"}
 
@@ -37,7 +37,7 @@ def run(job: Job) -> None:
         data = replace(data, edges=write_graph(job, of_shoppers(data)))
     if settings.models:
         users = job.customers(data.events, settings.history, settings.active_days)
-        write_models(job, configured_models("graph", settings), data, users, settings.k)
+        fit_and_write_models(job, configured_models("graph", settings), data, users, settings.k)
         users.unpersist()
 
 

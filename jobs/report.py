@@ -14,7 +14,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 
 from cartograph.core.tables import schema
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.page_content import page_content
 from cartograph.report.render import report_html
 from cartograph.report.settings import ReportSettings
@@ -34,7 +34,7 @@ def run(job: Job) -> None:
         return cache(lambda name: read(name) if name in versions else empty(job, name))
 
     evaluation, rank = job.config.evaluate, job.config.rank
-    day = Day(job.as_of, settings, rows(job.read), rows(job.read_all), versions, evaluation.horizon_days, rank.k)
+    day = ReportDay(job.as_of, settings, rows(job.read), rows(job.read_all), versions, evaluation.horizon_days, rank.k)
     page = write_whole(Path(resolve(settings.path)) / f"{job.as_of}.html", report_html(page_content(day)))
     job.metric("report_bytes", page.stat().st_size)
     job.tracking.log_file(page)

@@ -18,7 +18,7 @@ from cartograph.rules.rules import Rules
 from cartograph.rules.settings import RulesSettings
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.model_tables import write_models
+from cartograph.runtime.model_runs import fit_and_write_models
 
 
 def run(job: Job) -> None:
@@ -42,7 +42,7 @@ def run(job: Job) -> None:
         job.replace(table, rows)
     vectors = job.read("silver.product_vectors", model=settings.vectors) if settings.vectors else None
     users = job.customers(data.events, settings.history, None)
-    write_models(job, [Rules(settings.model)], replace(data, baskets=baskets, vectors=vectors), users, settings.k)
+    fit_and_write_models(job, [Rules(settings.model)], replace(data, baskets=baskets, vectors=vectors), users, settings.k)
     baskets.unpersist()
 
 

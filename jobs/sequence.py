@@ -14,7 +14,7 @@ from __future__ import annotations
 from cartograph.core.model_classes import configured_models
 from cartograph.runtime.command_line import main
 from cartograph.runtime.job import Job
-from cartograph.runtime.model_tables import write_models
+from cartograph.runtime.model_runs import fit_and_write_models
 from cartograph.sequence.repurchases import repurchases
 from cartograph.sequence.settings import SequenceSettings
 
@@ -30,7 +30,7 @@ def run(job: Job) -> None:
         job.progress.say("sequence.models is empty; skipping")
         return
     users = job.customers(data.events, settings.history, settings.active_days)
-    write_models(job, configured_models("sequence", settings), data, users, settings.k)
+    fit_and_write_models(job, configured_models("sequence", settings), data, users, settings.k)
     users.unpersist()
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from cartograph.rank.reranking.availability import availability
 from cartograph.rank.reranking.business_rules import forbidden_products, with_rules
-from cartograph.rank.settings import RuleSettings
+from cartograph.rank.settings import BusinessRuleSettings
 
 PRODUCTS = {  # stock, price, brand, category, cost
     "mug": (5, 10.0, "Acme", ["home", "cups"], "4"),
@@ -23,7 +23,7 @@ PRODUCTS = {  # stock, price, brand, category, cost
 }
 
 
-def hidden(spark: SparkSession, rules: RuleSettings) -> dict[str, dict[str, str]]:
+def hidden(spark: SparkSession, rules: BusinessRuleSettings) -> dict[str, dict[str, str]]:
     """Per customer the hidden products and the rule; everybody's list has all products in the order above."""
     rows_of_products = [(name, stock, price, brand, category, {"cost": cost} if cost else None)
              for name, (stock, price, brand, category, cost) in PRODUCTS.items()]  # fmt: skip
@@ -49,7 +49,7 @@ def hidden(spark: SparkSession, rules: RuleSettings) -> dict[str, dict[str, str]
 
 
 def test_each_rule_hides_its_products_and_unknown_values_are_shown(spark: SparkSession) -> None:
-    rules = RuleSettings(
+    rules = BusinessRuleSettings(
         listed_only=False, min_stock=1, min_margin=0.2, max_price_ratio=5.0, blocked_products=("bad",),
         blocked_categories=("weapons",), blocked_brands=("Vile",), category_quota=2,
     )  # fmt: skip
@@ -61,14 +61,14 @@ def test_each_rule_hides_its_products_and_unknown_values_are_shown(spark: SparkS
 
 
 def test_quotas_count_by_the_configured_category_level(spark: SparkSession) -> None:
-    found = hidden(spark, RuleSettings(listed_only=False, min_stock=None, category_quota=1, category_level=2))
+    found = hidden(spark, BusinessRuleSettings(listed_only=False, min_stock=None, category_quota=1, category_level=2))
     assert found["ann"] == found["new"] == {"cup": "quota", "bad": "quota"}
 
 
 def test_unlisted_and_sold_out_products_are_hidden_by_default(spark: SparkSession) -> None:
     gone = dict.fromkeys(("vase", "gun", "tea", "jug", "bad"), "not_listed")
-    assert hidden(spark, RuleSettings())["ann"] == gone | {"pot": "stock"}
-    assert hidden(spark, RuleSettings(listed_only=False, min_stock=None))["ann"] == {}
+    assert hidden(spark, BusinessRuleSettings())["ann"] == gone | {"pot": "stock"}
+    assert hidden(spark, BusinessRuleSettings(listed_only=False, min_stock=None))["ann"] == {}
 
 
 def test_a_product_is_listed_by_any_source_and_its_stock_is_the_total_of_these_sources(spark: SparkSession) -> None:

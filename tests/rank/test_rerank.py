@@ -11,7 +11,7 @@ from cartograph.rank.fusion.reciprocal_ranks import fused_lists
 from cartograph.rank.reranking.rerank import rerank
 from cartograph.rank.reranking.rule_filter import rule_filter, split_by_rules
 from cartograph.rank.reranking.trade_off_plot import trade_off_figure
-from cartograph.rank.settings import RuleSettings
+from cartograph.rank.settings import BusinessRuleSettings
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
 from jobs import rank
@@ -85,10 +85,10 @@ def test_the_trade_off_is_plotted_point_by_point() -> None:
 def test_lists_are_checked_only_if_a_rule_may_hide_something(shop: Suite) -> None:
     with shop.step("rank", as_of=LATER) as job:
         data = job.silver()
-        assert rule_filter(data, job.read_any("silver.listings"), RuleSettings()) is None
-        assert rule_filter(data, None, RuleSettings()) is None
-        assert rule_filter(data, None, RuleSettings(blocked_products=("unheard of",))) is None
-        assert rule_filter(data, None, RuleSettings(category_quota=2)) is not None
+        assert rule_filter(data, job.read_any("silver.listings"), BusinessRuleSettings()) is None
+        assert rule_filter(data, None, BusinessRuleSettings()) is None
+        assert rule_filter(data, None, BusinessRuleSettings(blocked_products=("unheard of",))) is None
+        assert rule_filter(data, None, BusinessRuleSettings(category_quota=2)) is not None
 
 
 def test_hidden_rows_are_those_that_would_be_in_the_list_without_their_rule(spark: SparkSession) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.core.tables import schema
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.page_content import ORDER, page_content, query_of, section_names
 from cartograph.report.render import draw_function, report_html
 from cartograph.report.settings import ReportSettings
@@ -59,7 +59,7 @@ def test_a_shop_without_any_table_has_a_page_that_says_what_is_missing(spark: Sp
     def nothing(name: str) -> DataFrame:
         return spark.createDataFrame([], schema.table(name).columns)
 
-    day = Day(date(2011, 5, 1), ReportSettings(), nothing, nothing, {}, 30, 20)
+    day = ReportDay(date(2011, 5, 1), ReportSettings(), nothing, nothing, {}, 30, 20)
     page = report_html(page_content(day))
     text = " ".join(Elements(page).text.split())
     assert "run the rank step for it" in text

@@ -13,11 +13,11 @@ from cartograph.core.training.trainer import Epoch
 from cartograph.core.training.weights import Weights
 from cartograph.embed.concatenation import blocks_of, concatenated, side_by_side
 from cartograph.embed.gate_training import gated, trained_gate
-from cartograph.embed.settings import FusionSettings
+from cartograph.embed.settings import VectorFusionSettings
 from cartograph.embed.vector_model import no_vectors, unhashed
 from cartograph.embed.whitening import whitenings, widths_of
 
-FUSED = "fused"
+FUSED_VECTORS = "fused"
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Fused:
 
     def rows(self) -> DataFrame:
         """Rows of silver.product_vectors: model, product_id, vector, source_hash."""
-        return unhashed(self.vectors.withColumn("model", F.lit(FUSED)))
+        return unhashed(self.vectors.withColumn("model", F.lit(FUSED_VECTORS)))
 
 
-def fused_vectors(vectors: DataFrame, models: Sequence[str], data: Silver, settings: FusionSettings) -> Fused:
+def fused_vectors(vectors: DataFrame, models: Sequence[str], data: Silver, settings: VectorFusionSettings) -> Fused:
     """One vector per product; none if no model has vectors that differ.
 
     If no products were bought together there is no gate, and vectors are concatenated.

@@ -129,7 +129,7 @@ class GateSettings(Section):
     seed: Seed = Field(default=7, description="seed of weights, order and masks")
 
 
-class FusionSettings(Section):
+class VectorFusionSettings(Section):
     """One vector per product out of those of all models."""
 
     method: Literal["concat", "gate"] = Field(
@@ -167,8 +167,8 @@ class EmbedSettings(ModelsSection):
     attributes: AttributeSettings = Field(
         default=AttributeSettings(), description="brand, category path, price band and attributes"
     )
-    fusion: FusionSettings = Field(
-        default=FusionSettings(), description="one vector out of all (model fused), also for products that lack some"
+    fusion: VectorFusionSettings = Field(
+        default=VectorFusionSettings(), description="one vector out of all (model fused), also for products that lack some"
     )
 
     @model_validator(mode="after")

@@ -41,7 +41,7 @@ class DiversitySettings(Section):
         return self.method in {"mmr", "dpp"}
 
 
-class RuleSettings(Section):
+class BusinessRuleSettings(Section):
     """Business rules. Products whose stock, price or category is unknown pass the rules about it."""
 
     listed_only: bool = Field(
@@ -78,7 +78,7 @@ class RuleSettings(Section):
     @property
     def hides_anything(self) -> bool:
         """Whether any rule is set."""
-        off = RuleSettings(listed_only=False, min_stock=None, category_level=self.category_level)
+        off = BusinessRuleSettings(listed_only=False, min_stock=None, category_level=self.category_level)
         return self != off
 
 
@@ -178,8 +178,8 @@ class RankSettings(Section):
     diversity: DiversitySettings = Field(
         default=DiversitySettings(), description="which candidates are shown, and in which order"
     )
-    rules: RuleSettings = Field(
-        default=RuleSettings(),
+    rules: BusinessRuleSettings = Field(
+        default=BusinessRuleSettings(),
         description="business rules: what is not shown (gold.hidden and gold.hidden_related record it with the rule); "
         "null, []: rule off",
     )

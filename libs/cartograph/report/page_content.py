@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Protocol, cast
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values
 from cartograph.report.titles import titles
 
@@ -20,7 +20,7 @@ class Query(Protocol):
 
     LABEL: str
 
-    def content(self, day: Day) -> Values:
+    def content(self, day: ReportDay) -> Values:
         """What the section shows."""
 
     def product_ids(self, content: Values) -> AbstractSet[str]:
@@ -39,7 +39,7 @@ def query_of(section: str) -> Query:
     return cast("Query", import_module(f"cartograph.report.sections.{section}.query"))
 
 
-def page_content(day: Day) -> Values:
+def page_content(day: ReportDay) -> Values:
     """Everything the page shows: as_of, totals, titles (by product_id), and sections (name, label, content)."""
     sections: list[Values] = []
     named: set[str] = set()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.rank.settings import RuleSettings
+from cartograph.rank.settings import BusinessRuleSettings
 
 _MIN_PURCHASES = 3  # for a customer's usual price
 
 
-def forbidden_products(products: DataFrame, available: DataFrame, rules: RuleSettings) -> DataFrame:
+def forbidden_products(products: DataFrame, available: DataFrame, rules: BusinessRuleSettings) -> DataFrame:
     """One row per product hidden from all customers: product_id, hidden_by (the first rule that applies).
 
     Rules: blocklist, not_listed, stock, margin.
@@ -26,7 +26,7 @@ def forbidden_products(products: DataFrame, available: DataFrame, rules: RuleSet
 
 
 def with_rules(
-    lists: DataFrame, forbidden: DataFrame, products: DataFrame, events: DataFrame, rules: RuleSettings
+    lists: DataFrame, forbidden: DataFrame, products: DataFrame, events: DataFrame, rules: BusinessRuleSettings
 ) -> DataFrame:
     """`lists` with one more column, hidden_by: the first rule that hides the row, null if none does.
 
@@ -60,7 +60,7 @@ def usual_prices(events: DataFrame) -> DataFrame:
     return prices.where(F.col("n") >= _MIN_PURCHASES).select("user_id", "usual_price")
 
 
-def _forbidden(rules: RuleSettings) -> Column:
+def _forbidden(rules: BusinessRuleSettings) -> Column:
     """The first rule that hides the product; rules do not apply to unknown values."""
     applied = [F.when(_blocked(rules), "blocklist")]
     if rules.listed_only:
@@ -73,7 +73,7 @@ def _forbidden(rules: RuleSettings) -> Column:
     return F.coalesce(*applied)
 
 
-def _blocked(rules: RuleSettings) -> Column:
+def _blocked(rules: BusinessRuleSettings) -> Column:
     """Whether the product, one of its categories or its brand is blocked."""
     categories = F.array(*[F.lit(name) for name in rules.blocked_categories]).cast("array<string>")
     by_product = F.col("product_id").isin(*rules.blocked_products) if rules.blocked_products else F.lit(False)
@@ -85,7 +85,7 @@ def _blocked(rules: RuleSettings) -> Column:
     )
 
 
-def _beyond_quota(rules: RuleSettings) -> Column:
+def _beyond_quota(rules: BusinessRuleSettings) -> Column:
     """`quota` for every row beyond the quota of its category; products without a category have no quota."""
     category = F.get("__category", F.lit(rules.category_level - 1))
     is_left = F.col("hidden_by").isNull()

@@ -11,7 +11,7 @@ from cartograph.core.model import Silver
 from cartograph.rank.reranking.availability import availability
 from cartograph.rank.reranking.business_rules import forbidden_products, with_rules
 from cartograph.rank.score_shares import share
-from cartograph.rank.settings import RuleSettings
+from cartograph.rank.settings import BusinessRuleSettings
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RuleFilter:
         data: silver tables before the day.
     """
 
-    rules: RuleSettings
+    rules: BusinessRuleSettings
     forbidden: DataFrame
     data: Silver
 
@@ -35,7 +35,7 @@ class RuleFilter:
         )
 
 
-def rule_filter(data: Silver, listings: DataFrame | None, rules: RuleSettings) -> RuleFilter | None:
+def rule_filter(data: Silver, listings: DataFrame | None, rules: BusinessRuleSettings) -> RuleFilter | None:
     """The filter of a day; None if nothing can be hidden, so that no list has to be checked.
 
     Args:

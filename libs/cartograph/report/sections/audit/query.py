@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Audit"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """The day, and audit, as `audit` gives it."""
     return {"as_of": str(day.as_of), "audit": audit(day.read("gold.audit"))}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Communities"
@@ -13,7 +13,7 @@ _LEADERS = 6  # Products named per community.
 _EDGES = 3  # Edges drawn per product, the strongest.
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """communities, map and bundles, as the functions below give them."""
     settings, positions = day.settings, day.read("silver.communities")
     largest = communities(positions, settings.n_communities)

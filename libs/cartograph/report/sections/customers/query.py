@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Customers"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """customers, as `example_customers` gives them."""
     settings, recommendations = day.settings, day.read("gold.recommendations")
     events = day.read("silver.events")

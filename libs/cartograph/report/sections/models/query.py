@@ -7,13 +7,13 @@ from datetime import date
 from pyspark.sql import DataFrame
 
 from cartograph.core.statistics.metrics import LOWER_IS_BETTER
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, newest_before, rows_of
 
 LABEL = "Models"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """evaluation, fusion and promotions, as the functions below give them, and what is needed to read them."""
     return {
         "evaluation": evaluations(day.read_all("gold.evaluation"), day.as_of),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Data quality"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """ledger and reasons, as the functions below give them."""
     return {
         "ledger": ledger_totals(day.read_all("silver.ledger")),

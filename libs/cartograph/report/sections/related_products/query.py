@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Related products"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """best_sellers, as `best_sellers` gives them."""
     related, baskets = day.read("gold.related_products"), day.read("silver.baskets")
     return {"best_sellers": best_sellers(related, baskets, day.settings.n_products, day.settings.n_related)}

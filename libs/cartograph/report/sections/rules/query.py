@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Rules"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """rules, as `top_rules` gives them, and n_rules, how many there are in all."""
     return {"rules": top_rules(day.read("gold.rules"), day.settings.n_rules), "n_rules": day.n_rules}
 

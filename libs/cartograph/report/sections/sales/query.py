@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values, rows_of
 
 LABEL = "Sales"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """weeks, as `all_weeks` gives them."""
     sales = weekly_sales(day.read("silver.events"))
     return {"weeks": all_weeks(sales, day.totals["first_on"], day.totals["last_on"])}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from cartograph.core.tables import schema
-from cartograph.report.day import Day
+from cartograph.report.report_day import ReportDay
 from cartograph.report.rows import Values
 
 LABEL = "Tables"
 
 
-def content(day: Day) -> Values:
+def content(day: ReportDay) -> Values:
     """tables: name, version and comment of each."""
     return {
         "tables": [

@@ -15,7 +15,7 @@ from cartograph.report.totals import shop_totals
 
 
 @dataclass(frozen=True)
-class Day:
+class ReportDay:
     """A day of the shop.
 
     `read` gives the rows of a table that were known before `as_of`, `read_all` those of every day; both give no rows

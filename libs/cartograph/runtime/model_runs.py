@@ -20,7 +20,7 @@ from cartograph.runtime.tables import WriteResult
 CANDIDATES, ASSOCIATIONS = LISTS = ("gold.candidates", "gold.associations")
 
 
-def write_models(job: Job, models: Sequence[Model], data: Silver, users: DataFrame, k: int) -> None:
+def fit_and_write_models(job: Job, models: Sequence[Model], data: Silver, users: DataFrame, k: int) -> None:
     """Fits models, and writes their lists for customers and for products, artifacts and weights.
 
     Where there is too little for a model to learn from, its tables are left empty, and the reason is logged.
