@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.harness import PeakMemory, print_result
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Suite
-from jobs.pipeline import day_after_last_event
+from cartograph.runtime.last_day import day_after_last_event
 
 ONCE, PER_DAY, AT_THE_END = (
     ("shop", "ingest", "preprocess"),
@@ -106,7 +106,7 @@ def measure(steps: list[str], folder: str, options: argparse.Namespace) -> None:
             if step in steps and not (step == "shop" and options.source):
                 run(step)
         if {*PER_DAY, *AT_THE_END} & {*steps}:
-            last = day_after_last_event(suite)
+            last = day_after_last_event(suite.tables)
             for step, day in schedule(steps, last, config.evaluate.horizon_days):
                 run(step, day)
         report(options, suite, meter)

@@ -1,7 +1,7 @@
 """Collaborative filtering: what similar customers bought, from the events before a date.
 
-Reads the silver tables; writes the partition of each model of `cf.models` in gold.candidates (per customer) and
-gold.associations (per product), and the factors of als in gold.factors, from which `refresh` starts.
+Reads the silver tables; writes gold.candidates (per customer) and gold.associations (per product) of each model of
+`cf.models` (model `x` is cartograph/cf/x.py), and the factors of als in gold.factors, from which `refresh` starts.
 
 With --tune nothing is written: settings of `cf.tuning.space.<model>` are tried on models fitted `cf.tuning.days` before
 the date and evaluated on what was bought since. Every trial is recorded, the best one printed.

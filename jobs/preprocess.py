@@ -33,19 +33,19 @@ def run(job: Job) -> None:
         job.progress.say("  nothing new in bronze")
         return
     require_same_key(job.tables, secret)
-    with increment(job, pending) as silver:
-        checked = check_rows(silver, key, settings, job.progress.say)
+    with increment(job, pending) as update:
+        checked = check_rows(update, key, settings, job.progress.say)
         remember_key(job.tables, secret)
-        silver.write("silver.quarantine", silver_rows.of_quarantine(silver, checked, key))
-        silver.write("silver.events", silver_rows.of_events(silver, checked, settings.session_gap_minutes))
-        silver.write("silver.baskets", silver_rows.of_baskets(silver, checked))
-        silver.write("silver.products", silver_rows.of_products(silver, checked))
-        if silver.is_first or silver.has_new("products"):
-            job.replace("silver.listings", silver_rows.of_listings(silver, checked))
-        silver.write("silver.users", silver_rows.of_users(silver, checked, key, settings.flags))
-        entries = silver_rows.of_ledger(silver, checked)
+        update.write("silver.quarantine", silver_rows.of_quarantine(update, checked, key))
+        update.write("silver.events", silver_rows.of_events(update, checked, settings.session_gap_minutes))
+        update.write("silver.baskets", silver_rows.of_baskets(update, checked))
+        update.write("silver.products", silver_rows.of_products(update, checked))
+        if update.is_first or update.has_new("products"):
+            job.replace("silver.listings", silver_rows.of_listings(update, checked))
+        update.write("silver.users", silver_rows.of_users(update, checked, key, settings.flags))
+        entries = silver_rows.of_ledger(update, checked)
         totals = ledger.balanced_totals(entries)
-        silver.write("silver.ledger", entries)
+        update.write("silver.ledger", entries)
         for name, value in totals.items():
             job.metric(name, value)
 

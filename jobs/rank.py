@@ -1,7 +1,8 @@
 """The final lists of one day: recommendations for each customer and related products, with the reason for each.
 
-Writes gold.recommendations and gold.related_products, what business rules removed (gold.hidden, gold.hidden_related),
-the fusion method (gold.fusion), and the lists shown as those of a model `fused`, to be evaluated like the others.
+Reads gold.candidates and gold.associations of all models, the silver tables, and what explains the lists. Writes
+gold.recommendations and gold.related_products, what business rules removed (gold.hidden, gold.hidden_related), the
+fusion method (gold.fusion), and the lists shown as those of a model `fused`, to be evaluated like the others.
 """
 
 from __future__ import annotations
@@ -47,12 +48,11 @@ def day_of(job: Job, day: date) -> Day:
 def sources(job: Job) -> Sources:
     """What the fused lists are re-ranked and explained by."""
     listings, edges, attributions = map(job.read_any, ("silver.listings", "silver.product_graph", "gold.attributions"))
-    factors, cf = job.read_any("gold.factors", model="als", side="product"), job.config.cf
-    vectors, model = None, job.settings.diversity.vectors
+    cf, vectors, model = job.config.cf, None, job.settings.diversity.vectors
     if job.settings.diversity.uses_vectors:
         vectors = job.read_any("gold.factors", model=model, side="product")
         vectors = job.read_any("silver.product_vectors", model=model) if vectors is None else vectors
-    als = AlsFit(factors, cf.als, cf.event_weights)
+    als = AlsFit(job.read_any("gold.factors", model="als", side="product"), cf.als, cf.event_weights)
     return Sources(job.read("gold.associations"), listings, vectors, edges, attributions, als)
 
 

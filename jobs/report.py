@@ -14,9 +14,9 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 
 from cartograph.core.tables import schema
-from cartograph.report.report_day import ReportDay
 from cartograph.report.page_content import page_content
 from cartograph.report.render import report_html
+from cartograph.report.report_day import ReportDay
 from cartograph.report.settings import ReportSettings
 from cartograph.report.whole_file import write_whole
 from cartograph.runtime.command_line import main

@@ -1,9 +1,8 @@
 """Frequent itemsets and association rules of the baskets before a date.
 
-Reads the silver tables; writes gold.itemsets, gold.rules and the tables of `rules.analyses` of this `as_of`, and of
-model `rules` gold.associations, gold.candidates and gold.inferred_rules. Rules derived `judging.holdout_days` ago get
-their holdout columns: their measures in the baskets since then. Mining a day again keeps these columns. Not done here:
-combining the rules with other models (`rank`).
+Reads the silver tables; writes gold.itemsets, gold.rules and the tables of `rules.analyses`, and of model `rules`
+gold.associations, gold.candidates and gold.inferred_rules. Rules derived `judging.holdout_days` ago get their holdout
+columns from the baskets since; mining a day again keeps these. Not done here: combining models (`rank`).
 """
 
 from __future__ import annotations
@@ -26,14 +25,12 @@ def run(job: Job) -> None:
     settings: RulesSettings = job.settings
     data = job.silver()
     guarded = guard(data.baskets, data.users, settings.mining, settings.guard)
-    for name, value in guarded.report.items():
-        job.metric(f"guard.{name}", value)
+    job.tracking.log_metrics({f"guard.{name}": value for name, value in guarded.report.items()})
     engine, reason = choose_engine(settings.mining.engine)
     for line in (*summary(guarded.report, settings.mining.min_support), f"mining by {engine}: {reason}"):
         job.progress.say(line)
     baskets = guarded.baskets.persist()
-    earlier_run = job.read("gold.rules") if job.tables.exists("gold.rules") else None
-    mined = mined_tables(baskets, earlier_run, guarded.mining, settings)
+    mined = mined_tables(baskets, job.read_any("gold.rules"), guarded.mining, settings.judging, settings.analyses)
     for table, rows in mined.items():
         job.metric(f"n_{table.removeprefix('gold.')}", job.replace(table, rows).rows)
     mined["gold.itemsets"].unpersist()
@@ -42,7 +39,8 @@ def run(job: Job) -> None:
         job.replace(table, rows)
     vectors = job.read("silver.product_vectors", model=settings.vectors) if settings.vectors else None
     users = job.customers(data.events, settings.history, None)
-    fit_and_write_models(job, [Rules(settings.model)], replace(data, baskets=baskets, vectors=vectors), users, settings.k)
+    learned_from = replace(data, baskets=baskets, vectors=vectors)
+    fit_and_write_models(job, [Rules(settings.model)], learned_from, users, settings.k)
     baskets.unpersist()
 
 

@@ -100,4 +100,5 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
 
 @pytest.mark.parametrize("path", sources("libs", "jobs"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_is_short_enough_to_be_read_at_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 300
+    most = 60 if path.parent == ROOT / "jobs" else 299
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= most

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from cartograph.cf.settings import CfSettings
 from cartograph.graph.settings import GraphSettings
+from cartograph.runtime.last_day import day_after_last_event
 from cartograph.sequence.settings import SequenceSettings
 from jobs import audit, evaluate, pipeline, refresh, report
 from tests.lake import Lake, declaration
@@ -89,7 +90,7 @@ def test_every_step_ends_well(spark: SparkSession, tmp_path: Path, monkeypatch: 
     lines, settings = SHOPS[shop]
     lake = lake_of(spark, tmp_path, lines(), settings)
     monkeypatch.setattr(lake.suite.progress, "say", said.append)
-    as_of = pipeline.day_after_last_event(lake.suite)
+    as_of = day_after_last_event(lake.suite.tables)
     assert as_of == max(line[-1] for line in lines()).date() + timedelta(days=1)
     for step, run in pipeline.MODELS.items():
         lake.suite.run(step, run, as_of=as_of)

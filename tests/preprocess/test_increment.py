@@ -62,11 +62,11 @@ def done(spark: SparkSession, *ids: str) -> DataFrame:
     return spark.createDataFrame([(each, "s", 1, 1, 0, 0, 0) for each in ids], table("silver.ledger").columns)
 
 
-def written_rows(silver: Increment, checked: CheckedRows) -> dict[str, DataFrame]:
+def written_rows(update: Increment, checked: CheckedRows) -> dict[str, DataFrame]:
     """The rows of events and baskets, in the order of the job."""
-    silver.write("silver.events", silver_rows.of_events(silver, checked, SETTINGS.session_gap_minutes))
-    silver.write("silver.baskets", silver_rows.of_baskets(silver, checked))
-    return {name: silver.read(name) for name in ("silver.events", "silver.baskets")}
+    update.write("silver.events", silver_rows.of_events(update, checked, SETTINGS.session_gap_minutes))
+    update.write("silver.baskets", silver_rows.of_baskets(update, checked))
+    return {name: update.read(name) for name in ("silver.events", "silver.baskets")}
 
 
 def test_the_batches_that_the_ledger_lacks_are_pending(spark: SparkSession) -> None:
@@ -100,11 +100,11 @@ def test_rows_are_grouped_by_the_declaration_of_their_batch(spark: SparkSession,
 def test_the_first_increment_replaces_tables_and_a_later_one_merges_into_them(spark: SparkSession, raw: Raw) -> None:
     first = [PURCHASE | {"event_id": "E1"}, PURCHASE | {"event_id": "E2", "order_id": "O2", "quantity": "none"}]
     lake = Frames(bronze__batches=batches(spark, ("b1", "events", 2)), bronze__events=raw("events", first))
-    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        checked = check_rows(silver, KEY, SETTINGS, print)
-        lake.replace("silver.quarantine", silver_rows.of_quarantine(silver, checked, KEY))
-        made = written_rows(silver, checked)
-        entries = silver_rows.of_ledger(silver, checked)
+    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as update:
+        checked = check_rows(update, KEY, SETTINGS, print)
+        lake.replace("silver.quarantine", silver_rows.of_quarantine(update, checked, KEY))
+        made = written_rows(update, checked)
+        entries = silver_rows.of_ledger(update, checked)
         assert ledger.balanced_totals(entries) == {
             "n_in": 2, "n_kept": 1, "n_merged": 0, "n_quarantined": 1, "n_duplicates": 0,
         }  # fmt: skip
@@ -114,8 +114,8 @@ def test_the_first_increment_replaces_tables_and_a_later_one_merges_into_them(sp
     second = [PURCHASE | {"event_id": "E3", "product_id": "lid"}, PURCHASE | {"event_id": "E4", "order_id": "O4"}]
     lake.frames["bronze.events"] = raw("events", first).unionByName(raw("events", second, batch_id="b2"))
     lake.frames["bronze.batches"] = batches(spark, ("b1", "events", 2), ("b2", "events", 2))
-    with increment(lake, pending_batches(lake.read("bronze.batches"), entries)) as silver:
-        made = written_rows(silver, check_rows(silver, KEY, SETTINGS, print))
+    with increment(lake, pending_batches(lake.read("bronze.batches"), entries)) as update:
+        made = written_rows(update, check_rows(update, KEY, SETTINGS, print))
     orders = {row.order_id: row.product_ids for row in made["silver.baskets"].collect()}
     assert orders == {"s:O1": ["cup", "lid"], "s:O4": ["cup"]}
     assert made["silver.events"].count() == 3
@@ -131,8 +131,8 @@ def test_what_the_next_of_undeclared_catalogues_lacks_is_gone(spark: SparkSessio
         bronze__batches=batches(spark, ("b1", "products", 3), ("b2", "products", 2)),
         bronze__products=raw("products", first).unionByName(raw("products", second, batch_id="b2")),
     )
-    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        rows = silver_rows.of_listings(silver, check_rows(silver, KEY, SETTINGS, print)).collect()
+    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as update:
+        rows = silver_rows.of_listings(update, check_rows(update, KEY, SETTINGS, print)).collect()
     assert sorted((row.product_id, row.stated_at.day, row.is_listed) for row in rows) == [
         ("cup", 1, True), ("lid", 1, True), ("pan", 1, True), ("pan", 2, False),
     ]  # fmt: skip
@@ -142,9 +142,9 @@ def test_contested_ids_are_reported_and_set_aside_whichever_event_is_newer(spark
     rows = [PURCHASE | {"event_id": "E1"}, PURCHASE | {"event_id": "E1", "event_at": "2024-05-02 10:00:00"}]
     lake = Frames(bronze__batches=batches(spark, ("b1", "events", 2)), bronze__events=raw("events", rows))
     reported: list[str] = []
-    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        checked = check_rows(silver, KEY, SETTINGS, reported.append)
-        [aside] = silver_rows.of_quarantine(silver, checked, KEY).collect()
+    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as update:
+        checked = check_rows(update, KEY, SETTINGS, reported.append)
+        [aside] = silver_rows.of_quarantine(update, checked, KEY).collect()
     assert len(reported) == 1
     assert reported[0].startswith(
         "  set aside 1 of 2 events of s (50.0 %): conflicting_id, for example event_id 's:E1'"
@@ -156,10 +156,10 @@ def test_a_misread_source_stops_the_increment_and_its_frames_are_released(spark:
     rows = [PURCHASE | {"event_at": "31.05.2024 10:00"} for _ in range(3)]
     lake = Frames(bronze__batches=batches(spark, ("b1", "events", 3)), bronze__events=raw("events", rows))
     settings = PreprocessSettings(limits=LimitSettings(min_rows=2))
-    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as silver:
-        kept = silver.keep(lake.read("bronze.events"))
+    with increment(lake, pending_batches(lake.read("bronze.batches"), None)) as update:
+        kept = update.keep(lake.read("bronze.events"))
         with pytest.raises(SourceMisread, match="dates: day_first"):
-            check_rows(silver, KEY, settings, print)
+            check_rows(update, KEY, settings, print)
         assert kept.is_cached
     assert not kept.is_cached
     assert lake.written == []

@@ -12,9 +12,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cartograph.core.tables import schema
-from cartograph.report.report_day import ReportDay
 from cartograph.report.page_content import ORDER, page_content, query_of, section_names
 from cartograph.report.render import draw_function, report_html
+from cartograph.report.report_day import ReportDay
 from cartograph.report.settings import ReportSettings
 from tests.report.page import REPORT, Elements, content, data_of
 

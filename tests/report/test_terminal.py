@@ -8,7 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from jobs.pipeline import _printed, show
+from cartograph.runtime.pipeline_summary import printed_table
+from jobs.pipeline import show
 from tests.small_lake import HOSTILE, LATER, evaluated_shop
 
 
@@ -19,7 +20,7 @@ def test_titles_are_printed_as_they_are_and_in_one_line(spark: SparkSession) -> 
     ]  # fmt: skip
     frame = spark.createDataFrame([(title, score) for title, score in rows], "product string, score double")
     out = io.StringIO()
-    Console(file=out, width=300).print(_printed("title", frame))
+    Console(file=out, width=300).print(printed_table("title", frame))
     cells = [[cell.strip() for cell in line.split("│")[1:3]] for line in out.getvalue().splitlines() if "│" in line]
     assert cells == [
         ["Cup [/b]", "0.5000"], ["Mug [set of 4] :smile:", "1.0000"], ["a b\ufffd[2J", "2.0000"],

@@ -73,7 +73,11 @@ class Model(Protocol):
 
     @classmethod
     def configured(cls, section: Any, **changed: Any) -> Self:
-        """The model as its step's section of the settings describes it, with single settings changed."""
+        """The model as its step's section of the settings describes it, with single settings changed.
+
+        Lists leave out the customer's `seen_ids`: which products these are is decided by section `seen` of the
+        settings, as jobs make the histories by it. `mask_seen` of a constructor is for direct use, as in notebooks.
+        """
         make: Any = cls
         model: Self = make(getattr(section, cls.name), event_weights=section.event_weights, **changed)
         return model

@@ -168,7 +168,8 @@ class EmbedSettings(ModelsSection):
         default=AttributeSettings(), description="brand, category path, price band and attributes"
     )
     fusion: VectorFusionSettings = Field(
-        default=VectorFusionSettings(), description="one vector out of all (model fused), also for products that lack some"
+        default=VectorFusionSettings(),
+        description="one vector out of all (model fused), also for products that lack some",
     )
 
     @model_validator(mode="after")

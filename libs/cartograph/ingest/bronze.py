@@ -9,14 +9,14 @@ from pyspark.sql import types as T
 
 from cartograph.core.tables.schema import table
 from cartograph.ingest.inputs import CORRUPT, INTERNAL, POSITION
-from cartograph.ingest.source import BOOKKEEPING, Mapping, SourceError
+from cartograph.ingest.source import BOOKKEEPING, SourceError, TableMapping
 
 BATCH = "batch_id"
 FILE = "source_file"
 UNTIL = "known_until"
 
 
-def canonical_rows(raw: DataFrame, source: str, target: str, mapping: Mapping) -> DataFrame:
+def canonical_rows(raw: DataFrame, source: str, target: str, mapping: TableMapping) -> DataFrame:
     """Rows of bronze.<target> out of raw rows that carry `batch_id`, `source_file`, `known_until` and their position.
 
     `row_id` is the batch and the row's position in its file, or the batch and the group for grouped rows. Rows of a
@@ -62,7 +62,7 @@ def row_contents(rows: DataFrame) -> Column:
     return F.to_json(F.struct(*[F.col(f"`{name}`") for name in names]), {"ignoreNullFields": "false"})
 
 
-def _where(raw: DataFrame, target: str, mapping: Mapping) -> DataFrame:
+def _where(raw: DataFrame, target: str, mapping: TableMapping) -> DataFrame:
     readable = raw.where(F.col(CORRUPT).isNull()).drop(CORRUPT)
     if mapping.where is None:
         return readable
@@ -72,7 +72,7 @@ def _where(raw: DataFrame, target: str, mapping: Mapping) -> DataFrame:
         raise _wrong(target, "where", error) from error
 
 
-def _expressions(target: str, mapping: Mapping) -> dict[str, Column]:
+def _expressions(target: str, mapping: TableMapping) -> dict[str, Column]:
     return {name: _column(target, name, text) for name, text in mapping.columns.items()}
 
 

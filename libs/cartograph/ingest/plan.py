@@ -18,8 +18,7 @@ from cartograph.ingest.files import InputFile, InputNotFound, list_files
 from cartograph.ingest.inputs import INTERNAL, URI, Probe, probe, read_files, read_table, same_spelling
 from cartograph.ingest.known import Known, row_ids
 from cartograph.ingest.reading import FileRead, Reading, n_pieces, reading
-from cartograph.ingest.source import Mapping as Declared
-from cartograph.ingest.source import Source, SourceError
+from cartograph.ingest.source import Source, SourceError, TableMapping
 from cartograph.ingest.table_rows import Batch, NewRows, batch_id, new_of_table
 
 Stored = Callable[[str], DataFrame | None]
@@ -72,7 +71,7 @@ class _Feed:
     """A bronze table that files feed: its new batches with their contents and files, and the batches they replace."""
 
     target: str
-    mapping: Declared
+    mapping: TableMapping
     contents: dict[str, str]
     files_of: dict[str, InputFile]
     replaced: list[Known]

@@ -70,7 +70,7 @@ class Input(_Declaration):
         return self.format in TableFormat
 
 
-class Mapping(_Declaration):
+class TableMapping(_Declaration):
     """How the rows of one bronze table are made from an input.
 
     `where` filters rows, `join` adds the columns of small inputs (input name -> column both have), `columns` gives the
@@ -91,9 +91,9 @@ class Source(_Declaration):
     name: str
     about: str
     inputs: Annotated[dict[str, Input], Field(min_length=1)]
-    events: Mapping | None = None
-    products: Mapping | None = None
-    users: Mapping | None = None
+    events: TableMapping | None = None
+    products: TableMapping | None = None
+    users: TableMapping | None = None
     cleaning: Cleaning = Cleaning()
 
     def declared(self, target: str) -> str:
@@ -104,7 +104,7 @@ class Source(_Declaration):
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
     @property
-    def mappings(self) -> dict[str, Mapping]:
+    def mappings(self) -> dict[str, TableMapping]:
         """The declared mappings by target (`events`, `products`, `users`)."""
         declared = {"events": self.events, "products": self.products, "users": self.users}
         return {target: mapping for target, mapping in declared.items() if mapping is not None}
@@ -123,7 +123,7 @@ class Source(_Declaration):
             raise ValueError("; ".join(problems))
         return self
 
-    def _problems(self, target: str, mapping: Mapping) -> Iterator[str]:
+    def _problems(self, target: str, mapping: TableMapping) -> Iterator[str]:
         """The problems of one mapping."""
         for name in (mapping.input, *mapping.join):
             if name not in self.inputs:
@@ -172,7 +172,7 @@ _Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.construct_yaml_bool)
 
 def _explained(error: ValidationError) -> Iterator[str]:
     """One line per problem; unknown keys with the nearest known one."""
-    known = [name for part in (Source, Input, Mapping, Cleaning) for name in part.model_fields]
+    known = [name for part in (Source, Input, TableMapping, Cleaning) for name in part.model_fields]
     for detail in error.errors(include_url=False):
         place = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":

@@ -30,8 +30,8 @@ class StoredTables(Protocol):
         """The number of its newest version."""
 
 
-class Lake(Protocol):
-    """What a job offers: tables to read, and to append to exactly once."""
+class TableAccess(Protocol):
+    """Tables to read, and to append to exactly once; implemented by `runtime.job.Job`."""
 
     @property
     def tables(self) -> StoredTables:
@@ -41,7 +41,7 @@ class Lake(Protocol):
         """Appends rows to a table unless this version of this application was appended before."""
 
 
-def append_rows(lake: Lake, source: Source, new: NewRows) -> dict[str, int]:
+def append_rows(access: TableAccess, source: Source, new: NewRows) -> dict[str, int]:
     """Appends the rows of batches that the table does not hold yet; returns its number of rows per new batch.
 
     Raises:
@@ -49,21 +49,21 @@ def append_rows(lake: Lake, source: Source, new: NewRows) -> dict[str, int]:
     """
     target = f"bronze.{new.target}"
     ids = sorted(batch.batch_id for batch in new.batches)
-    present = row_counts(lake.tables, target, ids)
+    present = row_counts(access.tables, target, ids)
     missing = [batch for batch in ids if batch not in present]
     if new.rows is None or not missing:
         return present
     rows = new.rows if not present else new.rows.where(F.col("batch_id").isin(missing))
     digest = hashlib.sha256("".join(missing).encode()).hexdigest()
     # Every append makes a version, so its number grows with the table and is never used twice.
-    number = lake.tables.version(target) if lake.tables.exists(target) else 0
+    number = access.tables.version(target) if access.tables.exists(target) else 0
     try:
-        lake.append(target, rows, f"ingest.{source.name}.{new.target}", number, digest)
+        access.append(target, rows, f"ingest.{source.name}.{new.target}", number, digest)
     except SPARK_ERRORS as error:
         raise UserError(
             f"the rows for {target} cannot be computed from source {source.name}: {cause(error)}"
         ) from error
-    return row_counts(lake.tables, target, ids)
+    return row_counts(access.tables, target, ids)
 
 
 def row_counts(tables: StoredTables, name: str, ids: Sequence[str]) -> dict[str, int]:

@@ -29,8 +29,8 @@ class StoredTables(Protocol):
         """Its rows that have these values."""
 
 
-class Lake(Protocol):
-    """What a job offers: tables to read and to write, both recorded."""
+class TableAccess(Protocol):
+    """Tables to read and to write, both recorded; implemented by `runtime.job.Job`."""
 
     @property
     def tables(self) -> StoredTables:
@@ -75,11 +75,11 @@ def pending_batches(recorded: DataFrame, ledger: DataFrame | None) -> Pending:
     return Pending(batches.join(done, "batch_id", "left_anti").localCheckpoint(), is_first=False, is_again=False)
 
 
-def recorded_rows(lake: Lake, target: str, batches: DataFrame | None = None) -> RawRows:
+def recorded_rows(access: TableAccess, target: str, batches: DataFrame | None = None) -> RawRows:
     """Rows of bronze.<target>: those of `batches`, or of all that are recorded."""
     name = f"bronze.{target}"
-    known = lake.tables.read("bronze.batches", target=target) if batches is None else batches
-    rows = lake.read(name) if lake.tables.exists(name) else _no_rows(known, name)
+    known = access.tables.read("bronze.batches", target=target) if batches is None else batches
+    rows = access.read(name) if access.tables.exists(name) else _no_rows(known, name)
     return by_declaration(rows, known)
 
 
@@ -91,18 +91,18 @@ def _no_rows(batches: DataFrame, name: str) -> DataFrame:
 class Increment:
     """New batches and the tables that they are added to."""
 
-    lake: Lake
+    access: TableAccess
     batches: DataFrame
     is_first: bool
     _kept: ExitStack = field(repr=False)
 
     def raw(self, target: str) -> RawRows:
         """Rows of the new batches of bronze.<target>."""
-        return recorded_rows(self.lake, target, self.batches.where(F.col("target") == target))
+        return recorded_rows(self.access, target, self.batches.where(F.col("target") == target))
 
     def all_raw(self, target: str) -> RawRows:
         """Rows of all recorded batches of bronze.<target>."""
-        return recorded_rows(self.lake, target)
+        return recorded_rows(self.access, target)
 
     def has_new(self, target: str) -> bool:
         """Whether there is a new batch of bronze.<target>."""
@@ -110,7 +110,7 @@ class Increment:
 
     def stored(self, name: str) -> DataFrame | None:
         """A silver table as it is; None when nothing of it counts."""
-        return None if self.is_first or not self.lake.tables.exists(name) else self.lake.tables.read(name)
+        return None if self.is_first or not self.access.tables.exists(name) else self.access.tables.read(name)
 
     def earlier_events(self) -> DataFrame | None:
         """silver.events without what an interrupted run left there of the new batches; None as for `stored`."""
@@ -120,14 +120,14 @@ class Increment:
 
     def read(self, name: str, **equals: Any) -> DataFrame:
         """A table as it is, what this increment wrote included."""
-        return self.lake.tables.read(name, **equals)
+        return self.access.tables.read(name, **equals)
 
     def write(self, name: str, rows: DataFrame) -> None:
         """The whole table the first time, rows by key after that."""
         if self.is_first:
-            self.lake.replace(name, rows)
+            self.access.replace(name, rows)
         else:
-            self.lake.merge(name, rows)
+            self.access.merge(name, rows)
 
     def keep(self, rows: DataFrame) -> DataFrame:
         """The rows, computed once and kept on disk until the increment ends."""
@@ -137,7 +137,7 @@ class Increment:
 
 
 @contextmanager
-def increment(lake: Lake, pending: Pending) -> Iterator[Increment]:
-    """The pending batches with the tables of the lake; what is kept on disk is released at the end of the block."""
+def increment(access: TableAccess, pending: Pending) -> Iterator[Increment]:
+    """The pending batches with their tables; what is kept on disk is released at the end of the block."""
     with ExitStack() as kept:
-        yield Increment(lake, pending.batches, pending.is_first, kept)
+        yield Increment(access, pending.batches, pending.is_first, kept)

@@ -34,27 +34,27 @@ class CheckedRows:
 
 
 def check_rows(
-    silver: Increment, key: bytes, settings: PreprocessSettings, report: Callable[[str], None]
+    increment: Increment, key: bytes, settings: PreprocessSettings, report: Callable[[str], None]
 ) -> CheckedRows:
     """Checks the new rows and reports what is set aside; nothing is written.
 
     Raises:
         SourceMisread: more rows are set aside or orders mixed up than the limits allow.
     """
-    events = silver.keep(checked_events(silver.raw("events"), key, settings.fences))
-    products = silver.keep(checked_products(silver.raw("products")))
-    users = silver.keep(checked_users(silver.raw("users"), key))
+    events = increment.keep(checked_events(increment.raw("events"), key, settings.fences))
+    products = increment.keep(checked_products(increment.raw("products")))
+    users = increment.keep(checked_users(increment.raw("users"), key))
     aside = set_aside({"events": events, "products": products, "users": users})
     for each in aside:
         report(f"  set aside {each}")
     refuse_misread(aside, settings.limits)
-    versions = silver.keep(with_outcomes(good_events(events), silver.earlier_events()))
+    versions = increment.keep(with_outcomes(good_events(events), increment.earlier_events()))
     conflicts = conflict_counts(versions)
     for each in conflicts:
         if each.n_aside:
             report(f"  set aside {each}")
     refuse_misread(conflicts, settings.limits)
-    orders = mixed_orders(kept_lines(versions).where("event_type = 'purchase'"), silver.stored("silver.baskets"))
+    orders = mixed_orders(kept_lines(versions).where("event_type = 'purchase'"), increment.stored("silver.baskets"))
     for mixed in orders:
         if mixed.n_mixed:
             report(f"  {mixed}")

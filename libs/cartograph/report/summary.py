@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date, timedelta
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+
+METRICS = ("ndcg", "recall", "hit_rate", "coverage")
+
+
+def summary_tables(read: Callable[[str, date], DataFrame], as_of: date, horizon_days: int) -> dict[str, DataFrame]:
+    """Related products of the best sellers and the comparison of the models, each by its title.
+
+    Args:
+        read: the rows of a table on a day.
+        as_of: the day of the related products.
+        horizon_days: days before it on which the lists were made that are compared.
+    """
+    earlier = as_of - timedelta(days=horizon_days)
+    related = read("gold.related_products", as_of)
+    sellers = best_sellers_related(related, read("silver.baskets", as_of), read("silver.products", as_of), n=5, k=3)
+    return {
+        f"Related products of best sellers, before {as_of}": sellers,
+        f"Lists made on {earlier}, evaluated on the {horizon_days} days after": models_compared(
+            read("gold.evaluation", earlier), METRICS
+        ),
+    }
 
 
 def best_sellers_related(related: DataFrame, baskets: DataFrame, products: DataFrame, n: int, k: int) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -12,7 +13,7 @@ from cartograph.core.tables.schema import table
 from cartograph.rules.hierarchy import generalised_rules
 from cartograph.rules.mining import mine
 from cartograph.rules.rule_evaluation import evaluated_rules, with_holdout
-from cartograph.rules.settings import MiningSettings, RulesSettings
+from cartograph.rules.settings import MiningSettings, RuleEvaluationSettings, RulesSettings
 from cartograph.rules.trends import with_trends
 from cartograph.rules.utility import high_utility_itemsets, revenue_lines
 
@@ -20,7 +21,11 @@ _HOLDOUT = ("holdout_baskets", "holdout_confidence", "holdout_lift")
 
 
 def mined_tables(
-    baskets: DataFrame, earlier_run: DataFrame | None, mining: MiningSettings, settings: RulesSettings
+    baskets: DataFrame,
+    earlier_run: DataFrame | None,
+    mining: MiningSettings,
+    evaluation: RuleEvaluationSettings,
+    analyses: Sequence[str],
 ) -> dict[str, DataFrame]:
     """Rows of gold.itemsets (persisted, as the rules come from them) and of gold.rules.
 
@@ -28,12 +33,13 @@ def mined_tables(
         baskets: those to mine, persisted.
         earlier_run: rows of gold.rules of the same day, whose holdout columns are kept.
         mining: supports and lengths, as the guard allows them.
-        settings: all settings of the step.
+        evaluation: significance level of the rules.
+        analyses: names of further analyses; with `trends`, rules get the columns of their trend.
     """
     itemsets = mine(baskets, mining).persist()
-    rules = evaluated_rules(itemsets, baskets, mining, settings.judging)
-    if "trends" in settings.analyses:
-        rules = with_trends(rules.localCheckpoint(), baskets, settings.judging.level)
+    rules = evaluated_rules(itemsets, baskets, mining, evaluation)
+    if "trends" in analyses:
+        rules = with_trends(rules.localCheckpoint(), baskets, evaluation.level)
     if earlier_run is not None:
         key = ["antecedent", "consequent"]
         rules = rules.join(earlier_run.select(*key, *_HOLDOUT), key, "left")

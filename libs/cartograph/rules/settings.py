@@ -54,6 +54,7 @@ class SupportSettings(Section):
 class MiningSettings(SupportSettings):
     """Which itemsets are mined, and which rules are derived from them."""
 
+    # min_support, rare_support and rare_share are those of SupportSettings.
     engine: Engine = Field(default="auto", description="native (compiled, exact), mllib (Spark's FP-Growth), auto")
     max_length: Count = Field(default=4, description="most products in an itemset; 0: no limit")
     min_confidence: Share = Field(

@@ -1,4 +1,4 @@
-"""Writes the results of a step's models: their lists, their artifacts, and the weights of networks.
+"""Fits a step's models and writes their results: their lists, their artifacts, and the weights of networks.
 
 All models are fitted first; then every table is written once, for all of them together.
 """

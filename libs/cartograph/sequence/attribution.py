@@ -22,7 +22,7 @@ from cartograph.core.contributions import Floats, largest, maps_of
 from cartograph.core.search.neighbours import positions_of
 from cartograph.sequence.fitted_network import FittedNetwork, restored
 from cartograph.sequence.network import NetworkConfig, SequenceNetwork
-from cartograph.sequence.padded import Padded, padded, steps_of
+from cartograph.sequence.padded import Padded, events_of, padded
 
 Codes = npt.NDArray[np.int64]
 
@@ -58,7 +58,7 @@ def attributions(
         weights=context.broadcast(network.weights), config=network.config, body=network.body,
         n_products=n_products, n=n,
     )  # fmt: skip
-    return steps_of(users, event_types).join(listed, "user_id").mapInArrow(work, _SCHEMA)
+    return events_of(users, event_types).join(listed, "user_id").mapInArrow(work, _SCHEMA)
 
 
 def _attributed(

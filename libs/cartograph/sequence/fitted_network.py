@@ -15,7 +15,7 @@ from torch import nn
 from cartograph.core.search.topk import vectors_of
 from cartograph.core.training.weights import Weights
 from cartograph.sequence.network import NetworkConfig, SequenceNetwork
-from cartograph.sequence.padded import padded_rows, steps_of
+from cartograph.sequence.padded import events_of, padded_rows
 
 _ROWS_PER_BLOCK = 512  # histories that a task scores together
 
@@ -43,7 +43,7 @@ class FittedNetwork:
         """
         context = users.sparkSession.sparkContext
         ids, weights = context.broadcast(self.product_ids), context.broadcast(self.weights)
-        rows = padded_rows(steps_of(users, event_types), ids, self.config.length)
+        rows = padded_rows(events_of(users, event_types), ids, self.config.length)
         work = partial(_states, weights=weights, config=self.config, body=self.body, of=of)
         return rows.mapInArrow(work, "user_id string, mask array<string>, vector array<float>")
 

@@ -34,7 +34,7 @@ class Padded:
     lengths: Ints
 
 
-def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
+def events_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
     """One row per customer: user_id, product_ids, types (codes), ats (unix seconds), aligned, oldest first; mask.
 
     Types and times are empty where `users` does not have event_types and event_ats. Events of other types are left
@@ -46,43 +46,43 @@ def steps_of(users: DataFrame, event_types: tuple[str, ...]) -> DataFrame:
             "user_id", mask, "product_ids", no_values("int").alias("types"), no_values("long").alias("ats")
         )
     zipped = F.arrays_zip("product_ids", "event_types", "event_ats")
-    counting = F.filter(zipped, lambda step: step["event_types"].isin(*event_types))
-    steps = users.select("user_id", mask, counting.alias("steps"))
+    counting = F.filter(zipped, lambda event: event["event_types"].isin(*event_types))
+    events = users.select("user_id", mask, counting.alias("events"))
     codes = F.array(*[F.lit(name) for name in EVENT_TYPES])
-    return steps.select(
+    return events.select(
         "user_id",
-        F.col("steps.product_ids").alias("product_ids"),
-        F.transform("steps.event_types", lambda name: F.array_position(codes, name).cast("int")).alias("types"),
-        F.transform("steps.event_ats", lambda at: F.unix_seconds(at)).alias("ats"),
+        F.col("events.product_ids").alias("product_ids"),
+        F.transform("events.event_types", lambda name: F.array_position(codes, name).cast("int")).alias("types"),
+        F.transform("events.event_ats", lambda at: F.unix_seconds(at)).alias("ats"),
         "mask",
     )
 
 
-def windows(steps: DataFrame, length: int) -> DataFrame:
-    """Histories cut into windows of `length` + 1 events, counted from the newest: the columns of `steps`, is_newest.
+def windows(events: DataFrame, length: int) -> DataFrame:
+    """Histories cut into windows of `length` + 1 events, counted from the newest: the columns of `events`, is_newest.
 
-    Neighbouring windows share one event, so that each step from one event to the next lies in exactly one.
+    Neighbouring windows share one event, so that each transition from one event to the next lies in exactly one.
     """
     n = F.size("product_ids")
-    cut = steps.withColumn("back", F.explode(F.sequence(F.lit(0), F.greatest(n - 2, F.lit(0)), F.lit(length))))
+    cut = events.withColumn("back", F.explode(F.sequence(F.lit(0), F.greatest(n - 2, F.lit(0)), F.lit(length))))
     end, start = n - F.col("back"), F.greatest(n - F.col("back") - length, F.lit(1))
     arrays = [F.slice(name, start, end - start + 1).alias(name) for name in ("product_ids", "types", "ats")]
     return cut.select("user_id", *arrays, "mask", (F.col("back") == 0).alias("is_newest"))
 
 
-def padded_rows(steps: DataFrame, product_ids: Any, length: int) -> DataFrame:
-    """One row per row of `steps` with known products, of the newest `length` of them.
+def padded_rows(events: DataFrame, product_ids: Any, length: int) -> DataFrame:
+    """One row per row of `events` with known products, of the newest `length` of them.
 
-    Columns: user_id, mask, items, types, gaps (`length` codes each), n (products), is_newest (null if not in `steps`).
+    Columns: user_id, mask, items, types, gaps (`length` codes each), n (products), is_newest (null if not in `events`).
 
     Args:
-        steps: as `steps_of` or `windows` make them.
+        events: as `events_of` or `windows` make them.
         product_ids: broadcast Arrow array; a product's code is its place, from 1. Others are left out.
         length: of the rows.
     """
     arrays = "mask array<string>, items array<int>, types array<int>, gaps array<int>"
     work = partial(_padded_batches, product_ids=product_ids, length=length)
-    marked = steps if "is_newest" in steps.columns else steps.withColumn("is_newest", F.lit(None).cast("boolean"))
+    marked = events if "is_newest" in events.columns else events.withColumn("is_newest", F.lit(None).cast("boolean"))
     given = marked.select("user_id", "product_ids", "types", "ats", "is_newest", "mask")
     return given.mapInArrow(work, f"user_id string, {arrays}, n int, is_newest boolean")
 

@@ -28,7 +28,7 @@ from cartograph.sequence.attribution import attributions
 from cartograph.sequence.features import ProductFeatures, catalogue, features_of
 from cartograph.sequence.fitted_network import FittedNetwork
 from cartograph.sequence.network import NetworkConfig, NextItemTask
-from cartograph.sequence.padded import padded_rows, steps_of, windows
+from cartograph.sequence.padded import events_of, padded_rows, windows
 from cartograph.sequence.settings import (
     EVENTS,
     NetworkSettings,
@@ -104,8 +104,8 @@ class SequenceModel(Model):
             length=self.training.max_length, inputs=self.training.inputs,
         )  # fmt: skip
         task = self._task(config, counts, features, context)
-        steps = windows(steps_of(known, self.event_types), config.length)
-        rows = padded_rows(steps, context.broadcast(product_ids), config.length + 1).where("n > 1").persist()
+        events = windows(events_of(known, self.event_types), config.length)
+        rows = padded_rows(events, context.broadcast(product_ids), config.length + 1).where("n > 1").persist()
         on_epoch = partial(data.on_epoch, self.name) if data.on_epoch else None
         trained = self._trained(task, rows, on_epoch)
         rows.unpersist()

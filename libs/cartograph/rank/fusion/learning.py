@@ -89,12 +89,12 @@ def best_fusion(earlier: Day, bought: DataFrame, settings: RankSettings) -> Fusi
     """
     models, trees = models_of(earlier.lists), settings.fusion.trees
     rows = labelled(features(earlier, models), bought, trees).persist()
-    learners, holdout = rows.where("NOT is_holdout"), rows.where("is_holdout")
-    ranker = train_ranker(learners, trees, settings.k)
+    training, holdout = rows.where("NOT is_holdout"), rows.where("is_holdout")
+    ranker = train_ranker(training, trees, settings.k)
     if ranker is None:
         rows.unpersist()
         return Fusion(reason=f"too few customers bought any of their candidates of {earlier.as_of} to learn from")
-    hits = learners.select(*_PAIR, F.col("is_bought").cast("double").alias("hit"))
+    hits = training.select(*_PAIR, F.col("is_bought").cast("double").alias("hit"))
     lists = earlier.lists.where(F.col("model").isin(models))
     probabilities = rank_probabilities(lists, hits, "user_id", "product_id").localCheckpoint()
     compared = earlier.lists.join(holdout.select("user_id").distinct(), "user_id", "left_semi")

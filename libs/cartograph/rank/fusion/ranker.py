@@ -49,9 +49,9 @@ def labelled(features: DataFrame, bought: DataFrame, settings: RankerSettings) -
     rows = features.join(hits, _PAIR, "left").na.fill(0, ["is_bought"])
     buyers = rows.where("is_bought = 1").select("user_id").distinct()
     sampled = buyers.orderBy(_uniform("sample", settings.seed)).limit(settings.max_customers)
-    place = _uniform("held back", settings.seed)
-    is_validation = place < settings.held_back
-    is_holdout = ~is_validation & (place < settings.held_back + settings.judges)
+    draw = _uniform("held back", settings.seed)
+    is_validation = draw < settings.held_back
+    is_holdout = ~is_validation & (draw < settings.held_back + settings.judges)
     return rows.join(sampled, "user_id", "left_semi").withColumns(
         {"is_validation": is_validation, "is_holdout": is_holdout}
     )

@@ -1,4 +1,4 @@
-"""The pipeline's own decision: which day it runs for."""
+"""The day that is run for when none is given."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from jobs.pipeline import last_day
+from cartograph.runtime.last_day import last_day
 
 DAY = date(2025, 5, 1)
 
