@@ -18,7 +18,7 @@ BENCH_READY := .venv-bench/.ready-$(call sum,constraints-bench.txt)
 # setuptools works in build/, where tables and runs lie too: only its own folders may be removed.
 PACKAGING := build/lib build/bdist.*
 
-.PHONY: help setup doctor demo test test-fast lint types run bench bench-setup airflow-setup dist clean java
+.PHONY: help setup doctor demo test test-fast lint types settings run bench bench-setup airflow-setup dist clean java
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ help:  ## list the targets
 setup: java $(READY)  ## environment, pinned packages and jars (nothing to do the second time)
 	@$(BIN)/python -m cartograph.runtime.jars
 
-doctor: $(READY)  ## table of versions: which pair clashes, and what to install instead
+doctor: $(READY)  ## versions found, conflicting pairs, and the version to install
 	@$(BIN)/python -m cartograph.runtime.preflight
 	@$(BIN)/python -m pip check
 
@@ -44,6 +44,11 @@ lint: $(READY)  ## style
 
 types: $(READY)  ## static types
 	$(BIN)/mypy
+
+settings: $(READY)  ## conf/base.yml again, from the definitions of the settings
+	@mkdir -p build
+	@$(BIN)/python -m cartograph.runtime.explained > build/base.yml
+	@cp build/base.yml conf/base.yml
 
 run: setup  ## one job: make run STEP=rules ARGS="--env local --as-of 2011-11-01"
 	@test -n "$(STEP)" || { echo "name the step: make run STEP=rules ARGS='--env local --as-of 2011-11-01'" >&2; exit 2; }

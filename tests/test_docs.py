@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from cartograph.cf import settings as cf_settings
 from cartograph.core.model import Silver
 from cartograph.core.tables import schema
+from cartograph.core.tables.definition import defined_table
 from cartograph.ingest.source import load_source
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +62,14 @@ def test_imports_of_the_recipes_exist(code: str) -> None:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("cartograph"):
             missing = [name.name for name in node.names if not hasattr(import_module(node.module), name.name)]
             assert missing in ([], ["TogetherSettings"])
+
+
+def test_the_table_of_the_recipe_is_an_entry_of_the_tuple() -> None:
+    (code,) = [each for each in blocks("extending.md", "python") if "_table(" in each]
+    names: dict[str, Any] = {"_table": defined_table}
+    exec(compile(code, "gold", "exec", dont_inherit=True), names)
+    (entry,) = names["GOLD"]
+    assert (entry.layer, entry.key, entry.partition) == ("gold", ("as_of", "product_id"), ("as_of",))
 
 
 def test_the_source_of_the_recipe_is_valid(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_all_problems_are_reported_at_once_with_their_file(tmp_path: Path) -> No
 
 def test_base_is_made_from_the_settings_own_definitions() -> None:
     written = (places.home() / "conf" / "base.yml").read_text(encoding="utf-8")
-    assert written == explained(Config), "run `python -m cartograph.runtime.explained > conf/base.yml`"
+    assert written == explained(Config), "run `make settings`"
 
 
 def test_a_setting_missing_from_base_has_its_default(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""conf/base.yml out of the settings' own definitions: `python -m cartograph.runtime.explained > conf/base.yml`."""
+"""conf/base.yml out of the settings' own definitions: `make settings`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMN, _WIDTH = 34, 120  # where explanations begin, and where they end
 _LONG = 80  # characters of a setting beside which there is no room for an explanation
 _HEAD = """\
 # Every setting, its default and what it does. This file is made from the settings' own definitions (settings.py of each
-# step) by `python -m cartograph.runtime.explained > conf/base.yml`. conf/<env>.yml holds only what differs there, and
+# step) by `make settings`. conf/<env>.yml holds only the values that differ in that environment, and
 # `--set section.key=value` wins over both. Unknown keys are refused. `python jobs/<step>.py --env <env> --show-config`
 # prints the result. Relative paths start at the project's root. Secrets do not belong here: see docs/operations.md.
 """

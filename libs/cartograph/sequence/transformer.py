@@ -97,8 +97,7 @@ class Transformer(SequenceModel):
 
     The paper learns an embedding per position; here attention learns a bias per distance, since most histories are
     short and late positions are too rare to be learned. The loss is the softmax over all products, instead of one
-    negative per positive. See `SequenceModel`
-    for the constructor.
+    negative per positive. See `SequenceModel` for the constructor.
     """
 
     name = "transformer"
