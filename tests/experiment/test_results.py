@@ -70,7 +70,7 @@ def events() -> Events:
         for days, price in ((-3, habit), (-40, 999.0), (2, lift * habit + draw.normal(0, 1)), (8, 999.0)):
             bought = {"event_type": "purchase", "product_id": "p1", "order_id": f"o{number}{days}"}
             rows.append(bought | {"user_id": user, "event_at": entered_at(number) + timedelta(days=days),
-                                  "quantity": 2 if days == 2 else None, "unit_price": price})  # fmt: skip
+                                  "quantity": 2.0 if days == 2 else None, "unit_price": price})  # fmt: skip
         sent_back = {"event_type": "return", "product_id": "p1", "user_id": user}
         rows += [sent_back | {"event_at": entered_at(number) + days * HOUR} for days in range(50, 51 + number // 2 % 2)]
         looked = {"user_id": user, "event_at": entered_at(number) + 2 * HOUR, "event_type": "view"}

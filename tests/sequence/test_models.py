@@ -128,7 +128,7 @@ def test_what_guests_did_in_one_session_is_learnt_from(ring: Silver) -> None:
     model = Gru(max_products=N, workers=1, **SMALL).fit(replace(ring, events=guests))
     found = first_of(model.associate(1), "product_id", "associated_product_id")
     assert sum(found[product(place)] == product(place + 1) for place in range(N)) >= 0.9 * N
-    with pytest.raises(ValueError, match="no customer has two events"):
+    with pytest.raises(ValueError, match="no history has events"):
         Gru(guests=False, **SMALL).fit(replace(ring, events=guests))
 
 

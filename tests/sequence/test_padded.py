@@ -42,13 +42,15 @@ def test_unknown_types_and_times_are_zeros() -> None:
 
 
 def test_every_step_of_a_long_history_is_in_exactly_one_window(spark: SparkSession) -> None:
-    rows = [(f"u{n}", [f"p{place}" for place in range(n)], list(range(n)), list(range(n))) for n in (1, 2, 4, 5, 7, 11)]
-    named = "user_id string, product_ids array<string>, types array<int>, ats array<bigint>"
+    lengths = (1, 2, 4, 5, 7, 11)
+    rows = [(f"u{n}", [f"p{place}" for place in range(n)], list(range(n)), list(range(n)), ["p1"]) for n in lengths]
+    named = "user_id string, product_ids array<string>, types array<int>, ats array<bigint>, mask array<string>"
     found = windows(spark.createDataFrame(rows, named), 3).collect()
-    for user, product_ids, _, _ in rows:
+    for user, product_ids, *_ in rows:
         own = [row for row in found if row.user_id == user]
         steps = [step for row in own for step in pairwise(row.product_ids)]
         assert sorted(steps) == sorted(pairwise(product_ids))
         assert all(len(row.product_ids) <= 4 for row in own)
         assert [row.product_ids[-1] for row in own if row.is_newest] == [product_ids[-1]]
+        assert all(row.mask == ["p1"] for row in own)
         assert all(row.types == row.ats == [int(name[1:]) for name in row.product_ids] for row in own)
