@@ -130,7 +130,8 @@ def main() -> None:
 def measure(steps: list[str], folder: str, options: argparse.Namespace) -> None:
     """Runs `steps` one after the other in one session and prints what they took."""
     config = load_config("demo", [*settings(options.events, folder, options.driver_memory), *options.set])
-    given = argparse.Namespace(source=options.source or "shop", path=options.path or config.shop.path, conf_dir=None)
+    source, path = options.source or "shop", options.path or config.shop.path
+    given = argparse.Namespace(source=source, path=path, conf_dir=None, until=None, again=False)
     meter = Meter()
     with ExitStack() as open_things:
         with meter("start"):

@@ -27,8 +27,9 @@ def run(job: Job) -> None:
     if not settings.models:
         job.progress.say("embed.models is empty; skipping")
         return
-    data = of_shoppers(job.silver())
-    vectors = reduce(DataFrame.unionByName, [vectors_of(job, model, data) for model in vector_models(settings)])
+    data, models = of_shoppers(job.silver()), list(vector_models(settings))
+    job.record.repeatable = not any(model.reads_files for model in models)  # nobody knows when those change
+    vectors = reduce(DataFrame.unionByName, [vectors_of(job, model, data) for model in models])
     fused = fused_vectors(vectors, settings.models, data, settings.fusion)
     for message in fused.messages:
         job.progress.say(message)

@@ -37,7 +37,7 @@ def run(job: Job) -> None:
     day = ReportDay(job.as_of, settings, rows(job.read), rows(job.read_all), versions, evaluation.horizon_days, rank.k)
     page = write_whole(Path(resolve(settings.path)) / f"{job.as_of}.html", report_html(page_content(day)))
     job.metric("report_bytes", page.stat().st_size)
-    job.tracking.log_file(page)
+    job.file(page)
     job.progress.say(f"report: {page}")
 
 

@@ -24,6 +24,7 @@ LOCAL = [
     f"spark.temp_dir=build/tests/spark{WORKER}",
     f"lake.root=build/tests/lake{WORKER}",
     "tracking.enabled=false",
+    "lake.skip_steps=false",  # A test repeats a step to see what it does.
     "spark.conf={spark.sql.adaptive.enabled: false}",  # A test has a handful of rows: planning again costs more.
 ]
 

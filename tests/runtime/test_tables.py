@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -82,6 +84,23 @@ def test_replacing_with_the_same_rows_in_another_order_writes_nothing(spark: Spa
     again = neighbours(spark, ("a", 2, "c", 0.4), ("a", 1, "b", 0.5))
     result = lake.replace(NAME, again, as_of=DAY, model="als")
     assert (result.changed, result.rows, result.version) == (False, 2, before)
+
+
+def test_rows_are_computed_once_however_often_a_write_looks_at_them(spark: SparkSession, tables: Tables) -> None:
+    seen = spark.sparkContext.accumulator(0)
+
+    def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            seen.add(batch.num_rows)
+            yield batch
+
+    for score in (0.5, 0.6, 0.6):  # into an empty partition, over other rows, over the same rows
+        rows = neighbours(spark, ("a", 1, "b", score), ("a", 2, "c", 0.4))
+        tables.replace(NAME, rows.mapInArrow(counted, rows.schema), as_of=DAY, model="als")
+    assert seen.value == 6
+    rows = baskets(spark, ("o1", "ann", datetime(2011, 10, 1), ["a"]))
+    tables.merge("silver.baskets", rows.mapInArrow(counted, rows.schema))
+    assert seen.value == 7
 
 
 def test_every_difference_of_the_columns_is_named_at_once(spark: SparkSession, lake: Tables) -> None:

@@ -34,6 +34,7 @@ class Image(VectorModel):
     """Image files encoded by a pretrained model, or vectors that come in an attribute or in files."""
 
     name = "image"
+    reads_files = True
 
     def __init__(self, settings: ImageSettings | None = None, **changed: Any) -> None:
         self.settings = settings_of(ImageSettings, settings, changed)

@@ -41,9 +41,15 @@ class Vectors:
 
 
 class VectorModel(Protocol):
-    """The interface of every model of product vectors. `name` is the one used in settings and tables."""
+    """The interface of every model of product vectors.
+
+    Attributes:
+        name: the one used in settings and tables.
+        reads_files: whether it reads files besides the tables.
+    """
 
     name: str
+    reads_files: bool = False
 
     def reuses(self) -> Mapping[str, Mapping[str, Any]]:
         """Which rows of earlier days the model starts from: of each table those that equal these values."""

@@ -23,6 +23,8 @@ from cartograph.settings import Config
 
 UNDATED = frozenset({"shop", "ingest", "preprocess", "maintain", "rekey"})
 
+FORCED = ("lake.skip_steps=false",)
+
 RunSuite = Callable[[Suite, argparse.Namespace], None]
 AddArguments = Callable[[argparse.ArgumentParser], None]
 
@@ -35,6 +37,7 @@ def parser(name: str, doc: str | None, arguments: AddArguments | None = None) ->
         made.add_argument("--as-of", type=day, help="read only rows before this day (YYYY-MM-DD)")
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set one value; repeatable")
     made.add_argument("--conf-dir", type=Path, help="folder of the configuration files")
+    made.add_argument("--force", action="store_true", help="run also steps whose inputs have not changed")
     made.add_argument("--show-config", action="store_true", help="print the configuration and exit")
     made.add_argument("--verbose", action="store_true", help="show the stack trace of every error")
     if arguments:
@@ -77,7 +80,7 @@ def _run(name: str, given: argparse.Namespace, run: RunSuite) -> None:
     """Loads the configuration, opens the suite and turns errors into an exit status."""
     config: Config | None = None
     try:
-        config = load_config(given.env, given.set, given.conf_dir)
+        config = load_config(given.env, [*given.set, *(FORCED if given.force else ())], given.conf_dir)
         if given.show_config:
             print(show_config(config), end="")
             return

@@ -41,18 +41,17 @@ def survey(
 ) -> Survey:
     """The fingerprint of `frame` and every constraint of `table` it breaks, beside the fingerprint of `old` rows.
 
-    One query, handed over as one text: a query for each, built column by column, would cost more than small tables take
-    to read. A problem says the constraint, how many rows break it and the key of one of them. As in Delta, a CHECK that
-    comes out null is broken. A repeated key is a problem if `check_keys`, which takes a shuffle of the rows.
+    One query, and not one that knows the frame by a name: when a view of a frame is dropped, Spark forgets that the
+    frame is persisted, and the write would compute its rows again.
+
+    A problem says the constraint, how many rows break it and the key of one of them. As in Delta, a CHECK that comes
+    out null is broken. A repeated key is a problem if `check_keys`, which takes a shuffle of the rows.
     """
     rules, parts = _rules(table, partition), _parts(partition)
-    spark, schema = frame.sparkSession, frame.schema
-    text = _of_new_rows(schema, table, [broken for _, broken in rules], list(parts.values()), check_keys)
-    if old is None:
-        rows = spark.sql(text, rows=frame).collect()
-    else:
-        text = f"{text} UNION ALL {_of_old_rows(schema, len(rules), len(parts))}"
-        rows = spark.sql(text, rows=frame, old=old).collect()
+    asked = _of_new_rows(frame, table, [broken for _, broken in rules], list(parts.values()), check_keys)
+    if old is not None:
+        asked = asked.union(_of_old_rows(old, len(rules), len(parts)))
+    rows = asked.collect()  # one or two
     found = {row["is_new"]: row for row in rows}
     new = found[True]
     counts = zip((rule for rule, _ in rules), new["n_broken"], new["examples"], strict=True)
@@ -74,39 +73,46 @@ def differing(rows: DataFrame, old: DataFrame, key: Sequence[str], insert_only: 
 
 
 def _of_new_rows(
-    schema: T.StructType, table: Table, broken: Sequence[str], parts: Sequence[str], check_keys: bool
-) -> str:
-    """One row about {rows}: is_new, n, first, second (see `Fingerprint`), n_broken and examples per rule, repeated.
+    rows: DataFrame, table: Table, broken: Sequence[str], parts: Sequence[str], check_keys: bool
+) -> DataFrame:
+    """One row about `rows`: is_new, n, first, second (see `Fingerprint`), n_broken and examples per rule, repeated.
 
     And `parts`: the number of rows that satisfy each of these conditions.
     """
-    key = ", ".join(f"`{name}`" for name in table.key)
     named = ", ', ', ".join(f"'{name}=', coalesce(cast(`{name}` AS string), 'null')" for name in table.key)
-    offending = "".join(
-        f", count_if({rule}) AS n_{i}, max(CASE WHEN {rule} THEN _key END) AS e_{i}" for i, rule in enumerate(broken)
+    hashed = rows.selectExpr("*", f"{_row_hash(rows.schema)} AS _hash", f"concat({named}) AS _key")
+    summed = ["count(*) AS n", *_SUMS, "max(_key) AS _key"]
+    for i, rule in enumerate(broken):
+        summed += [f"count_if({rule}) AS n_{i}", f"max(CASE WHEN {rule} THEN _key END) AS e_{i}"]
+    summed += [f"count_if({part}) AS p_{i}" for i, part in enumerate(parts)]
+    per_key = hashed.groupBy(*table.key).agg(*map(F.expr, summed)) if check_keys else hashed.selectExpr(*summed)
+    return per_key.selectExpr(
+        "true AS is_new",
+        "coalesce(sum(n), 0L) AS n",
+        "sum(first) AS first",
+        "sum(second) AS second",
+        f"array({', '.join(f'coalesce(sum(n_{i}), 0L)' for i in range(len(broken)))}) AS n_broken",
+        f"array({', '.join(f'max(e_{i})' for i in range(len(broken)))}) AS examples",
+        f"{_REPEATED if check_keys else _NO_KEY} AS repeated",
+        f"array({', '.join(f'coalesce(sum(p_{i}), 0L)' for i in range(len(parts)))}) AS parts",
     )
-    offending += "".join(f", count_if({part}) AS p_{i}" for i, part in enumerate(parts))
-    grouped = f"GROUP BY {key}" if check_keys else ""
-    summed = f"""SELECT count(*) AS n, {_SUMS}, max(_key) AS _key{offending}
-        FROM (SELECT *, {_row_hash(schema)} AS _hash, concat({named}) AS _key FROM {{rows}}) {grouped}"""
-    n_broken = ", ".join(f"coalesce(sum(n_{i}), 0L)" for i in range(len(broken)))
-    examples = ", ".join(f"max(e_{i})" for i in range(len(broken)))
-    n_parts = ", ".join(f"coalesce(sum(p_{i}), 0L)" for i in range(len(parts)))
-    repeated = "max(CASE WHEN n > 1 THEN struct(_key AS key, n AS n) END)" if check_keys else _NO_KEY
-    return f"""SELECT true AS is_new, coalesce(sum(n), 0L) AS n, sum(first) AS first, sum(second) AS second,
-        array({n_broken}) AS n_broken, array({examples}) AS examples, {repeated} AS repeated, array({n_parts}) AS parts
-        FROM ({summed})"""
 
 
-def _of_old_rows(schema: T.StructType, n_rules: int, n_parts: int) -> str:
-    """The same row about {old}, which breaks nothing."""
-    none = f"array_repeat(0L, {n_rules}) AS n_broken, array_repeat(cast(null AS string), {n_rules}) AS examples"
-    return f"""SELECT false AS is_new, count(*) AS n, {_SUMS}, {none}, {_NO_KEY} AS repeated,
-        array_repeat(0L, {n_parts}) AS parts
-        FROM (SELECT {_row_hash(schema)} AS _hash FROM {{old}})"""
+def _of_old_rows(old: DataFrame, n_rules: int, n_parts: int) -> DataFrame:
+    """The same row about `old`, which breaks nothing."""
+    return old.selectExpr(f"{_row_hash(old.schema)} AS _hash").selectExpr(
+        "false AS is_new",
+        "count(*) AS n",
+        *_SUMS,
+        f"array_repeat(0L, {n_rules}) AS n_broken",
+        f"array_repeat(cast(null AS string), {n_rules}) AS examples",
+        f"{_NO_KEY} AS repeated",
+        f"array_repeat(0L, {n_parts}) AS parts",
+    )
 
 
-_SUMS = "sum(cast(_hash AS decimal(20,0))) AS first, sum(cast(xxhash64(_hash) AS decimal(20,0))) AS second"
+_SUMS = ("sum(cast(_hash AS decimal(20,0))) AS first", "sum(cast(xxhash64(_hash) AS decimal(20,0))) AS second")
+_REPEATED = "max(CASE WHEN n > 1 THEN struct(_key AS key, n AS n) END)"
 _NO_KEY = "cast(null AS struct<key: string, n: bigint>)"
 
 
@@ -114,11 +120,11 @@ def _rules(table: Table, partition: Partition) -> list[tuple[str, str]]:
     """What every row must satisfy: its text, and the condition that is true where a row does not."""
     required = dict.fromkeys((*table.key, *table.required))
     rules = [(f"NOT NULL {name}", f"`{name}` IS NULL") for name in required]
-    rules += [(f"CHECK {name} ({sql})", f"NOT coalesce({_literally(sql)}, false)") for name, sql in table.checks]
+    rules += [(f"CHECK {name} ({sql})", f"NOT coalesce({sql}, false)") for name, sql in table.checks]
     rules += [
         (
             f"partition {name} = {' or '.join(map(str, each(value)))}",
-            f"NOT coalesce({_literally(is_one_of(name, value))}, false)",
+            f"NOT coalesce({is_one_of(name, value)}, false)",
         )
         for name, value in partition.items()
     ]
@@ -128,7 +134,7 @@ def _rules(table: Table, partition: Partition) -> list[tuple[str, str]]:
 def _parts(partition: Partition) -> dict[str, str]:
     """The condition on the rows of each value, where a column of the partition names several."""
     several = [(name, value) for name, value in partition.items() if isinstance(value, tuple)]
-    return {str(one): _literally(is_one_of(name, one)) for name, values in several for one in values}
+    return {str(one): is_one_of(name, one) for name, values in several for one in values}
 
 
 def _row_hash(schema: T.StructType) -> str:
@@ -143,11 +149,6 @@ def _hashable(field: T.StructField) -> list[str]:
     if isinstance(field.dataType, T.ArrayType):
         return [name, f"size({name})", f"{name} IS NULL"]
     return [name, f"{name} IS NULL"]
-
-
-def _literally(sql: str) -> str:
-    """SQL in which braces stand for themselves."""
-    return sql.replace("{", "{{").replace("}", "}}")
 
 
 def _fingerprint(row: Any) -> Fingerprint:

@@ -29,11 +29,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from cartograph.core.errors import UserError
 from cartograph.core.model import Silver, Weights
@@ -46,8 +46,10 @@ from cartograph.runtime.config import redacted
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
 from cartograph.runtime.session import spark_session
+from cartograph.runtime.step_record import StepRecord
 from cartograph.runtime.tables import Tables, WriteResult
 from cartograph.runtime.tracking import Tracking
+from cartograph.runtime.unchanged_steps import is_unchanged, made_with, remember
 from cartograph.settings import Config
 
 Run = Callable[["Job"], None]
@@ -65,6 +67,9 @@ class Job:
     tracking: Tracking
     progress: Progress
     arguments: argparse.Namespace
+
+    def __post_init__(self) -> None:
+        self.record = StepRecord(self.name, self.as_of)
 
     @property
     def settings(self) -> Any:
@@ -104,10 +109,7 @@ class Job:
 
     def earlier_days(self, name: str, **equals: Any) -> list[date]:
         """The days before `as_of` that table `name`, which has one, has such rows of, in order."""
-        if self.as_of is None or not self.tables.exists(name):
-            return []
-        rows = self.tables.read(name, **equals).where(F.col("as_of") < F.lit(self.as_of))
-        return sorted(row.as_of for row in rows.select("as_of").distinct().collect())
+        return [] if self.as_of is None else self.tables.days(name, self.as_of, **equals)
 
     def last_day(self, name: str, **equals: Any) -> date | None:
         """The last of the `earlier_days`; None if there is none."""
@@ -167,6 +169,11 @@ class Job:
         """Records one number."""
         self.tracking.log_metrics({name: value})
 
+    def file(self, path: Path) -> None:
+        """Records a file that the step has written."""
+        self.record.files[str(path)] = path.stat().st_size
+        self.tracking.log_file(path)
+
     def figure(self, name: str, figure: Any) -> None:
         """Records one plot."""
         self.tracking.log_figure(name, figure)
@@ -223,13 +230,26 @@ class Suite:
     @contextlib.contextmanager
     def step(self, name: str, as_of: date | None = None, arguments: argparse.Namespace | None = None) -> Iterator[Job]:
         """One step of the suite, recorded as a child run."""
-        title = f"{name} {as_of}" if as_of else name
-        with self.progress.step(title), self.tracking.run(title):
+        title, given = _title(name, as_of), arguments or argparse.Namespace()
+        job = Job(name, self.config, as_of, self.spark, self.tables, self.tracking, self.progress, given)
+        with self.progress.step(title), self.tracking.run(title), self.tables.recorded(job.record):
             self.tracking.log_settings(redacted(getattr(self.config, name)) if hasattr(self.config, name) else {})
-            given = arguments or argparse.Namespace()
-            yield Job(name, self.config, as_of, self.spark, self.tables, self.tracking, self.progress, given)
+            yield job
 
     def run(self, name: str, run: Run, as_of: date | None = None, arguments: argparse.Namespace | None = None) -> None:
-        """Runs one step of the suite."""
+        """Runs one step of the suite; one for a day is skipped where nothing has changed since it ran last."""
+        if as_of is None or not self.config.lake.skip_steps:
+            with self.step(name, as_of, arguments) as job:
+                run(job)
+            return
+        runs_with = made_with(self.config, run, arguments)
+        if is_unchanged(self.tables, name, as_of, runs_with):
+            self.progress.skipped(_title(name, as_of), "nothing has changed since its last run (--force repeats it)")
+            return
         with self.step(name, as_of, arguments) as job:
             run(job)
+        remember(self.tables, job.record, as_of, runs_with)
+
+
+def _title(name: str, as_of: date | None) -> str:
+    return f"{name} {as_of}" if as_of else name

@@ -62,6 +62,10 @@ class Progress:
             if self._depth == 0:
                 self._bars.stop()
 
+    def skipped(self, title: str, reason: str) -> None:
+        """A step that need not run."""
+        self._line(("✓ ", "green"), printed(title), (f" skipped: {reason}", "dim"))
+
     def wrote(self, table: str, rows: int, changed: bool, parts: Mapping[str, int] | None = None) -> None:
         """One table written, or found to hold these rows already; `parts` are the rows of each model."""
         each = ", ".join(f"{name} {n:,}" for name, n in (parts or {}).items())

@@ -13,8 +13,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+import cartograph.graph.settings as graph
+import cartograph.sequence.settings as sequence
 from cartograph.core.errors import UserError
 from cartograph.runtime import places
+from cartograph.runtime.worker_daemon import ALSO
 from cartograph.settings import Config
 
 # What needs a new JVM or context: spark-submit and Databricks have settled these before we run.
@@ -46,6 +49,8 @@ def spark_session(config: Config, app_name: str) -> SparkSession:
                     active.conf.set(key, value)
         return active
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if trains_networks(config):
+        os.environ.setdefault(ALSO, "torch")  # seconds for each worker that imports it, none for one that is forked
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     settings = session_settings(config, submitted)
     builder = SparkSession.Builder().appName(app_name)
@@ -58,6 +63,12 @@ def spark_session(config: Config, app_name: str) -> SparkSession:
         places.resolve(config.spark.checkpoint_dir or f"{config.lake.root}/_checkpoints")
     )
     return spark
+
+
+def trains_networks(config: Config) -> bool:
+    """Whether a configured model is a neural network."""
+    sections = ((config.sequence, sequence.NetworkSettings), (config.graph, graph.NetworkSettings))
+    return any(isinstance(getattr(section, name), kind) for section, kind in sections for name in section.models)
 
 
 def session_settings(config: Config, submitted: bool = False) -> dict[str, str]:

@@ -25,6 +25,10 @@ class LakeSettings(Section):
         default=True,
         description="a partition whose new rows equal its old ones is not written again (one scan of the old)",
     )
+    skip_steps: bool = Field(
+        default=True,
+        description="a step for a day does not run again while its code, settings, inputs and results are unchanged",
+    )
     lock_wait_seconds: Annotated[float, Field(ge=0)] = Field(
         default=0, description="how long a writer waits for another writer of the same partition before it gives up"
     )

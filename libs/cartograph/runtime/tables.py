@@ -32,6 +32,7 @@ from cartograph.runtime.definition import create, definition_differences
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
 from cartograph.runtime.lock_files import lock_files
 from cartograph.runtime.locks import Locks
+from cartograph.runtime.step_record import Commit, StepRecord, commit_in, note
 from cartograph.runtime.written_rows import fitted, kept, listed, replacing
 from cartograph.settings import Config
 
@@ -70,6 +71,7 @@ class Tables:
         self.check_keys = check_keys
         self.skip_unchanged = skip_unchanged
         self._as_defined: set[str] = set()  # tables that were found to be as they are defined, by this run
+        self._record: StepRecord | None = None  # of the step that runs
         self.locks = locks or Locks(lock_files(spark, f"{self.root}/_locks"), f"{self.root}/_locks")
 
     @classmethod
@@ -87,8 +89,23 @@ class Tables:
         schema.table(name)
         return f"{self.catalog}.{name}" if self.catalog else f"{self.root}/{name.replace('.', '/')}"
 
+    @contextlib.contextmanager
+    def recorded(self, record: StepRecord) -> Iterator[None]:
+        """Records what is read and written meanwhile."""
+        self._record = record
+        try:
+            yield
+        finally:
+            self._record = None
+
     def exists(self, name: str) -> bool:
         """Whether table `name` has been written."""
+        found = self._exists(name)
+        if self._record and not found:
+            self._record.read(name, -1, {})
+        return found
+
+    def _exists(self, name: str) -> bool:
         if self.catalog:
             return self.spark.catalog.tableExists(self.path(name))
         if places.is_local(self.path(name)):  # looking there spares 150 calls to the JVM
@@ -106,6 +123,11 @@ class Tables:
             TableMissing: the table has not been written.
         """
         frame = self._load(self._existing(name))
+        if self._record:
+            days = {} if as_of is None else {"as_of": as_of}
+            meant = {**days, **equals}.items()
+            layout = schema.table(name).partition
+            self._record.read(name, self.version(name), {column: value for column, value in meant if column in layout})
         if as_of is not None:
             frame = frame.filter(before(schema.columns_of(name), as_of))
         for column, value in equals.items():
@@ -115,6 +137,18 @@ class Tables:
     def read_existing(self, name: str, **equals: Any) -> DataFrame | None:
         """As `read`; None if the table has not been written."""
         return self.read(name, **equals) if self.exists(name) else None
+
+    def days(self, name: str, before: date, **equals: Any) -> list[date]:
+        """The days before the one given that table `name` has rows of, in order; none where it has not been written."""
+        is_there = self._exists(name)
+        if self._record:
+            self._record.read(name, self.version(name) if is_there else -1, equals, before)
+        if not is_there:
+            return []
+        rows = self._load(name).filter(F.col("as_of") < F.lit(before))
+        for column, value in equals.items():
+            rows = rows.filter(F.col(column) == F.lit(value))
+        return sorted(row.as_of for row in rows.select("as_of").distinct().collect())
 
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:
         """Makes `frame` the content of exactly this partition of table `name`; without one, of the whole table.
@@ -138,9 +172,12 @@ class Tables:
             found = self._checked(table, rows, partition, old)
             changed = found.old != found.content
             if changed:
-                self._save(name, replacing(rows, partition, is_new or (found.old is not None and not found.old.rows)))
-        seconds = time.monotonic() - started
-        return WriteResult(name, self.version(name), found.content.rows, changed, seconds, partition, found.parts)
+                writer = replacing(rows, partition, is_new or (found.old is not None and not found.old.rows))
+                self._save(name, writer.option("userMetadata", note(partition, self._record)))
+        seconds, version = time.monotonic() - started, self.version(name)
+        if self._record:
+            self._record.wrote(name, version, partition)
+        return WriteResult(name, version, found.content.rows, changed, seconds, partition, found.parts)
 
     def merge(self, name: str, frame: DataFrame, insert_only: bool = False) -> WriteResult:
         """Inserts rows whose key is new to table `name` and, unless `insert_only`, updates those that differ.
@@ -204,6 +241,19 @@ class Tables:
         numbers = (file.name.partition(".")[0] for file in (Path(path) / "_delta_log").iterdir())
         return max(int(number) for number in numbers if number.isdigit())
 
+    def commits_since(self, name: str, version: int) -> list[Commit] | None:
+        """The commits of table `name` after `version`; None where the log no longer has them, or the table is gone."""
+        newest = self.version(name) if self._exists(name) else -1
+        if newest <= version:
+            return [] if newest == version else None
+        path = self.path(name)
+        if self.catalog or not places.is_local(path):
+            rows = self._delta(name).history(newest - version).select("version", "operation", "userMetadata").collect()
+            commits = [Commit.of(row.version, row.operation, row.userMetadata) for row in rows if row.version > version]
+            return commits if len(commits) == newest - version else None
+        files = [Path(path) / "_delta_log" / f"{number:020}.json" for number in range(version + 1, newest + 1)]
+        return [commit_in(file) for file in files] if all(file.is_file() for file in files) else None
+
     def history(self, name: str) -> DataFrame:
         """The commits of table `name`, newest first."""
         return self.delta(name).history()
@@ -233,7 +283,7 @@ class Tables:
 
     def _existing(self, name: str) -> str:
         schema.table(name)
-        if not self.exists(name):
+        if not self._exists(name):
             raise TableMissing(f"table {name} is not in {self.catalog or self.root}: no step has written it yet")
         return name
 
@@ -244,7 +294,7 @@ class Tables:
         with contextlib.ExitStack() as held:
             for lock in _lock_names(name, partition):
                 held.enter_context(self.locks.hold(lock))
-            is_new = not self.exists(name)
+            is_new = not self._exists(name)
             if is_new:
                 with self.locks.hold(f"{name},create", wait_seconds=self.locks.stale_seconds):
                     create(self.spark, table, self.path(name), by_name=bool(self.catalog))

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import os
 import sys
 
 LIBRARIES = ("numpy", "pyarrow", "pandas", "numba")  # what almost every task needs; safe to be forked
+ALSO = "CARTOGRAPH_WORKER_LIBRARIES"  # environment variable: what this run needs besides, separated by commas
 
 
 def make_ready() -> None:
     """Takes jars off the import path, loads the libraries, and exempts what is there from garbage collection."""
     sys.path[:] = [entry for entry in sys.path if not entry.endswith(".jar")]
     sys.path_importer_cache.clear()
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *filter(None, os.environ.get(ALSO, "").split(","))):
         if importlib.util.find_spec(name):
             importlib.import_module(name)
     gc.collect()
