@@ -24,8 +24,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.harness import PeakMemory, Stopwatch, print_result, spark_session
-from cartograph.core.model import associate_from_vectors, unit_vectors
+from cartograph.core.model import associate_from_vectors
 from cartograph.core.search.approximate import approximate_top_k, recall
+from cartograph.core.search.directions import unit_vectors
 from cartograph.core.search.topk import top_k
 from cartograph.core.views.text import texts, words
 from cartograph.embed.attributes import attribute_vectors

@@ -25,7 +25,9 @@ LOCAL = [
     f"lake.root=build/tests/lake{WORKER}",
     "tracking.enabled=false",
     "lake.skip_steps=false",  # A test repeats a step to see what it does.
-    "spark.conf={spark.sql.adaptive.enabled: false}",  # A test has a handful of rows: planning again costs more.
+    # A test has a handful of rows: compiling a query, or planning it again, costs more than running it.
+    "spark.conf={spark.sql.adaptive.enabled: false, spark.sql.codegen.wholeStage: false, "
+    "spark.sql.codegen.factoryMode: NO_CODEGEN}",
 ]
 
 

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from cartograph.core.search.approximate import best_products
+from cartograph.core.search.directions import unit_vectors
 from cartograph.core.search.neighbours import lists_of, recommend_from_lists
 
 
@@ -149,16 +150,6 @@ def recommend_from_associations(
         users: user_id, product_ids (oldest first) and seen_ids.
     """
     return recommend_from_lists(lists_of(associations), users, k, recent, mask_seen)
-
-
-def unit_vectors(vectors: DataFrame) -> DataFrame:
-    """The same vectors of length one: product_id, vector (array<float>). Zero vectors have no direction: left out."""
-    norm = F.sqrt(F.aggregate("vector", F.lit(0.0), lambda total, x: total + x.cast("double") * x))
-    return (
-        vectors.withColumn("norm", norm)
-        .where("norm > 0")
-        .select("product_id", F.transform("vector", lambda x: (x / F.col("norm")).cast("float")).alias("vector"))
-    )
 
 
 def associate_from_vectors(vectors: DataFrame, k: int, approximate_above: int | None = None) -> DataFrame:

@@ -7,7 +7,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.model import unit_vectors
+from cartograph.core.search.directions import unit_vectors
 from cartograph.core.search.topk import top_k
 from cartograph.core.views.baskets import item_counts
 from cartograph.rules.settings import RulesModelSettings

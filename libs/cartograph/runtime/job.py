@@ -43,6 +43,7 @@ from cartograph.core.views.liking import with_liking
 from cartograph.runtime import preflight
 from cartograph.runtime.conditions import before
 from cartograph.runtime.config import redacted
+from cartograph.runtime.plans import fit_plans
 from cartograph.runtime.progress import Progress
 from cartograph.runtime.secrets import secret_variable
 from cartograph.runtime.session import spark_session
@@ -232,6 +233,7 @@ class Suite:
         """One step of the suite, recorded as a child run."""
         title, given = _title(name, as_of), arguments or argparse.Namespace()
         job = Job(name, self.config, as_of, self.spark, self.tables, self.tracking, self.progress, given)
+        fit_plans(self.spark, self.config, self.tables, getattr(given, "path", None) if name == "ingest" else None)
         with self.progress.step(title), self.tracking.run(title), self.tables.recorded(job.record):
             self.tracking.log_settings(redacted(getattr(self.config, name)) if hasattr(self.config, name) else {})
             yield job

@@ -51,6 +51,10 @@ class SparkSettings(Section):
         default=None, description="heap of the driver; null: what spark-submit says. Works only if no JVM runs yet"
     )
     executor_memory: str | None = Field(default=None, description="heap of each executor; no meaning in local[…]")
+    interpret_below_mb: Annotated[float, Field(ge=0)] = Field(
+        default=4,
+        description="queries are interpreted while raw events are smaller: compiling would take longer; 0: never",
+    )
     shuffle_partitions: Positive | None = Field(
         default=None, description="tasks after a shuffle; null: Spark's 200, which adaptive execution then coalesces"
     )

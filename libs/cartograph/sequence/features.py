@@ -13,7 +13,8 @@ import torch
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cartograph.core.model import Silver, TooLittle, unit_vectors
+from cartograph.core.model import Silver, TooLittle
+from cartograph.core.search.directions import unit_vectors
 from cartograph.core.search.topk import matrix_of
 
 N_PRICES = 17  # classes: 0, unknown, and sixteenths of the catalogue, the cheapest first

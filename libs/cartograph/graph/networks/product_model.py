@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from cartograph.core.event_types import EVENT_WEIGHTS
-from cartograph.core.model import Model, NotFitted, Silver, TooLittle, associate_from_vectors, unit_vectors
+from cartograph.core.model import Model, NotFitted, Silver, TooLittle, associate_from_vectors
+from cartograph.core.search.directions import unit_vectors
 from cartograph.core.search.topk import top_k
 from cartograph.core.settings import settings_of
 from cartograph.core.training.feed import Feed, materialised

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from typing import Any
 
-from cartograph.core.model import unit_vectors
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+
+from cartograph.core.search.directions import direction, unit_vectors
 from cartograph.core.views.histories import histories
 from cartograph.rank.day import Day
 
@@ -73,11 +78,31 @@ def _by_content(candidates: DataFrame, past: DataFrame, vectors: DataFrame) -> D
     """`candidates` with pair_content; null where the product or the customer has no vector."""
     units = unit_vectors(vectors)
     known = past.join(units.withColumnRenamed("product_id", "past_id"), "past_id")
-    profiles = known.groupBy("user_id").agg(_sum(F.collect_list("vector")).alias("profile"))
-    norm = F.sqrt(_dot(F.col("profile"), F.col("profile")))
-    cosine = _dot(F.col("profile"), F.col("vector")) / F.nullif(norm, F.lit(0.0))
+    directions = pandas_udf(_mean_directions, "array<float>")  # type: ignore[call-overload]
+    profiles = known.groupBy("user_id").agg(F.sort_array(F.collect_list("vector")).alias("vectors"))
+    profiles = profiles.select("user_id", directions("vectors").alias("profile"))
     joined = candidates.join(units, "product_id", "left").join(profiles, "user_id", "left")
-    return joined.withColumn("pair_content", cosine).drop("vector", "profile")
+    cosines = pandas_udf(_dots, "double")  # type: ignore[call-overload]
+    return joined.withColumn("pair_content", cosines("profile", "vector")).drop("vector", "profile")
+
+
+def _mean_directions(histories: pd.Series) -> pd.Series:
+    """The direction of the mean of each history's vectors; None where they cancel each other."""
+    return pd.Series([_mean_direction(vectors) for vectors in histories], dtype=object)
+
+
+def _mean_direction(vectors: Any) -> Any:
+    return direction(np.stack(vectors).sum(0, np.float64))
+
+
+def _dots(ones: pd.Series, others: pd.Series) -> pd.Series:
+    """The scalar products of the vectors of each row; missing where one of the two is."""
+    known = (ones.notna() & others.notna()).to_numpy()
+    dots = np.full(len(ones), np.nan)
+    if known.any():
+        one, other = (np.stack(list[Any](side[known])) for side in (ones, others))
+        dots[known] = np.einsum("ij,ij->i", one, other, dtype=np.float64)
+    return pd.Series(dots)
 
 
 def _by_region(candidates: DataFrame, events: DataFrame, users: DataFrame) -> DataFrame:
@@ -94,14 +119,3 @@ def _by_region(candidates: DataFrame, events: DataFrame, users: DataFrame) -> Da
     n_here, n = F.coalesce("n_here", F.lit(0)), F.coalesce("n", F.lit(0))
     lift = (n_here + F.col("share")) / (n + 1) / F.col("share")
     return joined.withColumn("pair_region", F.log(lift)).drop("region", "share", "n", "n_here")
-
-
-def _sum(vectors: Column) -> Column:
-    """The sum of an array of vectors, as array<double>."""
-    first = F.transform(F.element_at(vectors, 1), lambda x: x.cast("double"))
-    rest = F.slice(vectors, 2, 10_000)
-    return F.aggregate(rest, first, lambda total, one: F.zip_with(total, one, lambda x, y: x + y))
-
-
-def _dot(one: Column, other: Column) -> Column:
-    return F.aggregate(F.zip_with(one, other, lambda x, y: x * y), F.lit(0.0), lambda total, x: total + x)
