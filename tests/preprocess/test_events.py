@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from cartograph.core.cleaning.declaration import Cleaning
 from cartograph.core.errors import UserError
-from cartograph.preprocess.events import checked_events, good_events, quarantined_events
+from cartograph.preprocess.events import checked_events, good_events, quarantined_events, typed_events
 from cartograph.preprocess.settings import FenceSettings
 from tests.preprocess.conftest import KEY, PURCHASE, RETAIL, Raw
 
@@ -68,7 +68,7 @@ GOOD = [
 def verdicts_on(
     raw: Raw, fences: FenceSettings, rows: list[dict[str, object]], cleaning: Cleaning = RETAIL
 ) -> DataFrame:
-    return checked_events([(raw("events", rows), cleaning)], KEY, fences)
+    return checked_events(typed_events([(raw("events", rows), cleaning)]), KEY, fences)
 
 
 def test_every_rule_sets_aside_what_it_should(raw: Raw, fences: FenceSettings) -> None:

@@ -16,6 +16,8 @@ from cartograph.ingest.failures import SPARK_ERRORS, cause
 from cartograph.ingest.source import Source
 from cartograph.ingest.table_rows import NewRows
 
+_FEW_FILES, _MANY_ROWS = 8, 200_000  # Fewer files with more rows are spread over the tasks of the steps that follow.
+
 
 class StoredTables(Protocol):
     """Tables by name, as they are stored."""
@@ -54,6 +56,8 @@ def append_rows(access: TableAccess, source: Source, new: NewRows) -> dict[str, 
     if new.rows is None or not missing:
         return present
     rows = new.rows if not present else new.rows.where(F.col("batch_id").isin(missing))
+    if len(new.batches) < _FEW_FILES and sum(batch.n_read for batch in new.batches) > _MANY_ROWS:
+        rows = rows.repartition("row_id")  # one task may have read a whole file, and would write it as one again
     digest = hashlib.sha256("".join(missing).encode()).hexdigest()
     # Every append makes a version, so its number grows with the table and is never used twice.
     number = access.tables.version(target) if access.tables.exists(target) else 0

@@ -29,7 +29,18 @@ _IDENTITY = (
 GIVEN, MADE = ":", "#"  # Separates a source from an id that it gave, or from one made of the content.
 
 
-def checked_events(bronze: RawRows, key: bytes, fences: FenceSettings) -> DataFrame:
+def typed_events(bronze: RawRows) -> DataFrame:
+    """One row per raw event: typed values, `raw`, and in `rule` and `reason` the verdict that the row gets by itself.
+
+    Args:
+        bronze: rows of bronze.events, by declaration.
+    """
+    return reduce(
+        DataFrame.unionByName, [_first_verdict(_typed(rows, cleaning), cleaning) for rows, cleaning in bronze]
+    )
+
+
+def checked_events(typed: DataFrame, key: bytes, fences: FenceSettings) -> DataFrame:
     """One row per raw event: silver.events' columns, `row_id`, `delivery`, `content`, `rule`, `reason` and `raw`.
 
     `rule` and `reason` are null for good rows, and `raw` is null for those only. `content` is equal for equal events
@@ -37,11 +48,10 @@ def checked_events(bronze: RawRows, key: bytes, fences: FenceSettings) -> DataFr
     its batch alone.
 
     Args:
-        bronze: rows of bronze.events, by declaration.
+        typed: of `typed_events`; read several times.
         key: the key that customers' ids are hashed with.
     """
-    typed = [_first_verdict(_typed(rows, cleaning), cleaning) for rows, cleaning in bronze]
-    marked = outliers.marked(reduce(DataFrame.unionByName, typed), fences)
+    marked = outliers.marked(typed, fences)
     far = verdict([("outlier_quantity", F.col("far_quantity").isNotNull(), F.col("far_quantity")),
                    ("outlier_price", F.col("far_price").isNotNull(), F.col("far_price"))])  # fmt: skip
     checked = with_verdict(marked, F.when(F.col("rule").isNull(), far).otherwise(F.struct("rule", "reason")))

@@ -33,9 +33,11 @@ def marked(rows: DataFrame, fences: FenceSettings) -> DataFrame:
     product's positive prices in the batch; for products with fewer than `price_min_rows` prices, if it is above the
     fence of all prices.
 
-    The few outliers are found among the distinct values, so that the rows themselves are not shuffled. The distinct
-    values are counted here, in one pass, by a conditional sum instead of a filter, because Spark would copy the
-    expression of every column into each place where a filter uses it.
+    The few outliers are found among the distinct values, so that the rows themselves are not shuffled.
+
+    Args:
+        rows: typed, with their first verdict; read several times.
+        fences: settings.
     """
     is_good = F.expr("rule IS NULL AND (quantity > 0 OR unit_price > 0)")
     counted = rows.groupBy(*_VALUE).agg(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from cartograph.preprocess.conflicts import conflict_counts
-from cartograph.preprocess.events import checked_events, good_events
+from cartograph.preprocess.events import checked_events, good_events, typed_events
 from cartograph.preprocess.increment import Increment
 from cartograph.preprocess.limits import mixed_orders, refuse_misread, refuse_mixed, set_aside
 from cartograph.preprocess.products import checked_products
@@ -41,7 +41,8 @@ def check_rows(
     Raises:
         SourceMisread: more rows are set aside or orders mixed up than the limits allow.
     """
-    events = increment.keep(checked_events(increment.raw("events"), key, settings.fences))
+    typed = increment.keep(typed_events(increment.raw("events")))
+    events = increment.keep(checked_events(typed, key, settings.fences))
     products = increment.keep(checked_products(increment.raw("products")))
     users = increment.keep(checked_users(increment.raw("users"), key))
     aside = set_aside({"events": events, "products": products, "users": users})
