@@ -20,8 +20,8 @@ _INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.fact
 def fit_plans(spark: SparkSession, config: Config, tables: Tables, inputs: str | None) -> None:
     """Interprets queries while the raw events of the lake, and the inputs to read, are small.
 
-    Does nothing where `spark.conf` says how to run them, or `spark.interpret_below_mb` is 0. What is not on this machine
-    counts as large.
+    Does nothing where `spark.conf` says how to run them, or `spark.interpret_below_mb` is 0. What is not on this
+    machine counts as large.
 
     Args:
         inputs: path of the files that are about to be read; None if there are none.
