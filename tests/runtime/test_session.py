@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cartograph.runtime.config import load_config
-from cartograph.runtime.session import SessionError, session_settings, spark_session
+from cartograph.runtime.session import SessionError, session_settings, spark_session, trains_networks
 from cartograph.settings import Config
 
 
@@ -56,3 +56,9 @@ def test_nothing_is_left_in_the_working_directory(spark: SparkSession, config: C
     spark.sql("SELECT 1").collect()
     assert not [name for name in ("metastore_db", "derby.log", "spark-warehouse") if Path(name).exists()]
     assert "build/tests/spark" in spark.conf.get("spark.sql.warehouse.dir")
+
+
+def test_workers_load_torch_beforehand_only_where_a_network_is_trained() -> None:
+    assert not trains_networks(load_config("demo", ["sequence.models=[next_basket]", "graph.models=[gfcf]"]))
+    assert trains_networks(load_config("demo", ["sequence.models=[next_basket,gru]"]))
+    assert trains_networks(load_config("demo", ["graph.models=[lightgcn]"]))

@@ -103,6 +103,17 @@ def test_rows_are_computed_once_however_often_a_write_looks_at_them(spark: Spark
     assert seen.value == 7
 
 
+def test_a_write_takes_a_handful_of_jobs(spark: SparkSession, tables: Tables) -> None:
+    scheduler = spark.sparkContext._jsc.sc().dagScheduler()
+    tables.replace(NAME, neighbours(spark, ("a", 1, "b", 0.5)), as_of=DAY, model="rules")
+    jobs = []
+    for score in (0.5, 0.6, 0.6):  # into an empty partition, over other rows, over the same rows
+        before = scheduler.numTotalJobs()
+        tables.replace(NAME, neighbours(spark, ("a", 1, "b", score)), as_of=DAY, model="als")
+        jobs.append(scheduler.numTotalJobs() - before)
+    assert jobs <= [6, 9, 3]
+
+
 def test_every_difference_of_the_columns_is_named_at_once(spark: SparkSession, lake: Tables) -> None:
     frame = neighbours(spark, ("a", 1, "b", 0.5)).drop("score").withColumn("rank", F.lit("1")).withColumn("x", F.lit(1))
     with pytest.raises(SchemaMismatch) as caught:

@@ -15,6 +15,7 @@ from cartograph.core.tables import schema
 from cartograph.runtime.config import load_config
 from cartograph.runtime.job import Job, Suite
 from cartograph.runtime.progress import Progress
+from cartograph.runtime.table_log import commits_since
 from cartograph.runtime.tables import Tables
 from cartograph.runtime.tracking import Tracking
 from tests.conftest import LOCAL
@@ -147,7 +148,7 @@ def test_lost_tables_logs_and_records_repeat_the_steps(steps: Steps) -> None:
     newest.with_suffix(".crc").unlink(missing_ok=True)
     newest.unlink()
     (log / f"{int(newest.stem) + 1:020}.json").write_text(text)
-    assert steps.suite().tables.commits_since("gold.associations", int(newest.stem) - 1) is None
+    assert commits_since(steps.suite().tables, "gold.associations", int(newest.stem) - 1) is None
     shutil.rmtree(log.parent)
     assert len(steps.run()) == 4
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -48,6 +48,8 @@ class Section(BaseModel):
 
 class ModelSettings(Section):
     """The settings of one model, which takes them as they are."""
+
+    needs_torch: ClassVar[bool] = False  # whether its workers import torch
 
 
 class ModelsSection(Section):

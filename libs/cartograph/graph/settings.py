@@ -185,6 +185,8 @@ class GraphTrainingSettings(TrainingSettings):
 class NetworkSettings(ModelSettings):
     """Settings that the networks share, besides those of training."""
 
+    needs_torch = True
+
     width: Positive = Field(default=64, description="embedding dimension: memory and time grow with it")
     temperature: AboveZero = Field(
         default=0.1, description="temperature of the softmax: lower puts more weight on hard negatives"

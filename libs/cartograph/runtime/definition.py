@@ -7,6 +7,7 @@ from pyspark.sql import types as T
 
 from cartograph.core.tables import schema
 from cartograph.core.tables.schema import Table
+from cartograph.runtime.failures import SchemaMismatch
 
 # Bronze commits carry the digests of the batches, which must outlive the usual 30 days.
 _PROPERTIES = {"bronze": {"delta.logRetentionDuration": "interval 3650 days"}}
@@ -40,9 +41,18 @@ def place_in_sql(place: str, by_name: bool) -> str:
     return place if by_name else f"delta.`{place.replace('`', '``')}`"
 
 
-def definition_differences(found: T.StructType, table: Table) -> list[str]:
-    """How an existing table differs from its definition; empty when it does not."""
-    return schema.differences(found, table.columns)
+def require_definition(found: T.StructType, table: Table, place: str) -> None:
+    """Raises if an existing table differs from its definition.
+
+    Raises:
+        SchemaMismatch: with every difference.
+    """
+    problems = schema.differences(found, table.columns)
+    if problems:
+        raise SchemaMismatch(
+            f"{place} was made by another version of the project: {'; '.join(problems)}. "
+            "Alter it, or delete it and run its steps again"
+        )
 
 
 def _quoted(text: str) -> str:

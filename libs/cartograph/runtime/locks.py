@@ -8,6 +8,7 @@ Clocks of the hosts may differ by less than `lake.lock_stale_seconds`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -23,6 +24,7 @@ from urllib.parse import quote
 from pyspark.sql import SparkSession
 
 from cartograph.core.errors import UserError
+from cartograph.runtime.conditions import Partition, each
 from cartograph.runtime.lock_files import LockFiles, lock_files
 from cartograph.runtime.settings import LakeSettings
 
@@ -169,3 +171,9 @@ def _alive(pid: int) -> bool:
 def _duration(seconds: float) -> str:
     seconds = max(0, round(seconds))
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
+
+
+def lock_names(table: str, partition: Partition) -> list[str]:
+    """One lock per combination of values, in an order that is the same for every process: none waits in a circle."""
+    values = [[f"{column}={value}" for value in sorted(each(values))] for column, values in partition.items()]
+    return [",".join([table, *some]) for some in itertools.product(*values)]

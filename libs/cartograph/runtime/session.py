@@ -13,8 +13,6 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-import cartograph.graph.settings as graph
-import cartograph.sequence.settings as sequence
 from cartograph.core.errors import UserError
 from cartograph.runtime import places
 from cartograph.runtime.worker_daemon import ALSO
@@ -67,8 +65,7 @@ def spark_session(config: Config, app_name: str) -> SparkSession:
 
 def trains_networks(config: Config) -> bool:
     """Whether a configured model is a neural network."""
-    sections = ((config.sequence, sequence.NetworkSettings), (config.graph, graph.NetworkSettings))
-    return any(isinstance(getattr(section, name), kind) for section, kind in sections for name in section.models)
+    return any(getattr(step, name).needs_torch for step in (config.sequence, config.graph) for name in step.models)
 
 
 def session_settings(config: Config, submitted: bool = False) -> dict[str, str]:

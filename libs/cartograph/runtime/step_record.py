@@ -13,42 +13,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any, Self
 
 from cartograph.runtime.conditions import each
-
-# Commits that leave the rows as they are.
-_ROWS_KEPT = frozenset(
-    {"CREATE TABLE", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "ADD CONSTRAINT", "DROP CONSTRAINT", "OPTIMIZE",
-     "CLUSTER BY", "UPGRADE PROTOCOL", "VACUUM START", "VACUUM END"}
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit of a table: its version, what it did, and the note of the step that made it, if one did."""
-
-    version: int
-    operation: str
-    note: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, version: int, operation: str, note: str | None) -> Self:
-        """The commit, its note read; a note that is not one of a step counts as none."""
-        try:
-            read = json.loads(note or "{}")
-        except ValueError:
-            read = {}
-        return cls(version, operation, read if isinstance(read, dict) and "partition" in read else {})
-
-
-def commit_in(file: Path) -> Commit:
-    """The commit that a file of Delta's log describes; its number is the file's name."""
-    with file.open(encoding="utf-8") as lines:
-        described = next((line for line in lines if line.startswith('{"commitInfo"')), "{}")
-    said = json.loads(described).get("commitInfo", {})
-    return Commit.of(int(file.stem), said.get("operation", ""), said.get("userMetadata"))
+from cartograph.runtime.table_log import Commit
 
 
 @dataclass(frozen=True)
@@ -143,8 +111,8 @@ class LastRun:
         """Whether the commits since the first of these uses of a table changed rows that were read or written."""
         newest = min(rows.version for rows in uses) + len(commits)
         if newest < max(rows.version for rows in uses):
-            return True  # the table was made anew
-        foreign = [commit for commit in commits if commit.operation not in _ROWS_KEPT and not self._builds_on(commit)]
+            return True  # the table was made again
+        foreign = [commit for commit in commits if not commit.keeps_rows and not self._builds_on(commit)]
         return any(
             rows.version < commit.version and rows.include(commit.note.get("partition", {}))
             for commit in foreign

@@ -10,7 +10,6 @@ old partition for changes (`lake.skip_unchanged`). An append is checked by Delta
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -26,13 +25,14 @@ from pyspark.sql import functions as F
 from cartograph.core.tables import schema
 from cartograph.core.tables.schema import Table
 from cartograph.runtime import places
-from cartograph.runtime.conditions import Partition, before, each, within
+from cartograph.runtime.conditions import Partition, before, within
 from cartograph.runtime.content import Survey, differing, survey
-from cartograph.runtime.definition import create, definition_differences
+from cartograph.runtime.definition import create, require_definition
 from cartograph.runtime.failures import DigestChanged, RowsRefused, SchemaMismatch, TableError, TableMissing, explained
 from cartograph.runtime.lock_files import lock_files
-from cartograph.runtime.locks import Locks
-from cartograph.runtime.step_record import Commit, StepRecord, commit_in, note
+from cartograph.runtime.locks import Locks, lock_names
+from cartograph.runtime.step_record import StepRecord, note
+from cartograph.runtime.table_log import batch_of
 from cartograph.runtime.written_rows import fitted, kept, listed, replacing
 from cartograph.settings import Config
 
@@ -93,10 +93,8 @@ class Tables:
     def recorded(self, record: StepRecord) -> Iterator[None]:
         """Records what is read and written meanwhile."""
         self._record = record
-        try:
-            yield
-        finally:
-            self._record = None
+        yield
+        self._record = None  # what fails ends the run
 
     def exists(self, name: str) -> bool:
         """Whether table `name` has been written."""
@@ -124,10 +122,9 @@ class Tables:
         """
         frame = self._load(self._existing(name))
         if self._record:
-            days = {} if as_of is None else {"as_of": as_of}
-            meant = {**days, **equals}.items()
-            layout = schema.table(name).partition
-            self._record.read(name, self.version(name), {column: value for column, value in meant if column in layout})
+            meant = equals | ({"as_of": as_of} if as_of else {})
+            in_layout = {column: meant[column] for column in schema.table(name).partition if column in meant}
+            self._record.read(name, self.version(name), in_layout)
         if as_of is not None:
             frame = frame.filter(before(schema.columns_of(name), as_of))
         for column, value in equals.items():
@@ -145,9 +142,7 @@ class Tables:
             self._record.read(name, self.version(name) if is_there else -1, equals, before)
         if not is_there:
             return []
-        rows = self._load(name).filter(F.col("as_of") < F.lit(before))
-        for column, value in equals.items():
-            rows = rows.filter(F.col(column) == F.lit(value))
+        rows = self._load(name).filter(within(equals) & (F.col("as_of") < F.lit(before)))
         return sorted(row.as_of for row in rows.select("as_of").distinct().collect())
 
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:
@@ -215,7 +210,7 @@ class Tables:
         started = time.monotonic()
         rows = fitted(schema.table(name), frame, {})
         with self._writing(name, {}):
-            done = self._batch(name, app_id, version)
+            done = batch_of(self._delta(name), app_id, version)
             if done is not None and done[1] != digest:
                 raise DigestChanged(
                     f"{name}: batch {version} of {app_id} was appended before from other input "
@@ -240,19 +235,6 @@ class Tables:
         # Delta's log names its files after versions: on this machine looking there spares a Spark job per read.
         numbers = (file.name.partition(".")[0] for file in (Path(path) / "_delta_log").iterdir())
         return max(int(number) for number in numbers if number.isdigit())
-
-    def commits_since(self, name: str, version: int) -> list[Commit] | None:
-        """The commits of table `name` after `version`; None where the log no longer has them, or the table is gone."""
-        newest = self.version(name) if self._exists(name) else -1
-        if newest <= version:
-            return [] if newest == version else None
-        path = self.path(name)
-        if self.catalog or not places.is_local(path):
-            rows = self._delta(name).history(newest - version).select("version", "operation", "userMetadata").collect()
-            commits = [Commit.of(row.version, row.operation, row.userMetadata) for row in rows if row.version > version]
-            return commits if len(commits) == newest - version else None
-        files = [Path(path) / "_delta_log" / f"{number:020}.json" for number in range(version + 1, newest + 1)]
-        return [commit_in(file) for file in files] if all(file.is_file() for file in files) else None
 
     def history(self, name: str) -> DataFrame:
         """The commits of table `name`, newest first."""
@@ -292,24 +274,16 @@ class Tables:
         """Holds the partition's lock, with the table there and as defined; whether it was made just now."""
         table = schema.table(name)
         with contextlib.ExitStack() as held:
-            for lock in _lock_names(name, partition):
+            for lock in lock_names(name, partition):
                 held.enter_context(self.locks.hold(lock))
             is_new = not self._exists(name)
             if is_new:
                 with self.locks.hold(f"{name},create", wait_seconds=self.locks.stale_seconds):
                     create(self.spark, table, self.path(name), by_name=bool(self.catalog))
             if not is_new and name not in self._as_defined:
-                self._require_definition(table)
+                require_definition(self._load(name).schema, table, self.path(name))
             self._as_defined.add(name)
             yield is_new
-
-    def _require_definition(self, table: Table) -> None:
-        problems = definition_differences(self._load(table.name).schema, table)
-        if problems:
-            raise SchemaMismatch(
-                f"{self.path(table.name)} was made by another version of the project: {'; '.join(problems)}. "
-                "Alter it, or delete it and run its steps again"
-            )
 
     def _checked(self, table: Table, rows: DataFrame, partition: Partition, old: DataFrame | None = None) -> Survey:
         """What the rows, and the old ones they may replace, hold, after they were found to satisfy every constraint."""
@@ -323,16 +297,3 @@ class Tables:
         row = self._delta(name).history(1).select("version", "operationMetrics").head()
         assert row is not None  # a Delta table has at least one commit
         return int(row[0]), int((row[1] or {}).get("numOutputRows", 0))
-
-    def _batch(self, name: str, app_id: str, version: int) -> tuple[int, str] | None:
-        """Commit and digest of a batch that was appended before."""
-        note = {key: F.get_json_object("userMetadata", f"$.{key}") for key in ("app_id", "batch", "digest")}
-        commits = self._delta(name).history().filter((note["app_id"] == app_id) & (note["batch"] == str(version)))
-        row = commits.select("version", note["digest"]).head()
-        return (int(row[0]), str(row[1])) if row else None
-
-
-def _lock_names(name: str, partition: Partition) -> list[str]:
-    """One lock per combination of values, in an order that is the same for every process: none waits in a circle."""
-    values = [[f"{column}={value}" for value in sorted(each(values))] for column, values in partition.items()]
-    return [",".join([name, *some]) for some in itertools.product(*values)]

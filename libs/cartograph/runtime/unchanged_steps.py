@@ -16,6 +16,7 @@ from cartograph.runtime import places
 from cartograph.runtime.config import redacted
 from cartograph.runtime.lock_files import lock_files
 from cartograph.runtime.step_record import LastRun, StepRecord
+from cartograph.runtime.table_log import commits_since
 from cartograph.runtime.tables import Tables
 from cartograph.settings import Config
 
@@ -56,7 +57,7 @@ def is_unchanged(tables: Tables, step: str, as_of: date, now_with: str) -> bool:
     if any(not Path(file).is_file() or Path(file).stat().st_size != size for file, size in last.files.items()):
         return False
     for table, uses in last.uses().items():
-        commits = tables.commits_since(table, min(rows.version for rows in uses))
+        commits = commits_since(tables, table, min(rows.version for rows in uses))
         if commits is None or last.has_changed(uses, commits):
             return False
     return True

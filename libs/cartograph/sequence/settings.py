@@ -109,6 +109,8 @@ class SequenceTrainingSettings(TrainingSettings):
 class ArchitectureSettings(ModelSettings):
     """The architecture of a network and its optimiser."""
 
+    needs_torch = True
+
     width: Positive = Field(default=64, description="embedding dimension: memory and time grow with it")
     depth: Positive = Field(default=1, description="layers")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
