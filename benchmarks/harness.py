@@ -40,7 +40,7 @@ class Stopwatch:
 class PeakMemory:
     """Highest sum of resident memory over this process and all it started, sampled in the background."""
 
-    def __init__(self, every_seconds: float = 0.2) -> None:
+    def __init__(self, every_seconds: float = 0.5) -> None:
         self.peak_bytes = 0
         self._every_seconds = every_seconds
         threading.Thread(target=self._watch, daemon=True).start()
@@ -59,23 +59,30 @@ class PeakMemory:
 def resident_bytes() -> int:
     """Resident memory of this process and its descendants: the JVM and its Python workers too.
 
-    Pages that processes share count once for each. 0 where there is no /proc.
+    Pages that processes share, such as the libraries of forked workers, count once in all. 0 where there is no /proc.
     """
     children: dict[int, list[int]] = {}
-    pages: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             after_name = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it has just ended
         children.setdefault(int(after_name[1]), []).append(int(folder.name))
-        pages[int(folder.name)] = int(after_name[21])
     family, total = [os.getpid()], 0
     while family:
         process = family.pop()
-        total += pages.get(process, 0)
+        total += _proportional_bytes(process)
         family.extend(children.get(process, []))
-    return total * os.sysconf("SC_PAGE_SIZE")
+    return total
+
+
+def _proportional_bytes(process: int) -> int:
+    """The process's share of resident memory: a page of n processes counts as 1/n; 0 once the process has ended."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def spark_session(name: str, settings: Sequence[str] = ()) -> Any:
