@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver, TooLittle
-from cartograph.core.training.trainer import Epoch
 from cartograph.core.training.weights import Weights
 from cartograph.embed.concatenation import blocks_of, concatenated, side_by_side
-from cartograph.embed.gate_training import gated, trained_gate
 from cartograph.embed.settings import VectorFusionSettings
 from cartograph.embed.vector_model import no_vectors, unhashed
 from cartograph.embed.whitening import whitenings, widths_of
+
+if TYPE_CHECKING:
+    from cartograph.core.training.trainer import Epoch
 
 FUSED_VECTORS = "fused"
 
@@ -51,6 +53,8 @@ def fused_vectors(vectors: DataFrame, models: Sequence[str], data: Silver, setti
     blocks, widths = blocks_of(beside, found).localCheckpoint(), widths_of(found)
     messages: tuple[str, ...] = ()
     if settings.method == "gate":
+        from cartograph.embed.gate_training import gated, trained_gate  # imports torch, which takes seconds
+
         try:
             gate = trained_gate(blocks, data.baskets, widths, settings.gate, _recorded(data.on_epoch))
             return Fused(gated(blocks, gate).localCheckpoint(), gate)
