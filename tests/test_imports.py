@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +104,9 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
 def test_a_file_is_short_enough_to_be_read_at_one_sitting(path: Path) -> None:
     most = 60 if path.parent == ROOT / "jobs" else 299
     assert len(path.read_text(encoding="utf-8").splitlines()) <= most
+
+
+def test_the_pipeline_starts_without_torch() -> None:
+    code = "import sys, jobs.pipeline; print(*({'torch', 'mlflow', 'igraph'} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []

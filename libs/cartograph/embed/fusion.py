@@ -10,7 +10,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cartograph.core.model import Silver, TooLittle
-from cartograph.core.training.weights import Weights
 from cartograph.embed.concatenation import blocks_of, concatenated, side_by_side
 from cartograph.embed.settings import VectorFusionSettings
 from cartograph.embed.vector_model import no_vectors, unhashed
@@ -18,6 +17,7 @@ from cartograph.embed.whitening import whitenings, widths_of
 
 if TYPE_CHECKING:
     from cartograph.core.training.trainer import Epoch
+    from cartograph.core.training.weights import Weights
 
 FUSED_VECTORS = "fused"
 
