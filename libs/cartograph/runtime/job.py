@@ -118,7 +118,10 @@ class Job:
 
     def _read(self, name: str, as_of: date | None, equals: dict[str, Any]) -> DataFrame:
         frame = self.tables.read(name, as_of, **equals)
-        self.tracking.log_table_read(name, self.tables.path(name), self.tables.version(name))
+        version, meant = self.tables.version(name), equals | ({"as_of": as_of} if as_of else {})
+        self.tracking.log_table_read(name, self.tables.path(name), version)
+        layout = schema.table(name).partition
+        self.record.read(name, version, {column: value for column, value in meant.items() if column in layout})
         return frame
 
     def replace(self, name: str, frame: DataFrame, **partition: Any) -> WriteResult:

@@ -91,10 +91,12 @@ class Tables:
 
     @contextlib.contextmanager
     def recorded(self, record: StepRecord) -> Iterator[None]:
-        """Records what is read and written meanwhile."""
+        """Records what is written meanwhile, and which tables are not there."""
         self._record = record
-        yield
-        self._record = None  # what fails ends the run
+        try:
+            yield
+        finally:
+            self._record = None
 
     def exists(self, name: str) -> bool:
         """Whether table `name` has been written."""
@@ -121,10 +123,6 @@ class Tables:
             TableMissing: the table has not been written.
         """
         frame = self._load(self._existing(name))
-        if self._record:
-            meant = equals | ({"as_of": as_of} if as_of else {})
-            in_layout = {column: meant[column] for column in schema.table(name).partition if column in meant}
-            self._record.read(name, self.version(name), in_layout)
         if as_of is not None:
             frame = frame.filter(before(schema.columns_of(name), as_of))
         for column, value in equals.items():
